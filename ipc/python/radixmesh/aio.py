@@ -1,0 +1,347 @@
+"""The asyncio client: the methods of `radixmesh.Mesh`, awaited.
+
+    mesh = await radixmesh.aio.connect("/run/radixmesh/p0.sock")
+    async with mesh.acquire(tokens) as lease: ...
+    async for event in mesh.subscribe("membership"): ...
+
+What the methods mean, take, answer and raise is written at their namesakes in `radixmesh.Mesh`.
+The differences:
+
+- Calls of several tasks share the connection; they are carried out in the order in which they were
+  made, and none waits for the answer to another before it is sent.
+- Cancelling a task that waits for a call closes nothing; a lease that it would have got is
+  released. The sidecar carries the call out all the same.
+- `acquire` and `subscribe` are not awaited themselves, but entered with `async with`, or iterated.
+
+A Mesh belongs to the event loop in which it was made, and is not for other threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from types import TracebackType
+from typing import (
+    Any,
+    Coroutine,
+    Deque,
+    Dict,
+    Generator,
+    List,
+    Optional,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+)
+
+from . import methods
+from .aio_link import Link, Streams, open_streams, receive
+from .conversation import Answer, Conversation
+from .endpoint import Endpoint, PathLike
+from .errors import ConnectionLost, RadixMeshError, Timeout
+from .methods import Call
+from .namespace import NamespaceLike
+from .protocol import Notification
+from .results import Acquired, Event, InsertResult, Match, NodeInfo, Route, SidecarInfo, Tree
+from .slots import Runs, Slots
+from .tokens import Tokens
+
+__all__ = ["Acquiring", "Lease", "Mesh", "Subscription", "connect"]
+
+T = TypeVar("T")
+
+
+async def connect(
+    path: Optional[PathLike] = None,
+    *,
+    timeout: Optional[float] = 5.0,
+    engine_token: Union[bytes, str, None] = None,
+) -> Mesh:
+    """As `radixmesh.connect`."""
+    endpoint = Endpoint.of(path, timeout)
+    call = methods.hello(engine_token)
+
+    async def greet() -> Mesh:
+        link = Link(endpoint, await open_streams(endpoint))
+        try:
+            return Mesh(endpoint, link, await link.call(call))
+        except BaseException:
+            await link.close()
+            raise
+
+    return await _within(endpoint, "connecting", greet())
+
+
+async def _within(endpoint: Endpoint, what: str, work: Coroutine[Any, Any, T]) -> T:
+    try:
+        return await asyncio.wait_for(work, endpoint.timeout_s)
+    except asyncio.TimeoutError as error:
+        if isinstance(error, Timeout):
+            raise
+        raise Timeout(f"{what} was not answered within {endpoint.timeout_s:g} s") from error
+
+
+class Mesh:
+    """A connection to one sidecar. Usable with `async with`, which closes it."""
+
+    def __init__(self, endpoint: Endpoint, link: Link, info: SidecarInfo) -> None:
+        self._endpoint = endpoint
+        self._link = link
+        self._info = info
+        link.conversation.frame_bytes_max = info.limits.frame_bytes_max
+
+    @property
+    def info(self) -> SidecarInfo:
+        """Who is at the other end, its page size and its bounds, as of connecting."""
+        return self._info
+
+    async def insert(
+        self, tokens: Tokens, slots: Slots, namespace: NamespaceLike = None
+    ) -> InsertResult:
+        """As `radixmesh.Mesh.insert`."""
+        return await self._link.call(methods.insert(tokens, slots, namespace))
+
+    async def match_prefix(self, tokens: Tokens, namespace: NamespaceLike = None) -> Match:
+        """As `radixmesh.Mesh.match_prefix`."""
+        return await self._link.call(methods.match_prefix(tokens, namespace))
+
+    def acquire(self, tokens: Tokens, namespace: NamespaceLike = None) -> Acquiring:
+        """As `radixmesh.Mesh.acquire`: `async with mesh.acquire(tokens) as lease`, or
+        `lease = await mesh.acquire(tokens)`."""
+        return Acquiring(self, methods.acquire(tokens, namespace))
+
+    async def release(self, lease: Lease) -> None:
+        """The same as `await lease.release()`."""
+        await lease.release()
+
+    async def evict(self, num_tokens: int) -> Runs:
+        """As `radixmesh.Mesh.evict`."""
+        return await self._link.call(methods.evict(num_tokens))
+
+    async def delete(self, tokens: Tokens, namespace: NamespaceLike = None) -> Runs:
+        """As `radixmesh.Mesh.delete`."""
+        return await self._link.call(methods.delete(tokens, namespace))
+
+    async def reset(self) -> Runs:
+        """As `radixmesh.Mesh.reset`."""
+        return await self._link.call(methods.reset())
+
+    async def route(
+        self, tokens: Tokens, namespace: NamespaceLike = None, *, book: bool = False
+    ) -> Route:
+        """As `radixmesh.Mesh.route`."""
+        return await self._link.call(methods.route(tokens, namespace, book))
+
+    async def report_load(
+        self,
+        *,
+        running: int,
+        waiting: int,
+        queued_tokens: Optional[int] = None,
+        kv_used: int,
+        kv_total: int,
+    ) -> None:
+        """As `radixmesh.Mesh.report_load`."""
+        await self._link.call(
+            methods.report_load(running, waiting, queued_tokens, kv_used, kv_total)
+        )
+
+    async def status(self) -> Dict[str, Any]:
+        """As `radixmesh.Mesh.status`."""
+        return await self._link.call(methods.status())
+
+    async def nodes(self) -> Tuple[NodeInfo, ...]:
+        """As `radixmesh.Mesh.nodes`."""
+        return await self._link.call(methods.nodes())
+
+    async def tree(
+        self,
+        holder: Optional[str] = None,
+        *,
+        skip: Optional[int] = None,
+        limit: Optional[int] = None,
+    ) -> Tree:
+        """As `radixmesh.Mesh.tree`."""
+        return await self._link.call(methods.tree(holder, skip, limit))
+
+    def subscribe(self, *events: str) -> Subscription:
+        """As `radixmesh.Mesh.subscribe`, but in force only from `async with`, or from the first
+        step of `async for`."""
+        return Subscription(self._endpoint, events)
+
+    async def close(self) -> None:
+        """Closes the connection, which releases its leases; calls that wait in other tasks raise
+        ConnectionLost. Closing twice is no error."""
+        await self._link.close()
+
+    async def __aenter__(self) -> Mesh:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        await self.close()
+
+
+class Acquiring:
+    """An acquire that is yet to be made: await it once, or enter it with `async with` once."""
+
+    def __init__(self, mesh: Mesh, call: Call[Acquired]) -> None:
+        self._mesh = mesh
+        self._call = call
+        self._lease: Optional[Lease] = None
+
+    def __await__(self) -> Generator[Any, None, Lease]:
+        return self._acquire().__await__()
+
+    async def _acquire(self) -> Lease:
+        acquired = await self._mesh._link.call(self._call)
+        return Lease(self._mesh, acquired.lease, acquired.match)
+
+    async def __aenter__(self) -> Lease:
+        self._lease = await self._acquire()
+        return self._lease
+
+    async def __aexit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        assert self._lease is not None
+        await self._lease.release()
+
+
+class Lease:
+    """A lock on the local part of a match. Belongs to its connection, and ends with it."""
+
+    def __init__(self, mesh: Mesh, lease_id: int, match: Match) -> None:
+        self._mesh = mesh
+        self._released = False
+        self.id = lease_id
+        self.match = match
+
+    async def release(self) -> None:
+        """Lets go. Releasing twice is no error, nor is it where the connection is lost or breaks:
+        the lease has ended then. Calls after that say so."""
+        if self._released:
+            return
+        self._released = True
+        try:
+            await self._mesh._link.call(methods.release(self.id))
+        except (ConnectionLost, Timeout):
+            pass  # either closes the link
+
+    async def __aenter__(self) -> Lease:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        await self.release()
+
+
+class Subscription:
+    """An asynchronous iterator of events, each step waiting without limit; for one task at a time.
+
+    A step that is cancelled loses no event, so `asyncio.wait_for` around it is safe. Ends when it
+    is closed. Raises ConnectionLost when the sidecar goes, ReportBug for a malformed event. What
+    is not read waits in the socket, and from there on the sidecar drops events.
+    """
+
+    def __init__(self, endpoint: Endpoint, events: Tuple[str, ...]) -> None:
+        self._endpoint = endpoint
+        self._call = methods.subscribe(events)
+        self._conversation = Conversation()
+        self._notifications: Deque[Notification] = deque()
+        self._streams: Optional[Streams] = None  # None until the subscription is in force
+        self._closed = False
+
+    def __aiter__(self) -> Subscription:
+        return self
+
+    async def __anext__(self) -> Event:
+        if not self._closed:
+            await self._start()
+        while not self._closed:
+            while self._notifications:
+                event = methods.event_of(self._notifications.popleft())
+                if event is not None:
+                    return event
+            await self._wait()
+        raise StopAsyncIteration
+
+    async def close(self) -> None:
+        """Ends the iteration, in a task that waits in it too. Closing twice is no error."""
+        self._closed = True
+        if self._streams is not None:
+            writer = self._streams[1]
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+    async def __aenter__(self) -> Subscription:
+        await self._start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        await self.close()
+
+    async def _start(self) -> None:
+        if self._streams is None:
+            await _within(self._endpoint, "subscribe", self._open())
+
+    async def _open(self) -> None:
+        reader, writer = await open_streams(self._endpoint)
+        try:
+            # Anew each time: an attempt that was cancelled must leave nothing behind.
+            self._conversation = Conversation()
+            self._notifications.clear()
+            writer.write(self._conversation.ask(self._call)[1])
+            await writer.drain()
+            answer = None
+            while answer is None:
+                answer = self._take(await receive(reader, self._conversation))
+            answer.read()
+        except OSError as error:
+            writer.transport.abort()
+            if isinstance(error, RadixMeshError):
+                raise
+            raise ConnectionLost(f"subscribe could not be sent: {error.strerror}") from error
+        except BaseException:
+            writer.transport.abort()
+            raise
+        self._streams = reader, writer
+
+    async def _wait(self) -> None:
+        assert self._streams is not None
+        reader, writer = self._streams
+        try:
+            self._take(await receive(reader, self._conversation))
+        except RadixMeshError:
+            writer.transport.abort()
+            if not self._closed:
+                raise
+
+    def _take(self, messages: List[Union[Answer[Any], Notification]]) -> Optional[Answer[Any]]:
+        """Keeps the notifications, and returns the answer that was among them, if any."""
+        answer = None
+        for message in messages:
+            if isinstance(message, Notification):
+                self._notifications.append(message)
+            else:
+                answer = message
+        return answer

@@ -1,0 +1,296 @@
+"""Reads what the sidecar answers, and believes none of it unchecked.
+
+`Fields` takes a map apart; each getter checks the type of what it takes and raises ReportBug, with
+the name of the field, where it is missing or of another type. Fields that this version does not
+know are skipped: a newer sidecar may add some.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from typing import Any, Callable, Dict, Optional, Tuple, TypeVar
+
+from .errors import ReportBug
+from .namespace import Namespace
+from .results import (
+    Acquired,
+    InsertResult,
+    Limits,
+    Match,
+    MembershipEvent,
+    NodeInfo,
+    OpEvent,
+    Route,
+    Segment,
+    SidecarInfo,
+    Target,
+    Tree,
+    TreeEdge,
+    TreeEntry,
+)
+from .slots import Runs
+
+T = TypeVar("T")
+
+
+def _wrong(what: str, wanted: str, value: object) -> ReportBug:
+    shown = repr(value)
+    if len(shown) > 80:
+        shown = shown[:77] + "..."
+    return ReportBug(f"the sidecar's answer is malformed: {what} must be {wanted}, not {shown}")
+
+
+class Fields:
+    """A map of the answer. `what` names it in errors."""
+
+    def __init__(self, value: object, what: str) -> None:
+        if not isinstance(value, dict):
+            raise _wrong(what, "a map", value)
+        self._map: Dict[Any, Any] = value
+        self._what = what
+
+    def name(self, field: str) -> str:
+        return f"{self._what}.{field}"
+
+    def any(self, field: str) -> Any:
+        if field not in self._map:
+            raise ReportBug(
+                f"the sidecar's answer is malformed: {self._what} has no '{field}', "
+                f"only {sorted(map(str, self._map))}"
+            )
+        return self._map[field]
+
+    def has(self, field: str) -> bool:
+        return field in self._map
+
+    def number(self, field: str) -> int:
+        return number(self.any(field), self.name(field))
+
+    def text(self, field: str) -> str:
+        return text(self.any(field), self.name(field))
+
+    def runs(self, field: str) -> Runs:
+        return runs(self.any(field), self.name(field))
+
+    def optional(self, field: str, read: Callable[[Any, str], T]) -> Optional[T]:
+        value = self.any(field)
+        return None if value is None else read(value, self.name(field))
+
+    def each(self, field: str, read: Callable[[Any, str], T]) -> Tuple[T, ...]:
+        return each(self.any(field), self.name(field), read)
+
+
+def number(value: object, what: str) -> int:
+    # type() and not isinstance(): True is an int for the latter.
+    if type(value) is not int or value < 0:
+        raise _wrong(what, "a number from 0", value)
+    return value
+
+
+def text(value: object, what: str) -> str:
+    if not isinstance(value, str):
+        raise _wrong(what, "a string", value)
+    return value
+
+
+def table(value: object, what: str) -> Dict[str, Any]:
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise _wrong(what, "a map with strings for keys", value)
+    return value
+
+
+def each(value: object, what: str, read: Callable[[Any, str], T]) -> Tuple[T, ...]:
+    if not isinstance(value, list):
+        raise _wrong(what, "an array", value)
+    return tuple(read(item, f"{what}[{position}]") for position, item in enumerate(value))
+
+
+def runs(value: object, what: str) -> Runs:
+    if not isinstance(value, list):
+        raise _wrong(what, "an array of runs", value)
+    for run in value:
+        # Written out instead of calling number(): an answer may have many thousands of runs.
+        if type(run) is not list or len(run) != 2:
+            raise _wrong(what, "an array of [start, count]", run)
+        start, count = run
+        if type(start) is not int or type(count) is not int or start < 0 or count < 1:
+            raise _wrong(what, "an array of [start, count]", run)
+    return tuple((start, count) for start, count in value)
+
+
+def hello(value: object) -> SidecarInfo:
+    fields = Fields(value, "hello")
+    limits = Fields(fields.any("limits"), "limits")
+    return SidecarInfo(
+        protocol=fields.number("protocol"),
+        addr=fields.text("addr"),
+        rank=fields.number("rank"),
+        role=fields.text("role"),
+        cluster=fields.text("cluster"),
+        page_size=fields.number("page_size"),
+        epoch=fields.number("epoch"),
+        limits=Limits(**{name: limits.number(name) for name in Limits.__annotations__}),
+    )
+
+
+def insert(value: object) -> InsertResult:
+    fields = Fields(value, "insert")
+    return InsertResult(fields.number("prefix_len"), fields.number("stored"), fields.runs("freed"))
+
+
+def match(value: object, what: str = "match_prefix") -> Match:
+    fields = Fields(value, what)
+    depths = table(fields.any("depths"), fields.name("depths"))
+    for addr, depth in depths.items():
+        number(depth, f"{what}.depths[{addr!r}]")
+    return Match(
+        length=fields.number("length"),
+        local_length=fields.number("local_length"),
+        local_slots=fields.runs("local_slots"),
+        depths=depths,
+        segments=fields.each("segments", _segment),
+    )
+
+
+def _segment(value: object, what: str) -> Segment:
+    if not isinstance(value, list) or len(value) != 4:
+        raise _wrong(what, "[begin, end, addr, slots]", value)
+    begin, end, addr, slots = value
+    return Segment(
+        number(begin, f"{what}.begin"),
+        number(end, f"{what}.end"),
+        text(addr, f"{what}.addr"),
+        None if slots is None else runs(slots, f"{what}.slots"),
+    )
+
+
+def acquire(value: object) -> Acquired:
+    fields = Fields(value, "acquire")
+    return Acquired(fields.number("lease"), match(fields.any("match"), "acquire.match"))
+
+
+def freed(value: object) -> Runs:
+    return Fields(value, "the answer").runs("freed")
+
+
+def nothing(value: object) -> None:
+    Fields(value, "the answer")
+
+
+def status(value: object) -> Dict[str, Any]:
+    return table(value, "status")
+
+
+def route(value: object) -> Route:
+    fields = Fields(value, "route")
+    return Route(
+        prefill=fields.optional("prefill", _target),
+        decode=fields.optional("decode", _target),
+        reason=fields.text("reason"),
+    )
+
+
+def _target(value: object, what: str) -> Target:
+    fields = Fields(value, what)
+    return Target(fields.text("addr"), fields.number("rank"), fields.number("depth"))
+
+
+def nodes(value: object) -> Tuple[NodeInfo, ...]:
+    return each(value, "nodes", _node)
+
+
+def _node(value: object, what: str) -> NodeInfo:
+    fields = Fields(value, what)
+    return NodeInfo(
+        addr=fields.text("addr"),
+        rank=fields.number("rank"),
+        role=fields.text("role"),
+        epoch=fields.number("epoch"),
+        state=fields.text("state"),
+        applied=fields.optional("applied", number),
+        head=fields.optional("head", number),
+        last_heard_ms=fields.optional("last_heard_ms", number),
+        load=fields.optional("load", table),
+    )
+
+
+def tree(value: object) -> Tree:
+    fields = Fields(value, "tree")
+    if fields.has("edges") == fields.has("entries"):
+        raise _wrong("tree", "a map with either 'edges' or 'entries'", value)
+    return Tree(
+        edges=fields.each("edges", _edge) if fields.has("edges") else (),
+        entries=fields.each("entries", _entry) if fields.has("entries") else (),
+        total=fields.number("total"),
+        tree_tokens=fields.number("tree_tokens"),
+    )
+
+
+def _edge(value: object, what: str) -> TreeEdge:
+    fields = Fields(value, what)
+    return TreeEdge(
+        **_stretch(fields),
+        holders=fields.each("holders", text),
+        lock_ref=fields.number("lock_ref"),
+    )
+
+
+def _entry(value: object, what: str) -> TreeEntry:
+    fields = Fields(value, what)
+    return TreeEntry(seq=fields.number("seq"), **_stretch(fields))
+
+
+def _stretch(fields: Fields) -> Dict[str, Any]:
+    return {
+        "namespace": fields.optional("namespace", _namespace) or Namespace(),
+        "begin": fields.number("begin"),
+        "end": fields.number("end"),
+        "head": _head(fields.any("head"), fields.name("head")),
+        "hash": fields.text("hash"),
+    }
+
+
+def _namespace(value: object, what: str) -> Namespace:
+    parts = each(value, what, _part)
+    if len(parts) != len(Namespace._fields):
+        raise _wrong(what, "an array of four", value)
+    return Namespace(*parts)
+
+
+def _part(value: Any, what: str) -> Any:
+    if value is not None and not isinstance(value, (str, bytes)):
+        raise _wrong(what, "nil, a string or binary", value)
+    return value
+
+
+def _head(value: object, what: str) -> Tuple[int, ...]:
+    tokens = array("I")
+    if not isinstance(value, bytes) or len(value) % tokens.itemsize:
+        raise _wrong(what, "binary of u32", value)
+    tokens.frombytes(value)
+    if sys.byteorder == "big":
+        tokens.byteswap()
+    return tuple(tokens)
+
+
+def op_event(value: object) -> OpEvent:
+    fields = Fields(value, "op")
+    return OpEvent(
+        origin=fields.text("origin"),
+        epoch=fields.number("epoch"),
+        seq=fields.number("seq"),
+        type=fields.text("type"),
+        tokens=fields.number("tokens"),
+    )
+
+
+def membership_event(value: object) -> MembershipEvent:
+    fields = Fields(value, "membership")
+    return MembershipEvent(
+        addr=fields.text("addr"),
+        rank=fields.number("rank"),
+        role=fields.text("role"),
+        epoch=fields.number("epoch"),
+        state=fields.text("state"),
+    )

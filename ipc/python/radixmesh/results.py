@@ -1,0 +1,191 @@
+"""What the calls answer: plain values, frozen, compared by content.
+
+Lengths and depths count tokens; intervals are half-open; runs are `(start, count)` of slots; a node
+is named by its `addr`, "host:port".
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
+
+from .namespace import Namespace
+from .slots import Runs
+
+__all__ = [
+    "Event",
+    "InsertResult",
+    "Limits",
+    "Match",
+    "MembershipEvent",
+    "NodeInfo",
+    "OpEvent",
+    "Route",
+    "Segment",
+    "SidecarInfo",
+    "Target",
+    "Tree",
+    "TreeEdge",
+    "TreeEntry",
+]
+
+# `slots=True` came with Python 3.10. The decorator is called in full each time: type checkers do
+# not see through a wrapper around it.
+_SLOTS: Dict[str, Any] = {"slots": True} if sys.version_info >= (3, 10) else {}
+
+
+@dataclass(frozen=True, **_SLOTS)
+class Limits:
+    """The sidecar's bounds in force."""
+
+    frame_bytes_max: int
+    tokens_max: int  # in one request
+    runs_max: int  # in one request
+    clients_max: int
+    output_bytes_max: int  # unread output at which a client is cut
+    leases_max: int  # on one connection
+
+
+@dataclass(frozen=True, **_SLOTS)
+class SidecarInfo:
+    """Answer of `hello`: who is at the other end."""
+
+    protocol: int
+    addr: str
+    rank: int
+    role: str  # prefill, decode, unified or router
+    cluster: str
+    page_size: int  # tokens
+    epoch: int
+    limits: Limits
+
+
+@dataclass(frozen=True, **_SLOTS)
+class Segment:
+    """The tokens `[begin, end)` of a match, and where they lie."""
+
+    begin: int
+    end: int
+    addr: str  # the holder of the lowest rank
+    slots: Optional[Runs]  # None where the asked node does not keep the holder's slots
+
+
+@dataclass(frozen=True, **_SLOTS)
+class Match:
+    """What is cached of a row of tokens, here and elsewhere."""
+
+    length: int  # the largest of the depths
+    local_length: int  # on the asked node, in local_slots
+    local_slots: Runs
+    depths: Mapping[str, int]  # addr -> tokens held without a gap from the first, this node too
+    segments: Tuple[Segment, ...]  # cut [0, length)
+
+
+class Acquired(NamedTuple):
+    """Answer of `acquire` as it is on the wire; the clients wrap it into a Lease."""
+
+    lease: int
+    match: Match
+
+
+@dataclass(frozen=True, **_SLOTS)
+class InsertResult:
+    """Answer of `insert`."""
+
+    prefix_len: int  # tokens that were present on this node before: their old slots stay
+    stored: int  # tokens newly stored
+    freed: Runs  # slots that had to go to make room
+
+
+@dataclass(frozen=True, **_SLOTS)
+class Target:
+    """A node to send a request to."""
+
+    addr: str
+    rank: int
+    depth: int  # tokens of the prompt that it holds
+
+
+@dataclass(frozen=True, **_SLOTS)
+class Route:
+    """Answer of `route`; None where no node is named for that role."""
+
+    prefill: Optional[Target]
+    decode: Optional[Target]
+    reason: str
+
+
+@dataclass(frozen=True, **_SLOTS)
+class NodeInfo:
+    """A member of the mesh as the asked node sees it."""
+
+    addr: str
+    rank: int
+    role: str
+    epoch: int
+    state: str  # alive, suspect, dead or left
+    applied: Optional[int]  # seq of its last op that was applied here
+    head: Optional[int]  # seq of its last op, as far as it was heard
+    last_heard_ms: Optional[int]  # milliseconds ago
+    load: Optional[Mapping[str, Any]]  # what its engine reported last
+
+
+@dataclass(frozen=True, **_SLOTS)
+class TreeEdge:
+    """An edge of the asked node's tree. Where edges begin and end differs between replicas."""
+
+    namespace: Namespace
+    begin: int
+    end: int
+    head: Tuple[int, ...]  # its first tokens, at most 8
+    hash: str  # of the prefix at its end, hex
+    holders: Tuple[str, ...]  # addrs
+    lock_ref: int
+
+
+@dataclass(frozen=True, **_SLOTS)
+class TreeEntry:
+    """An INSERT of one holder whose pages still live; equal on all replicas that agree."""
+
+    seq: int
+    namespace: Namespace
+    begin: int
+    end: int
+    head: Tuple[int, ...]
+    hash: str
+
+
+@dataclass(frozen=True, **_SLOTS)
+class Tree:
+    """A stretch of the tree: its edges, or the entries of the holder that was asked for."""
+
+    edges: Tuple[TreeEdge, ...]  # parents before children; empty where a holder was named
+    entries: Tuple[TreeEntry, ...]  # in the order of seq; empty where no holder was named
+    total: int  # how many there are in all
+    tree_tokens: int
+
+
+@dataclass(frozen=True, **_SLOTS)
+class OpEvent:
+    """An op was applied on the asked node."""
+
+    origin: str
+    epoch: int
+    seq: int
+    type: str  # INSERT, DELETE or RESET
+    tokens: int  # added or removed
+
+
+@dataclass(frozen=True, **_SLOTS)
+class MembershipEvent:
+    """A member of the mesh changed."""
+
+    addr: str
+    rank: int
+    role: str
+    epoch: int
+    state: str
+
+
+Event = Union[OpEvent, MembershipEvent]

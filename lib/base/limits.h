@@ -1,0 +1,85 @@
+// Every bound of the system, with its unit in the name and its reason beside it. What happens when
+// one is hit is said where it is enforced.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "lib/base/time.h"
+
+namespace radixmesh::limits {
+
+using namespace std::chrono_literals;
+
+// ---- the tree ---------------------------------------------------------------------------------
+
+// A page that is longer than this makes no sense as a unit of reuse, and must fit one INSERT.
+inline constexpr std::uint32_t page_tokens_max = 1024;
+// One request's tokens: four times the longest context in use today.
+inline constexpr std::uint32_t request_tokens_max = 1u << 20;
+// A part of a namespace: long enough for a LoRA path or a tenant's key.
+inline constexpr std::size_t namespace_part_bytes_max = 1024;
+// Edges are merged by copying up to this many tokens; longer ones only where no copy is needed. So a
+// removal never copies more than 16 KiB, and an unmerged edge is too long for its overhead to count.
+inline constexpr std::uint32_t merge_copy_tokens_max = 4096;
+
+// ---- frames between nodes ---------------------------------------------------------------------
+
+// One op or control message. High-water marks count messages, so messages must have a size.
+inline constexpr std::size_t frame_bytes_max = 64 * 1024;
+// Several frames may share a ZeroMQ message; a larger message is refused by the socket.
+inline constexpr std::size_t message_bytes_max = 1024 * 1024;
+// Tokens and slots of one INSERT as packed: the rest of a frame is for the namespace and what wraps it.
+inline constexpr std::size_t insert_payload_bytes_max = 48 * 1024;
+inline constexpr std::uint32_t insert_tokens_max = 32 * 1024;
+// Removed prefixes named by one DELETE.
+inline constexpr std::size_t delete_entries_max = 1024;
+// Nodes of a cluster; bounds what a HEAD or a WELCOME may list.
+inline constexpr std::size_t members_max = 1024;
+inline constexpr std::size_t address_bytes_max = 256;
+inline constexpr std::size_t cluster_bytes_max = 128;
+inline constexpr std::size_t engine_token_bytes_max = 64;
+inline constexpr std::size_t reason_bytes_max = 512;
+
+// ---- replication ------------------------------------------------------------------------------
+
+// Frames held after a gap, for one origin. When full, the newest is dropped: repair fetches it.
+inline constexpr std::size_t pending_frames_max = 4096;
+inline constexpr std::size_t pending_bytes_max = 8 * 1024 * 1024;
+// Op log: own ops, and all others' together. Past it the oldest go, and a peer that needs them takes
+// a snapshot instead.
+inline constexpr std::size_t own_log_bytes_max = 64 * 1024 * 1024;
+inline constexpr std::size_t other_log_bytes_max = 64 * 1024 * 1024;
+// One answer to a REPLAY request. The asker asks again for the rest.
+inline constexpr std::size_t replay_bytes_max = 512 * 1024;
+// Snapshot chunks that a receiver lets be under way at once (credit), and sessions of one donor.
+inline constexpr std::uint32_t snapshot_credit_chunks = 16;
+inline constexpr std::size_t snapshot_sessions_max = 64;
+// Removals remembered for a snapshot session between two chunks; past it the session starts anew.
+inline constexpr std::size_t snapshot_removals_max = 64 * 1024;
+// Bulk work per step of the core: bounds how long live traffic waits behind a repair.
+inline constexpr std::size_t bulk_bytes_per_step_max = 256 * 1024;
+
+// ---- the engine's side ------------------------------------------------------------------------
+
+inline constexpr std::size_t ipc_frame_bytes_max = 16 * 1024 * 1024;
+inline constexpr std::size_t ipc_depth_max = 8;
+// Slot runs of one request, and MessagePack values in one frame: a run is three of them.
+inline constexpr std::size_t ipc_runs_max = request_tokens_max;
+inline constexpr std::size_t ipc_values_max = 4 * request_tokens_max + 1024;
+inline constexpr std::size_t ipc_clients_max = 256;
+inline constexpr std::size_t ipc_output_bytes_max = 64 * 1024 * 1024;
+inline constexpr std::size_t ipc_leases_max = 65536;
+inline constexpr std::size_t ipc_tree_rows_max = 10000;
+
+static_assert(insert_payload_bytes_max + 4 * (namespace_part_bytes_max + 8) + 1024 < frame_bytes_max,
+              "an INSERT fits a frame, and that frame or its entry fits a REPLAY or SNAPSHOT_CHUNK");
+static_assert(frame_bytes_max <= message_bytes_max, "a frame fits a message");
+static_assert(page_tokens_max * (4 + 2 * 10) <= insert_payload_bytes_max,
+              "a page with a slot run per token fits one INSERT");
+static_assert(delete_entries_max * 14 < frame_bytes_max, "a full DELETE fits a frame");
+static_assert(request_tokens_max * 4 < ipc_frame_bytes_max, "a whole request fits an IPC frame");
+static_assert(ipc_frame_bytes_max < ipc_output_bytes_max, "one answer never cuts a client");
+
+}  // namespace radixmesh::limits

@@ -1,0 +1,314 @@
+#include <cstring>
+
+#include "lib/base/limits.h"
+#include "lib/oplog/body_codec.h"
+#include "lib/oplog/packing.h"
+
+namespace radixmesh::wire {
+namespace {
+
+// A frame's bytes bound everything: no array or text can be longer than the frame that holds it.
+msgpack::unpack_limit frame_limits() {
+  const std::size_t bytes = limits::frame_bytes_max;
+  return {bytes, 0, bytes, bytes, 0, 6};
+}
+
+bool refer_always(msgpack::type::object_type, std::size_t, void*) { return true; }
+
+// Counts values before any memory is reserved for them: an array may not declare more elements than
+// the bytes that are left could hold.
+struct Sizer : msgpack::null_visitor {
+  std::size_t bytes_left;
+  bool within = true;
+  explicit Sizer(std::size_t bytes) : bytes_left(bytes) {}
+  bool start_array(std::uint32_t elements) {
+    within = within && elements <= bytes_left;
+    bytes_left -= within ? elements : 0;
+    return within;
+  }
+  bool start_map(std::uint32_t) { return within = false; }
+  void parse_error(std::size_t, std::size_t) { within = false; }
+  void insufficient_bytes(std::size_t, std::size_t) { within = false; }
+};
+
+bool read_namespace(const Object* object, CacheNamespace& name) {
+  if (object == nullptr) return false;
+  name = {};
+  if (object->type == msgpack::type::NIL) return true;
+  if (object->type != msgpack::type::ARRAY || object->via.array.size != 4) return false;
+  for (std::size_t i = 0; i < 4; ++i) {
+    const Object& part = object->via.array.ptr[i];
+    std::string_view value;
+    if (part.type == msgpack::type::NIL) continue;
+    if (part.type == msgpack::type::STR) {
+      name.parts[i].kind = NamespacePart::Kind::text;
+      value = {part.via.str.ptr, part.via.str.size};
+    } else if (part.type == msgpack::type::BIN) {
+      name.parts[i].kind = NamespacePart::Kind::bytes;
+      value = {part.via.bin.ptr, part.via.bin.size};
+    } else {
+      return false;
+    }
+    if (value.size() > limits::namespace_part_bytes_max) return false;
+    name.parts[i].value = value;
+  }
+  return true;
+}
+
+bool read_pages(ArrayReader& fields, InsertOp& body) {
+  std::uint32_t count = 0;
+  std::string_view tokens, slots;
+  if (!read_namespace(fields.next(), body.name) || !fields.u32(count) || count == 0 ||
+      count > limits::insert_tokens_max || !fields.binary(tokens)) {
+    return false;
+  }
+  auto unpacked = unpack_tokens(tokens, count);
+  if (!unpacked) return false;
+  body.tokens = std::move(*unpacked);
+  body.slots = {};
+  if (fields.nil()) return true;
+  if (!fields.binary(slots)) return false;
+  auto runs = unpack_slots(slots, count);
+  if (runs) body.slots = std::move(*runs);
+  return runs.has_value();
+}
+
+bool read_anchors(const Object* object, std::vector<Anchor>& anchors) {
+  if (object == nullptr || object->type != msgpack::type::ARRAY) return false;
+  ArrayReader items(*object);
+  if (items.left() % 2 != 0 || items.left() / 2 > limits::delete_entries_max) return false;
+  anchors.clear();
+  while (items.left() > 0) {
+    Anchor anchor;
+    if (!items.u64(anchor.seq.value) || !items.u32(anchor.tokens)) return false;
+    if (anchor.seq.value == 0 || anchor.tokens == 0) return false;
+    anchors.push_back(anchor);
+  }
+  return true;
+}
+
+bool read_vector(const Object* object, std::vector<VectorEntry>& vector) {
+  if (object == nullptr || object->type != msgpack::type::ARRAY) return false;
+  ArrayReader items(*object);
+  if (items.left() % 3 != 0 || items.left() / 3 > limits::members_max) return false;
+  vector.clear();
+  while (items.left() > 0) {
+    VectorEntry entry;
+    if (!items.u64(entry.origin.value) || !items.u64(entry.epoch.value) ||
+        !items.u64(entry.applied.value)) {
+      return false;
+    }
+    vector.push_back(entry);
+  }
+  return true;
+}
+
+bool read(ArrayReader& fields, InsertOp& body) {
+  if (!fields.u64(body.anchor.seq.value) || !fields.u32(body.anchor.tokens)) return false;
+  if ((body.anchor.seq.value == 0) != (body.anchor.tokens == 0)) return false;
+  return read_pages(fields, body);
+}
+
+bool read(ArrayReader& fields, HeadMessage& body) {
+  if (!fields.u64(body.beat) || !fields.u64(body.head.value) || !fields.digest(body.digest)) {
+    return false;
+  }
+  body.load.reset();
+  if (!fields.nil()) {
+    const Object* object = fields.next();
+    if (object == nullptr) return false;
+    ArrayReader items(*object);
+    Load load;
+    if (!items.u32(load.running) || !items.u32(load.waiting)) return false;
+    if (!items.nil() && !items.u64(load.queued_tokens.emplace())) return false;
+    if (!items.u64(load.kv_used) || !items.u64(load.kv_total)) return false;
+    body.load = load;
+  }
+  return read_vector(fields.next(), body.vector);
+}
+
+bool read(ArrayReader& fields, MarkerMessage& body) {
+  return read_vector(fields.next(), body.vector);
+}
+
+bool read(ArrayReader& fields, Introduction& body) {
+  std::uint32_t role = 0;
+  std::string_view engine_token;
+  if (!fields.u32(body.protocol_min) || !fields.u32(body.protocol_max) ||
+      !fields.u64(body.fingerprint) || !fields.text(body.cluster, limits::cluster_bytes_max) ||
+      !fields.u32(body.page_size) || !fields.text(body.addr, limits::address_bytes_max) ||
+      !fields.u32(body.rank.value) || !fields.u32(role) || !fields.binary(engine_token) ||
+      !fields.text(body.publish_addr, limits::address_bytes_max) ||
+      !fields.text(body.bulk_addr, limits::address_bytes_max) || fields.next() == nullptr ||
+      !fields.u64(body.seen_epoch.value)) {
+    return false;
+  }
+  if (role > static_cast<std::uint32_t>(Role::router)) return false;
+  if (engine_token.size() > limits::engine_token_bytes_max) return false;
+  if (body.protocol_min > body.protocol_max) return false;
+  body.role = static_cast<Role>(role);
+  body.engine_token = engine_token;
+  return true;
+}
+
+bool read(ArrayReader& fields, RefusedMessage& body) {
+  return fields.text(body.reason, limits::reason_bytes_max);
+}
+bool read(ArrayReader& fields, HeartbeatMessage& body) { return fields.u64(body.beat); }
+bool read(ArrayReader& fields, HeartbeatAckMessage& body) { return fields.u64(body.beat); }
+
+bool read(ArrayReader& fields, ReplayRequest& body) {
+  return fields.u64(body.origin.value) && fields.u64(body.epoch.value) &&
+         fields.u64(body.first.value) && fields.u64(body.last.value) && body.first.value > 0 &&
+         body.first <= body.last;
+}
+
+bool read(ArrayReader& fields, ReplayMessage& body) {
+  std::uint32_t status = 0;
+  std::string_view frames;
+  if (!fields.u64(body.origin.value) || !fields.u64(body.epoch.value) || !fields.u32(status) ||
+      status > static_cast<std::uint32_t>(ReplayStatus::unknown) || !fields.binary(frames)) {
+    return false;
+  }
+  body.status = static_cast<ReplayStatus>(status);
+  body.frames = frames;
+  return true;
+}
+
+bool read(ArrayReader& fields, SnapshotRequest& body) {
+  return fields.u64(body.origin.value) && fields.u64(body.epoch.value) &&
+         fields.u64(body.applied.value) && fields.u64(body.session) &&
+         fields.boolean(body.wants_slots);
+}
+
+bool read(ArrayReader& fields, SnapshotChunk& body) {
+  std::uint32_t status = 0;
+  if (!fields.u64(body.origin.value) || !fields.u64(body.epoch.value) ||
+      !fields.u64(body.session) || !fields.u32(body.index) || !fields.u32(status) ||
+      status > static_cast<std::uint32_t>(SnapshotStatus::cannot) ||
+      !fields.u64(body.as_of.value) || !fields.boolean(body.has_slots) ||
+      !read_anchors(fields.next(), body.removals)) {
+    return false;
+  }
+  body.status = static_cast<SnapshotStatus>(status);
+  const Object* entries = fields.next();
+  if (entries == nullptr || entries->type != msgpack::type::ARRAY) return false;
+  for (ArrayReader items(*entries); items.left() > 0;) {
+    ArrayReader each(*items.next());
+    SnapshotEntry entry;
+    if (!each.u64(entry.seq.value) || !each.u64(entry.parent.value) || !each.u32(entry.begin) ||
+        entry.seq.value == 0 || (entry.parent.value == 0) != (entry.begin == 0) ||
+        entry.parent >= entry.seq || !read_pages(each, entry.body)) {
+      return false;
+    }
+    body.entries.push_back(std::move(entry));
+  }
+  return true;
+}
+
+bool read(ArrayReader& fields, SnapshotCredit& body) {
+  return fields.u64(body.origin.value) && fields.u64(body.session) && fields.u32(body.received);
+}
+
+template <class T>
+BodyOutcome read_as(ArrayReader& fields, Body& body) {
+  return read(fields, body.emplace<T>()) ? BodyOutcome::read : BodyOutcome::bad;
+}
+
+}  // namespace
+
+bool Document::parse(std::string_view bytes) {
+  Sizer sizer(bytes.size());
+  std::size_t offset = 0;
+  if (!msgpack::parse(bytes.data(), bytes.size(), offset, sizer) || !sizer.within ||
+      offset != bytes.size()) {
+    return false;
+  }
+  bool referenced = false;
+  offset = 0;
+  try {
+    root_ = msgpack::unpack(zone_, bytes.data(), bytes.size(), offset, referenced, refer_always,
+                            nullptr, frame_limits());
+  } catch (const msgpack::unpack_error&) {
+    return false;
+  }
+  return root_.type == msgpack::type::ARRAY;
+}
+
+bool ArrayReader::u64(std::uint64_t& out) {
+  if (next_ >= size_ || items_[next_].type != msgpack::type::POSITIVE_INTEGER) return false;
+  out = items_[next_++].via.u64;
+  return true;
+}
+
+bool ArrayReader::u32(std::uint32_t& out) {
+  if (next_ >= size_ || items_[next_].type != msgpack::type::POSITIVE_INTEGER) return false;
+  if (items_[next_].via.u64 > 0xFFFFFFFFu) return false;
+  out = static_cast<std::uint32_t>(items_[next_++].via.u64);
+  return true;
+}
+
+bool ArrayReader::boolean(bool& out) {
+  if (next_ >= size_ || items_[next_].type != msgpack::type::BOOLEAN) return false;
+  out = items_[next_++].via.boolean;
+  return true;
+}
+
+bool ArrayReader::text(std::string& out, std::size_t bytes_max) {
+  if (next_ >= size_ || items_[next_].type != msgpack::type::STR) return false;
+  const auto& text = items_[next_].via.str;
+  if (text.size > bytes_max) return false;
+  out.assign(text.ptr, text.size);
+  ++next_;
+  return true;
+}
+
+bool ArrayReader::binary(std::string_view& out) {
+  if (next_ >= size_ || items_[next_].type != msgpack::type::BIN) return false;
+  const auto& binary = items_[next_++].via.bin;
+  out = {binary.ptr, binary.size};
+  return true;
+}
+
+bool ArrayReader::digest(Digest& out) {
+  std::string_view bytes;
+  if (!binary(bytes) || bytes.size() != sizeof(Digest)) return false;
+  out = 0;
+  for (char byte : bytes) out = (out << 8) | static_cast<std::uint8_t>(byte);
+  return true;
+}
+
+bool ArrayReader::nil() {
+  if (next_ >= size_ || items_[next_].type != msgpack::type::NIL) return false;
+  ++next_;
+  return true;
+}
+
+BodyOutcome read_body(std::uint8_t type, const Object& object, Body& body) {
+  if (object.type != msgpack::type::ARRAY) return BodyOutcome::bad;
+  ArrayReader fields(object);
+  switch (static_cast<MessageType>(type)) {
+    case MessageType::insert: return read_as<InsertOp>(fields, body);
+    case MessageType::remove: {
+      auto& removal = body.emplace<DeleteOp>();
+      const bool good = read_anchors(&object, removal.first_pages) && !removal.first_pages.empty();
+      return good ? BodyOutcome::read : BodyOutcome::bad;
+    }
+    case MessageType::reset: body.emplace<ResetOp>(); return BodyOutcome::read;
+    case MessageType::head: return read_as<HeadMessage>(fields, body);
+    case MessageType::marker: return read_as<MarkerMessage>(fields, body);
+    case MessageType::hello: return read_as<HelloMessage>(fields, body);
+    case MessageType::welcome: return read_as<WelcomeMessage>(fields, body);
+    case MessageType::refused: return read_as<RefusedMessage>(fields, body);
+    case MessageType::heartbeat: return read_as<HeartbeatMessage>(fields, body);
+    case MessageType::heartbeat_ack: return read_as<HeartbeatAckMessage>(fields, body);
+    case MessageType::replay_request: return read_as<ReplayRequest>(fields, body);
+    case MessageType::replay: return read_as<ReplayMessage>(fields, body);
+    case MessageType::snapshot_request: return read_as<SnapshotRequest>(fields, body);
+    case MessageType::snapshot_chunk: return read_as<SnapshotChunk>(fields, body);
+    case MessageType::snapshot_credit: return read_as<SnapshotCredit>(fields, body);
+  }
+  return BodyOutcome::unknown_type;
+}
+
+}  // namespace radixmesh::wire

@@ -1,0 +1,163 @@
+#include "lib/oplog/codec.h"
+
+#include <xxhash.h>
+
+#include <cstring>
+
+#include "lib/base/check.h"
+#include "lib/base/limits.h"
+#include "lib/oplog/body_codec.h"
+#include "lib/oplog/packing.h"
+
+namespace radixmesh {
+namespace {
+
+constexpr std::size_t kLengthBytes = 4;
+
+void put_length(Bytes& out, std::size_t begin) {
+  const std::size_t length = out.size() - begin - kLengthBytes;
+  CHECK_THAT(length <= limits::frame_bytes_max, length);
+  for (std::size_t i = 0; i < kLengthBytes; ++i) {
+    out[begin + i] = static_cast<char>(length >> (8 * (kLengthBytes - 1 - i)));
+  }
+}
+
+// How many bytes the MessagePack integer takes whose first byte is `first`; 0 if it is none.
+std::size_t integer_bytes(std::uint8_t first) {
+  if (first <= 0x7F) return 1;
+  if (first >= 0xCC && first <= 0xCF) return std::size_t{1} + (1u << (first - 0xCC));
+  return 0;
+}
+
+bool read_envelope(const wire::Object& object, Envelope& envelope) {
+  wire::ArrayReader fields(object);
+  std::uint64_t type = 0, ttl = 0;
+  if (!fields.u64(type) || !fields.u64(envelope.origin.value) ||
+      !fields.u64(envelope.epoch.value) || !fields.u64(envelope.seq.value) || !fields.u64(ttl)) {
+    return false;
+  }
+  envelope.type = static_cast<std::uint8_t>(type);
+  envelope.ttl = static_cast<std::uint8_t>(ttl);
+  const bool numbered = envelope.is_op();
+  return type <= 0xFF && ttl <= 0x7F && envelope.epoch.value > 0 &&
+         numbered == (envelope.seq.value > 0);
+}
+
+}  // namespace
+
+std::string_view sentence(WireError error) {
+  switch (error) {
+    case WireError::truncated: return "the bytes end before the frame does";
+    case WireError::oversized: return "the frame is empty or longer than 64 KiB";
+    case WireError::not_msgpack: return "the frame is not one MessagePack value within the bounds";
+    case WireError::bad_envelope: return "the frame is not [type, origin, epoch, seq, ttl, body]";
+    case WireError::bad_body: return "the body breaks a rule of its type";
+    case WireError::unknown_control: return "the control type is not known";
+    case WireError::unknown_op: return "the op type is not known";
+  }
+  return "?";
+}
+
+void encode(const Message& message, Bytes& out) {
+  const std::size_t begin = out.size();
+  out.append(kLengthBytes, '\0');
+  wire::Buffer buffer{out};
+  wire::Packer packer(buffer);
+  packer.pack_array(6);
+  packer.pack_uint8(message.envelope.type);
+  packer.pack_uint64(message.envelope.origin.value);
+  packer.pack_uint64(message.envelope.epoch.value);
+  packer.pack_uint64(message.envelope.seq.value);
+  packer.pack_uint8(message.envelope.ttl);
+  std::visit([&](const auto& body) { wire::pack_body(packer, body); }, message.body);
+  put_length(out, begin);
+}
+
+Bytes encode(const Message& message) {
+  Bytes out;
+  encode(message, out);
+  return out;
+}
+
+tl::expected<std::string_view, WireError> take_frame(std::string_view& bytes) {
+  if (bytes.size() < kLengthBytes) return tl::unexpected(WireError::truncated);
+  std::size_t length = 0;
+  for (std::size_t i = 0; i < kLengthBytes; ++i) {
+    length = (length << 8) | static_cast<std::uint8_t>(bytes[i]);
+  }
+  if (length == 0 || length > limits::frame_bytes_max) return tl::unexpected(WireError::oversized);
+  if (bytes.size() - kLengthBytes < length) return tl::unexpected(WireError::truncated);
+  const std::string_view frame = bytes.substr(0, kLengthBytes + length);
+  bytes.remove_prefix(frame.size());
+  return frame;
+}
+
+tl::expected<Envelope, WireError> decode_envelope(std::string_view frame) {
+  wire::Document document;
+  if (!document.parse(frame.substr(kLengthBytes))) return tl::unexpected(WireError::not_msgpack);
+  Envelope envelope;
+  if (!read_envelope(document.root(), envelope)) return tl::unexpected(WireError::bad_envelope);
+  return envelope;
+}
+
+tl::expected<Message, WireError> decode(std::string_view frame) {
+  wire::Document document;
+  if (!document.parse(frame.substr(kLengthBytes))) return tl::unexpected(WireError::not_msgpack);
+  Message message;
+  if (!read_envelope(document.root(), message.envelope)) {
+    return tl::unexpected(WireError::bad_envelope);
+  }
+  const wire::Object* body = wire::ArrayReader(document.root()).at(5);
+  if (body == nullptr) return tl::unexpected(WireError::bad_envelope);
+  switch (wire::read_body(message.envelope.type, *body, message.body)) {
+    case wire::BodyOutcome::read: return message;
+    case wire::BodyOutcome::bad: return tl::unexpected(WireError::bad_body);
+    case wire::BodyOutcome::unknown_type: break;
+  }
+  return tl::unexpected(message.envelope.is_op() ? WireError::unknown_op
+                                                 : WireError::unknown_control);
+}
+
+Bytes with_ttl(std::string_view frame, std::uint8_t ttl) {
+  Bytes copy(frame);
+  // Past the length and the array header come four integers, then the ttl.
+  std::size_t at = kLengthBytes + 1;
+  for (int i = 0; i < 4; ++i) at += integer_bytes(static_cast<std::uint8_t>(copy[at]));
+  const std::size_t bytes = integer_bytes(static_cast<std::uint8_t>(copy[at]));
+  CHECK_THAT(bytes >= 1 && ttl <= 0x7F, bytes, ttl);
+  copy[at + bytes - 1] = static_cast<char>(ttl);
+  return copy;
+}
+
+std::uint32_t insert_share(std::span<const TokenId> tokens, const SlotRuns& slots,
+                           std::uint32_t page_size) {
+  const std::size_t most = std::min<std::size_t>(tokens.size(), limits::insert_tokens_max);
+  std::size_t share = std::max<std::size_t>(most / page_size * page_size, page_size);
+  // Halving finds a share that fits; a page always does (limits.h).
+  while (share > page_size) {
+    std::string packed;
+    pack_slots(slots.part(0, share), packed);
+    if (packed.size() + packed_tokens_bytes(tokens.first(share)) <=
+        limits::insert_payload_bytes_max) {
+      break;
+    }
+    share = std::max<std::size_t>(share / 2 / page_size * page_size, page_size);
+  }
+  return static_cast<std::uint32_t>(share);
+}
+
+NodeId node_id(std::string_view cluster, std::string_view addr) {
+  std::string text(cluster);
+  text.push_back('\0');
+  text.append(addr);
+  return NodeId{XXH3_64bits(text.data(), text.size())};
+}
+
+std::uint64_t settings_fingerprint(std::string_view cluster, std::uint32_t page_size) {
+  std::string text(cluster);
+  text.push_back('\0');
+  text.append(reinterpret_cast<const char*>(&page_size), sizeof page_size);
+  return XXH3_64bits(text.data(), text.size());
+}
+
+}  // namespace radixmesh

@@ -1,0 +1,190 @@
+// What nodes say to each other: ops (numbered facts) and control messages, as values. WIRE.md has
+// their bytes; codec.h turns one into the other.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "lib/base/cache_namespace.h"
+#include "lib/base/ids.h"
+#include "lib/base/role.h"
+#include "lib/tree/digest.h"
+#include "lib/tree/entry_table.h"
+#include "lib/tree/slot_runs.h"
+
+namespace radixmesh {
+
+// Encoded bytes: one frame or several, each with its length before it.
+using Bytes = std::string;
+
+// Types below 64 are ops and take a number; the others are control messages and take none.
+enum class MessageType : std::uint8_t {
+  insert = 1,
+  remove = 2,  // DELETE
+  reset = 3,
+  head = 64,
+  marker = 65,
+  hello = 66,
+  welcome = 67,
+  refused = 68,
+  heartbeat = 69,
+  heartbeat_ack = 70,
+  replay_request = 71,
+  replay = 72,
+  snapshot_request = 73,
+  snapshot_chunk = 74,
+  snapshot_credit = 75,
+};
+inline constexpr std::uint8_t kFirstControlType = 64;
+
+// The range of wire protocol versions that this code speaks.
+inline constexpr std::uint32_t kProtocolMin = 1, kProtocolMax = 1;
+
+struct Envelope {
+  std::uint8_t type = 0;
+  NodeId origin;  // who says it: an op's owner, a control message's sender
+  Epoch epoch;    // which life of it
+  Seq seq;        // 0 in control messages
+  std::uint8_t ttl = 0;  // hops that are left; only relaying topologies count it down
+
+  bool is_op() const { return type < kFirstControlType; }
+};
+
+// ---- ops -----------------------------------------------------------------------------------------
+
+struct InsertOp {
+  Anchor anchor;
+  CacheNamespace name;  // counts only where the anchor is the root
+  std::vector<TokenId> tokens;
+  SlotRuns slots;  // empty, or one per token
+};
+struct DeleteOp {
+  std::vector<Anchor> first_pages;  // carried out in this order
+};
+struct ResetOp {};
+
+// ---- control -------------------------------------------------------------------------------------
+
+// How far one knows an origin.
+struct VectorEntry {
+  NodeId origin;
+  Epoch epoch;
+  Seq applied;
+  friend bool operator==(const VectorEntry&, const VectorEntry&) = default;
+};
+
+// What an engine reports of itself.
+struct Load {
+  std::uint32_t running = 0, waiting = 0;  // requests
+  std::optional<std::uint64_t> queued_tokens;  // prefill tokens that wait
+  std::uint64_t kv_used = 0, kv_total = 0;     // tokens
+  friend bool operator==(const Load&, const Load&) = default;
+};
+
+// A node's announcement of itself: it reveals a lost tail, and lets others compare digests.
+struct HeadMessage {
+  std::uint64_t beat = 0;  // counts HEADs of this life, so that a relay passes each on once
+  Seq head;                // the sender's own last op
+  Digest digest = 0;       // of the sender's entries as of `head`
+  std::optional<Load> load;
+  std::vector<VectorEntry> vector;  // what the sender has of the others
+};
+
+// Published to one subscriber when its subscription arrives: from here on it misses nothing.
+struct MarkerMessage {
+  std::vector<VectorEntry> vector;  // of all, the sender included
+};
+
+// HELLO and WELCOME are alike: who I am, where I am reached, and what must agree.
+struct Introduction {
+  std::uint32_t protocol_min = kProtocolMin, protocol_max = kProtocolMax;
+  std::string cluster;
+  std::uint32_t page_size = 0;
+  std::uint64_t fingerprint = 0;  // of cluster and page size
+  std::string addr;
+  NodeRank rank;
+  Role role = Role::prefill;
+  std::string engine_token;  // empty: the engine has said nothing of itself
+  std::string publish_addr, bulk_addr;
+  Epoch seen_epoch;  // WELCOME: the highest epoch that the sender knows of the receiver
+};
+struct HelloMessage : Introduction {};
+struct WelcomeMessage : Introduction {};
+struct RefusedMessage {
+  std::string reason;
+};
+struct HeartbeatMessage {
+  std::uint64_t beat = 0;
+};
+struct HeartbeatAckMessage {
+  std::uint64_t beat = 0;
+};
+
+// Asks for the ops [first, last] of an origin's epoch.
+struct ReplayRequest {
+  NodeId origin;
+  Epoch epoch;
+  Seq first, last;
+};
+enum class ReplayStatus : std::uint8_t {
+  frames = 0,          // here they are, or as many as fit
+  snapshot_needed = 1,  // the log begins after `first`
+  unknown = 2,          // I do not know more than you do
+};
+struct ReplayMessage {
+  NodeId origin;
+  Epoch epoch;
+  ReplayStatus status = ReplayStatus::frames;
+  Bytes frames;
+};
+
+// Asks for an origin's entries, as the asker has (epoch, applied) or less.
+struct SnapshotRequest {
+  NodeId origin;
+  Epoch epoch;
+  Seq applied;
+  std::uint64_t session = 0;  // the asker's number for this attempt
+  bool wants_slots = false;
+};
+struct SnapshotEntry {
+  Seq seq, parent;
+  std::uint32_t begin = 0;
+  InsertOp body;  // its anchor is not used: (parent, begin) is
+};
+enum class SnapshotStatus : std::uint8_t {
+  more = 0,
+  last = 1,       // the state is complete as of `as_of`
+  cannot = 2,     // the sender has nothing newer, or cannot go on: ask again, or another
+};
+// Carried out in this order: the removals, then the entries.
+struct SnapshotChunk {
+  NodeId origin;
+  Epoch epoch;
+  std::uint64_t session = 0;
+  std::uint32_t index = 0;
+  SnapshotStatus status = SnapshotStatus::more;
+  Seq as_of;
+  bool has_slots = false;
+  std::vector<Anchor> removals;
+  std::vector<SnapshotEntry> entries;
+};
+struct SnapshotCredit {
+  NodeId origin;
+  std::uint64_t session = 0;
+  std::uint32_t received = 0;  // chunks
+};
+
+using Body = std::variant<InsertOp, DeleteOp, ResetOp, HeadMessage, MarkerMessage, HelloMessage,
+                          WelcomeMessage, RefusedMessage, HeartbeatMessage, HeartbeatAckMessage,
+                          ReplayRequest, ReplayMessage, SnapshotRequest, SnapshotChunk,
+                          SnapshotCredit>;
+
+struct Message {
+  Envelope envelope;
+  Body body;
+};
+
+}  // namespace radixmesh

@@ -1,0 +1,206 @@
+// The engine's verbs, and how each own change becomes an op.
+#include <algorithm>
+
+#include "lib/base/limits.h"
+#include "lib/replica.h"
+
+namespace radixmesh {
+namespace {
+
+tl::unexpected<Refusal> refuse(RefusalCode code, std::string message) {
+  return tl::unexpected(Refusal{code, std::move(message)});
+}
+
+tl::unexpected<Refusal> refuse_on_router() {
+  return refuse(RefusalCode::use_another_node,
+                "a router holds nothing: call this at a prefill, decode or unified node");
+}
+
+tl::unexpected<Refusal> refuse_locked() {
+  return refuse(RefusalCode::retry_later, "a page that would go is locked: release it first");
+}
+
+}  // namespace
+
+// ---- the journal: own changes are numbered, logged, then published -------------------------------
+
+void Replica::publish_own(Body body, MessageType type, std::uint64_t tokens) {
+  ++head_.value;
+  const Message message{Envelope{static_cast<std::uint8_t>(type), self_->id, self_->epoch, head_,
+                                 initial_ttl(settings_.topology, members_.size())},
+                        std::move(body)};
+  Bytes frame = encode(message);
+  count("op_bytes_published", frame.size());
+  count("op_tokens_inserted", type == MessageType::insert ? tokens : 0);
+  op_log_.append(self_->id, self_->epoch, head_, frame);
+  effects_.push_back(Publish{Lane::ops, std::move(frame)});
+  effects_.push_back(OpApplied{self_->addr, self_->epoch, head_, type, tokens});
+  ++ops_applied_;
+  dirty_ = true;
+}
+
+Journal::Inserted Replica::record_insert(Anchor anchor, const CacheNamespace& name,
+                                         std::span<const TokenId> tokens, const SlotRuns& slots) {
+  const std::uint32_t share = insert_share(tokens, slots, settings_.page_size);
+  InsertOp op;
+  op.anchor = anchor;
+  if (anchor.is_root()) op.name = name;
+  op.tokens.assign(tokens.begin(), tokens.begin() + share);
+  op.slots = slots.part(0, share);
+  publish_own(std::move(op), MessageType::insert, share);
+  return {head_, share};
+}
+
+void Replica::record_delete(std::span<const Anchor> first_pages) {
+  DeleteOp op{{first_pages.begin(), first_pages.end()}};
+  donor_.removed(self_->id, op.first_pages);
+  publish_own(std::move(op), MessageType::remove, 0);
+}
+
+void Replica::record_reset() {
+  donor_.replaced(self_->id);
+  publish_own(ResetOp{}, MessageType::reset, 0);
+}
+
+// ---- the verbs -----------------------------------------------------------------------------------
+
+Replica::Result<InsertResult> Replica::insert(TimePoint now, const CacheNamespace& name,
+                                              std::span<const TokenId> tokens,
+                                              const SlotRuns& slots) {
+  if (!cache_) return refuse_on_router();
+  if (tokens.size() > limits::request_tokens_max) {
+    return refuse(RefusalCode::send_less,
+                  "more than " + std::to_string(limits::request_tokens_max) + " tokens");
+  }
+  const std::size_t whole = tokens.size() / settings_.page_size * settings_.page_size;
+  if (slots.size() < whole || slots.size() > tokens.size()) {
+    return refuse(RefusalCode::fix_request,
+                  "slots must be one per token: " + std::to_string(slots.size()) + " for " +
+                      std::to_string(tokens.size()) + " tokens");
+  }
+  InsertResult result = cache_->insert(name, tokens, slots, *this);
+  beat(now);
+  return result;
+}
+
+Replica::Result<SlotRuns> Replica::evict(TimePoint now, std::uint64_t num_tokens) {
+  if (!cache_) return refuse_on_router();
+  SlotRuns freed = cache_->evict(num_tokens, *this);
+  beat(now);
+  return freed;
+}
+
+Replica::Result<SlotRuns> Replica::remove(TimePoint now, const CacheNamespace& name,
+                                          std::span<const TokenId> tokens) {
+  if (!cache_) return refuse_on_router();
+  auto freed = cache_->remove(name, tokens, *this);
+  if (!freed) return refuse_locked();
+  beat(now);
+  return std::move(*freed);
+}
+
+Replica::Result<SlotRuns> Replica::reset(TimePoint now) {
+  if (!cache_) return refuse_on_router();
+  auto freed = cache_->reset(*this);
+  if (!freed) return refuse_locked();
+  beat(now);
+  return std::move(*freed);
+}
+
+MatchView Replica::match_prefix(const CacheNamespace& name, std::span<const TokenId> tokens) {
+  relation_->match(name, tokens, match_);
+  if (cache_) cache_->touch(match_);
+  return view_of(match_);
+}
+
+Replica::Result<Replica::Acquired> Replica::acquire(const CacheNamespace& name,
+                                                    std::span<const TokenId> tokens) {
+  if (!cache_) return refuse_on_router();
+  relation_->match(name, tokens, match_);
+  Acquired acquired{view_of(match_), {}};
+  acquired.path = cache_->lock(match_);
+  return acquired;
+}
+
+void Replica::release(LockedPath path) { cache_->unlock(path); }
+
+RouteView Replica::route(const CacheNamespace& name, std::span<const TokenId> tokens) const {
+  Match match;
+  relation_->match(name, tokens, match);
+  std::map<NodeId, std::uint32_t> depths;
+  for (const HolderDepth& each : match.depths) {
+    auto holder = holders_.find(each.holder);
+    if (holder != holders_.end()) depths[holder->second] = each.tokens;
+  }
+  std::vector<RouteCandidate> candidates;
+  for (NodeId id : by_rank_) {
+    const Member& member = members_.at(id);
+    if (member.state != MemberState::alive || member.role == Role::router) continue;
+    candidates.push_back({id, member.rank, member.role, depths[id], member.load});
+  }
+  const RouteChoice choice =
+      prefix_first(candidates, first_pages_hash(name, tokens, settings_.page_size));
+  const auto target = [&](std::optional<std::size_t> at) -> std::optional<TargetView> {
+    if (!at) return std::nullopt;
+    const RouteCandidate& candidate = candidates[*at];
+    return TargetView{members_.at(candidate.id).addr, candidate.rank, candidate.depth};
+  };
+  return {target(choice.prefill), target(choice.decode), reason_name(choice.reason)};
+}
+
+void Replica::report_load(TimePoint now, const Load& load) {
+  if (self_->load == load) return;
+  self_->load = load;
+  dirty_ = true;
+  beat(now);
+}
+
+// ---- what a lookup may show ----------------------------------------------------------------------
+
+bool Replica::visible(HolderIndex holder) const { return holder_member(holder) != nullptr; }
+
+// The live member behind a holder; null for one that is silent, and for a snapshot coming in.
+const Member* Replica::holder_member(HolderIndex holder) const {
+  auto found = holders_.find(holder);
+  if (found == holders_.end()) return nullptr;
+  const Member* member = find_member(found->second);
+  return member != nullptr && member->state == MemberState::alive ? member : nullptr;
+}
+
+MatchView Replica::view_of(const Match& match) const {
+  MatchView view;
+  for (const HolderDepth& each : match.depths) {
+    const Member* member = holder_member(each.holder);
+    if (member == nullptr) continue;
+    view.depths[member->addr] = each.tokens;
+    view.length = std::max(view.length, each.tokens);
+  }
+  if (cache_) view.local_length = cache_->local_match(match, &view.local_slots);
+  std::vector<HolderIndex> holders;
+  for (const PathStep& step : match.path) {
+    relation_->holders_at(step.node, holders);
+    const Member* winner = nullptr;
+    HolderIndex winning{};
+    for (HolderIndex holder : holders) {
+      const Member* member = holder_member(holder);
+      if (member != nullptr && (winner == nullptr || member->rank < winner->rank)) {
+        winner = member;
+        winning = holder;
+      }
+    }
+    if (winner == nullptr) break;
+    SlotRuns slots;
+    const bool kept = relation_->slots_at(step.node, winning, step.begin, step.end, slots);
+    SegmentView* last = view.segments.empty() ? nullptr : &view.segments.back();
+    if (last != nullptr && last->addr == winner->addr && last->slots.has_value() == kept) {
+      last->end = step.end;
+      if (kept) last->slots->append(slots);
+    } else {
+      view.segments.push_back({step.begin, step.end, winner->addr,
+                               kept ? std::optional(std::move(slots)) : std::nullopt});
+    }
+  }
+  return view;
+}
+
+}  // namespace radixmesh

@@ -1,0 +1,149 @@
+// What goes into a replica and what comes out of it. The shell turns sockets into inputs and performs
+// effects in their order; the simulator does the same with a network of its own.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "lib/base/ids.h"
+#include "lib/base/time.h"
+#include "lib/mesh/member.h"
+#include "lib/mesh/topology.h"
+#include "lib/oplog/message.h"
+
+namespace radixmesh {
+
+// ---- settings ------------------------------------------------------------------------------------
+
+struct MemberSettings {
+  std::string addr;
+  Role role = Role::prefill;
+};
+
+// How long the mesh waits for what. Times of failure detection are those of the silence of any
+// traffic from a node.
+struct Timers {
+  Duration head_dirty = std::chrono::milliseconds(100);  // between HEADs while ops are published
+  Duration head_idle = std::chrono::seconds(1);
+  Duration heartbeat = std::chrono::milliseconds(500);  // to the successor
+  Duration hello = std::chrono::milliseconds(500);      // to a member that is not introduced
+  Duration marker = std::chrono::milliseconds(500);     // before a missing one is asked for again
+  Duration suspect_after = std::chrono::seconds(3);
+  Duration dead_after = std::chrono::seconds(5);
+  // A configured member that was never heard of stops blocking `ready` after this.
+  Duration unseen_wait = std::chrono::seconds(5);
+  Duration repair_grace = std::chrono::milliseconds(20);
+  Duration repair_pause_min = std::chrono::milliseconds(50);
+  Duration repair_pause_max = std::chrono::seconds(1);
+  Duration snapshot_silence = std::chrono::seconds(2);  // then the donor is given up
+  Duration donor_idle = std::chrono::seconds(10);       // then the receiver is
+};
+
+struct ReplicaSettings {
+  std::string cluster = "default";
+  std::uint32_t page_size = 1;
+  std::vector<MemberSettings> members;  // in rank order
+  std::string self;                     // one of their addresses
+  Topology topology = Topology::mesh;
+  std::uint64_t max_radix_cache_size = 0;  // tokens; 0: no bound
+  bool keep_remote_slots = true;
+  Epoch epoch;                            // this life's: the start in microseconds since 1970
+  std::string publish_addr, bulk_addr;    // where this node's PUB and bulk ROUTER are bound
+  std::uint64_t seed = 1;                 // of session numbers
+  std::size_t own_log_bytes_max = 0, other_log_bytes_max = 0;  // 0: as limits.h says
+  Timers timers;
+};
+
+// ---- inputs --------------------------------------------------------------------------------------
+
+enum class Channel : std::uint8_t { control, bulk };
+
+// One message of an upstream's PUB socket: frames.
+struct Published {
+  std::string_view payload;
+};
+// One message of a peer: a question, if its DEALER sent it to our ROUTER, or an answer, if its ROUTER
+// sent it to our DEALER. `from` is what the connection says of itself; the frames must confirm it.
+struct Received {
+  NodeId from;
+  Channel channel = Channel::control;
+  bool is_answer = false;
+  std::string_view payload;
+};
+// A subscriber's marker topic arrived at our XPUB: from now on it gets all we publish.
+struct Subscribed {
+  NodeId subscriber;
+};
+// Only time has passed.
+struct Tick {};
+using Input = std::variant<Published, Received, Subscribed, Tick>;
+
+// ---- effects -------------------------------------------------------------------------------------
+
+enum class Lane : std::uint8_t { control, ops };
+
+// Publish to all subscribers of the lane. Frames of one lane may share a message, in their order.
+struct Publish {
+  Lane lane = Lane::ops;
+  Bytes frame;
+};
+// Publish on one subscriber's marker topic.
+struct PublishMarker {
+  NodeId subscriber;
+  Bytes frame;
+};
+// To a peer's ROUTER through our DEALER: a question. Dropped if the peer is not connected.
+struct Ask {
+  NodeId peer;
+  Channel channel = Channel::control;
+  Bytes frame;
+};
+// To a peer's DEALER through our ROUTER: an answer. Dropped if the peer is gone.
+struct Answer {
+  NodeId peer;
+  Channel channel = Channel::control;
+  Bytes frame;
+};
+// Subscribe to a node's PUB at `publish_addr`; or no longer.
+struct SubscribeTo {
+  NodeId peer;
+  std::string publish_addr;
+};
+struct UnsubscribeFrom {
+  NodeId peer;
+};
+// Subscribe to this node's marker topic once more: a marker was lost. All upstreams send theirs again.
+struct AskMarkers {};
+// Where a peer's bulk ROUTER is; an earlier connection to another place is closed.
+struct BulkPeer {
+  NodeId peer;
+  std::string bulk_addr;
+};
+// For clients that subscribed to events.
+struct OpApplied {
+  std::string origin;
+  Epoch epoch;
+  Seq seq;
+  MessageType type = MessageType::insert;
+  std::uint64_t tokens = 0;  // added or removed
+};
+struct MembershipChanged {
+  std::string addr;
+  NodeRank rank;
+  Role role = Role::prefill;
+  Epoch epoch;
+  MemberState state = MemberState::dead;
+};
+// One line for the log.
+struct LogLine {
+  enum class Level : std::uint8_t { info, warning, error } level = Level::info;
+  std::string event;   // a short name
+  std::string detail;  // key=value ...
+};
+
+using Effect = std::variant<Publish, PublishMarker, Ask, Answer, SubscribeTo, UnsubscribeFrom,
+                            AskMarkers, BulkPeer, OpApplied, MembershipChanged, LogLine>;
+
+}  // namespace radixmesh

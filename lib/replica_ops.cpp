@@ -1,0 +1,177 @@
+// Ops of others: in order, applied once, passed on once.
+#include "lib/base/check.h"
+#include "lib/replica.h"
+
+namespace radixmesh {
+
+void Replica::on_op(TimePoint now, const Message& message, std::string_view frame) {
+  const Envelope& envelope = message.envelope;
+  if (envelope.origin == self_->id) {
+    if (envelope.epoch > self_->epoch) outgrow_epoch(now, envelope.epoch);
+    return;
+  }
+  Origin* origin = find_origin(envelope.origin);
+  if (origin == nullptr) {
+    count("unknown_origins");
+    return;
+  }
+  auto verdict = origin->stream.offer(envelope.epoch, envelope.seq, frame);
+  if (verdict == OriginStream::Verdict::new_epoch) {
+    begin_epoch(now, envelope.origin, envelope.epoch);
+    verdict = origin->stream.offer(envelope.epoch, envelope.seq, frame);
+  }
+  switch (verdict) {
+    case OriginStream::Verdict::next:
+      relay(envelope, frame);
+      heard_from(now, *find_member(envelope.origin));
+      apply_next(now, envelope.origin, *origin, message, frame);
+      drain(now, envelope.origin, *origin);
+      break;
+    case OriginStream::Verdict::held:
+      relay(envelope, frame);
+      heard_from(now, *find_member(envelope.origin));
+      count("ops_held");
+      break;
+    case OriginStream::Verdict::overflow: count("ops_dropped_after_gap"); break;
+    case OriginStream::Verdict::duplicate: count("ops_duplicate"); return;
+    case OriginStream::Verdict::stale_epoch: count("ops_of_stale_epoch"); return;
+    case OriginStream::Verdict::new_epoch: return;  // begin_epoch() has made it the present one
+  }
+  note_head(now, envelope.origin, envelope.epoch, envelope.seq);
+}
+
+// An op that cannot be read is as good as lost, and cannot be skipped: it is asked for again, and if
+// that does not help, a snapshot goes past it.
+void Replica::on_unreadable_op(TimePoint now, const Envelope& envelope) {
+  count("ops_unreadable");
+  Origin* origin = find_origin(envelope.origin);
+  if (origin == nullptr || envelope.epoch != origin->stream.epoch()) return;
+  if (envelope.seq.value != origin->stream.applied().value + 1) return;
+  note_head(now, envelope.origin, envelope.epoch, envelope.seq);
+  if (++origin->failures >= 2) want_snapshot(now, envelope.origin, *origin, "unreadable_op");
+}
+
+// A later life of a node: nothing of the earlier one counts any more.
+void Replica::begin_epoch(TimePoint now, NodeId id, Epoch epoch) {
+  Origin& origin = origins_.at(id);
+  Member& member = *find_member(id);
+  const bool known = member.epoch.value != 0;
+  abandon_staging(origin);
+  donor_.replaced(id);
+  op_log_.forget(id);
+  holders_.erase(origin.holder);
+  relation_->drop_holder(origin.holder);
+  origin.holder = relation_->add_holder();
+  holders_.emplace(origin.holder, id);
+  origin.stream.begin_epoch(epoch);
+  origin.stream.pause(false);
+  origin.head = {};
+  origin.wants_snapshot = origin.replaces_all = origin.degraded = false;
+  origin.failures = 0;
+  member.epoch = epoch;
+  member.last_beat = 0;
+  member.introduced = false;
+  member.next_hello = now;
+  member.load.reset();
+  update_repair(now, id, origin);
+  if (known) {
+    count("epochs_begun");
+    log(LogLine::Level::info, "new_epoch",
+        "node=" + member.addr + " epoch=" + std::to_string(epoch.value));
+  }
+}
+
+void Replica::apply_next(TimePoint now, NodeId id, Origin& origin, const Message& message,
+                         std::string_view frame) {
+  if (!apply(id, origin, message)) {
+    count("ops_refused");
+    want_snapshot(now, id, origin, "op_does_not_fit");
+    return;
+  }
+  origin.stream.applied_one();
+  op_log_.append(id, message.envelope.epoch, message.envelope.seq, Bytes(frame));
+  origin.repair.progressed(now, repair_pace());
+  origin.failures = 0;
+  ++ops_applied_;
+  dirty_ = true;
+}
+
+// Applies what was held, as far as it goes without a gap.
+void Replica::drain(TimePoint now, NodeId id, Origin& origin) {
+  while (const std::optional<Bytes> frame = origin.stream.take_next()) {
+    const auto message = decode(*frame);
+    CHECK_THAT(message.has_value());  // it was decoded before it was held
+    const Seq before = origin.stream.applied();
+    apply_next(now, id, origin, *message, *frame);
+    if (origin.stream.applied() == before) return;
+  }
+}
+
+// False if the op does not fit the origin's entries; then nothing has changed.
+bool Replica::apply(NodeId id, Origin& origin, const Message& message) {
+  std::uint64_t tokens = 0;
+  const Seq seq = message.envelope.seq;
+  if (const auto* insert = std::get_if<InsertOp>(&message.body)) {
+    const auto added = relation_->store(
+        origin.holder, Insertion{seq, insert->anchor, insert->name, insert->tokens, insert->slots});
+    if (!added) return false;
+    if (*added < insert->tokens.size()) donor_.replaced(id);  // slots of sent entries may be others
+    tokens = *added;
+  } else if (const auto* removal = std::get_if<DeleteOp>(&message.body)) {
+    for (const Anchor& first : removal->first_pages) {
+      if (!relation_->has(origin.holder, first)) return false;
+    }
+    // All were there; one that is gone when its turn comes lay below one before it.
+    for (const Anchor& first : removal->first_pages) {
+      tokens += relation_->remove(origin.holder, first).value_or(0);
+    }
+    donor_.removed(id, removal->first_pages);
+  } else {
+    tokens = relation_->clear(origin.holder);
+    donor_.replaced(id);
+  }
+  effects_.push_back(OpApplied{find_member(id)->addr, message.envelope.epoch, seq,
+                               static_cast<MessageType>(message.envelope.type), tokens});
+  return true;
+}
+
+// Only what is accepted for the first time comes here, so no arrangement of links can loop.
+void Replica::relay(const Envelope& envelope, std::string_view frame) {
+  if (!relays(settings_.topology)) return;
+  if (envelope.ttl <= 1) {
+    count("ttl_expired");
+    return;
+  }
+  const Lane lane = envelope.is_op() ? Lane::ops : Lane::control;
+  count("frames_relayed");
+  effects_.push_back(Publish{lane, with_ttl(frame, envelope.ttl - 1)});
+}
+
+// Someone says that the origin's op `head` of this epoch exists.
+void Replica::note_head(TimePoint now, NodeId id, Epoch epoch, Seq head) {
+  Origin* origin = find_origin(id);
+  if (origin == nullptr || epoch < origin->stream.epoch()) return;
+  if (epoch > origin->stream.epoch()) begin_epoch(now, id, epoch);
+  origin->head = std::max(origin->head, head);
+  update_repair(now, id, *origin);
+}
+
+// Others know a later life of this node than the one it lives: its clock went back, or a process with
+// the same address ran. It goes on under a higher epoch, with the same entries and numbers; the ops
+// of the old epoch are no answer any more, so others take a snapshot.
+void Replica::outgrow_epoch(TimePoint now, Epoch seen) {
+  self_->epoch = Epoch{seen.value + 1};
+  count("epochs_outgrown");
+  log(LogLine::Level::warning, "epoch_outgrown",
+      "seen=" + std::to_string(seen.value) + " epoch=" + std::to_string(self_->epoch.value));
+  op_log_.forget(self_->id);
+  donor_.replaced(self_->id);
+  for (auto& [id, member] : members_) {
+    if (id == self_->id) continue;
+    member.introduced = false;
+    member.next_hello = now;
+  }
+  dirty_ = true;
+}
+
+}  // namespace radixmesh

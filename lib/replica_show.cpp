@@ -1,0 +1,119 @@
+// What is shown of a replica: status, nodes, tree.
+#include <algorithm>
+
+#include "lib/replica.h"
+
+namespace radixmesh {
+namespace {
+
+constexpr std::size_t kHeadTokens = 8;  // of an edge or entry: enough to recognise it
+
+std::vector<TokenId> head_of(std::span<const TokenId> tokens) {
+  const auto head = tokens.first(std::min(tokens.size(), kHeadTokens));
+  return {head.begin(), head.end()};
+}
+
+}  // namespace
+
+StatusView Replica::status() {
+  StatusView view;
+  view.addr = self_->addr;
+  view.cluster = settings_.cluster;
+  view.rank = self_->rank;
+  view.role = self_->role;
+  view.epoch = self_->epoch;
+  view.ready = ready_;
+  view.page_size = settings_.page_size;
+  view.topology = topology_name(settings_.topology);
+  view.policy = "prefix_first";
+  if (cache_) {
+    view.local_tokens = cache_->total_tokens();
+    view.evictable_tokens = cache_->evictable_tokens();
+    view.protected_tokens = cache_->protected_tokens();
+  }
+  view.tree_tokens = relation_->token_count();
+  view.vector[self_->addr] = VectorView{self_->epoch, head_, relation_->digest(kSelf)};
+  for (const auto& [id, origin] : origins_) {
+    view.vector[members_.at(id).addr] =
+        VectorView{origin.stream.epoch(), origin.stream.applied(), relation_->digest(origin.holder)};
+  }
+  view.ops_applied = ops_applied_;
+  view.memory_bytes = relation_->memory_bytes() + op_log_.memory_bytes();
+  view.counters = counters_;
+  return view;
+}
+
+std::vector<NodeView> Replica::nodes(TimePoint now) const {
+  std::vector<NodeView> out;
+  for (NodeId id : by_rank_) {
+    const Member& member = members_.at(id);
+    NodeView view{.addr = member.addr,
+                  .rank = member.rank,
+                  .role = member.role,
+                  .epoch = member.epoch,
+                  .state = member.state,
+                  .applied = head_,
+                  .head = head_,
+                  .silent = Duration{0},
+                  .load = member.load,
+                  .refusal = member.refusal};
+    if (id != self_->id) {
+      const Origin& origin = origins_.at(id);
+      view.applied = origin.stream.applied();
+      view.head = std::max(origin.head, view.applied);
+      view.silent.reset();
+      if (member.last_heard != TimePoint::min()) view.silent = now - member.last_heard;
+    }
+    out.push_back(std::move(view));
+  }
+  return out;
+}
+
+TreeView Replica::tree(std::size_t skip, std::size_t limit) {
+  TreeView view;
+  view.total = relation_->edge_count();
+  view.tree_tokens = relation_->token_count();
+  for (const EdgeView& edge : relation_->edges(skip, limit)) {
+    EdgeRow row{edge.name, edge.begin, edge.end, head_of(edge.tokens), edge.hash, {},
+                edge.lock_ref};
+    for (HolderIndex holder : edge.holders) {
+      auto found = holders_.find(holder);
+      if (found != holders_.end()) row.holders.push_back(members_.at(found->second).addr);
+    }
+    std::ranges::sort(row.holders);
+    view.edges.push_back(std::move(row));
+  }
+  return view;
+}
+
+Replica::Result<EntriesView> Replica::entries(std::string_view holder_addr, std::size_t skip,
+                                              std::size_t limit) {
+  const Member* member = find_member(node_id(settings_.cluster, holder_addr));
+  if (member == nullptr) {
+    return tl::unexpected(Refusal{RefusalCode::fix_request,
+                                  "no member has the address " + std::string(holder_addr)});
+  }
+  const HolderIndex holder = member->id == self_->id ? kSelf : origins_.at(member->id).holder;
+  EntriesView view;
+  view.total = relation_->entry_count(holder);
+  view.tree_tokens = relation_->token_count();
+  Seq from{1};
+  while (const Entry* entry = relation_->entry_at_or_after(holder, from)) {
+    from = Seq{entry->seq.value + 1};
+    if (skip > 0) {
+      --skip;
+      continue;
+    }
+    if (view.entries.size() == limit) break;
+    EntryRow row{entry->seq, relation_->entry_namespace(*entry), entry->begin, entry->end, {},
+                 relation_->entry_hash(*entry)};
+    std::vector<TokenId> tokens;
+    SlotRuns slots;
+    relation_->read_entry(*entry, entry->begin, entry->end, tokens, slots);
+    row.head = head_of(tokens);
+    view.entries.push_back(std::move(row));
+  }
+  return view;
+}
+
+}  // namespace radixmesh

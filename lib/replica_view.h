@@ -1,0 +1,105 @@
+// What a replica shows of itself: the answers to match_prefix, route, status, nodes and tree, with
+// addresses instead of internal numbers.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/base/cache_namespace.h"
+#include "lib/base/ids.h"
+#include "lib/mesh/member.h"
+#include "lib/tree/digest.h"
+#include "lib/tree/slot_runs.h"
+
+namespace radixmesh {
+
+// Tokens [begin, end) of a query, with the holder of the lowest rank that has them.
+struct SegmentView {
+  std::uint32_t begin = 0, end = 0;
+  std::string addr;
+  std::optional<SlotRuns> slots;  // the holder's; nothing where they are not kept
+  friend bool operator==(const SegmentView&, const SegmentView&) = default;
+};
+struct MatchView {
+  std::uint32_t length = 0;        // the largest of the depths
+  std::uint32_t local_length = 0;  // on this node
+  SlotRuns local_slots;
+  std::map<std::string, std::uint32_t> depths;  // every live node that has a part, this one included
+  std::vector<SegmentView> segments;
+  friend bool operator==(const MatchView&, const MatchView&) = default;
+};
+
+struct TargetView {
+  std::string addr;
+  NodeRank rank;
+  std::uint32_t depth = 0;
+};
+struct RouteView {
+  std::optional<TargetView> prefill, decode;
+  std::string_view reason;
+};
+
+// One value per member, in the order of addresses, this node included.
+struct VectorView {
+  Epoch epoch;
+  Seq seq;
+  Digest digest = 0;
+};
+struct StatusView {
+  std::string addr, cluster;
+  NodeRank rank;
+  Role role = Role::prefill;
+  Epoch epoch;
+  bool ready = false;
+  std::uint32_t page_size = 1;
+  std::string_view topology, policy;
+  std::uint64_t local_tokens = 0, evictable_tokens = 0, protected_tokens = 0;
+  std::uint64_t tree_tokens = 0;  // distinct, whoever holds them
+  std::map<std::string, VectorView> vector;
+  std::uint64_t ops_applied = 0;   // own ones included
+  std::uint64_t memory_bytes = 0;  // tree and op log
+  std::map<std::string, std::uint64_t, std::less<>> counters;
+};
+
+struct NodeView {
+  std::string addr;
+  NodeRank rank;
+  Role role = Role::prefill;
+  Epoch epoch;
+  MemberState state = MemberState::dead;
+  Seq applied, head;  // what this node has of it, and what exists
+  std::optional<Duration> silent;  // since when nothing was heard; nothing if it never was
+  std::optional<Load> load;
+  std::string refusal;
+};
+
+struct EdgeRow {
+  CacheNamespace name;
+  std::uint32_t begin = 0, end = 0;
+  std::vector<TokenId> head;  // its first tokens
+  Digest hash = 0;            // of the prefix that ends with it
+  std::vector<std::string> holders;
+  std::uint32_t lock_ref = 0;
+};
+struct TreeView {
+  std::vector<EdgeRow> edges;
+  std::size_t total = 0;
+  std::uint64_t tree_tokens = 0;
+};
+struct EntryRow {
+  Seq seq;
+  CacheNamespace name;
+  std::uint32_t begin = 0, end = 0;
+  std::vector<TokenId> head;
+  Digest hash = 0;
+};
+struct EntriesView {
+  std::vector<EntryRow> entries;
+  std::size_t total = 0;
+  std::uint64_t tree_tokens = 0;
+};
+
+}  // namespace radixmesh

@@ -1,0 +1,287 @@
+// HolderTree: the relation of relation.h as a radix tree whose edges carry interned holder sets.
+//
+// Invariants, beside the tree's own
+//  H1  an edge's holder set is not empty, and is a subset of its parent's (prefix closure)
+//  H2  an entry ends inside the edge it is listed at: node.begin() < entry.end <= node.depth
+//  H3  pages of one edge have the same holders: where a holder's coverage ends, an edge ends
+// Insertion splits where H3 asks for it; removal joins what no longer differs. Lookups never write.
+//
+// The verbs stand in three files: lookups here, writing in holder_tree_update.h, digests in
+// holder_tree_digest.h. Not thread-safe.
+#pragma once
+
+#include "lib/base/limits.h"
+#include "lib/tree/edge_values.h"
+#include "lib/tree/radix_tree.h"
+#include "lib/tree/relation.h"
+
+namespace radixmesh {
+
+// Told when edges change under the local cache, so that its recency list stays right.
+class EdgeObserver {
+ public:
+  virtual ~EdgeObserver() = default;
+  virtual void after_split(NodeIndex upper, NodeIndex lower) = 0;
+  virtual void before_join(NodeIndex upper, NodeIndex lower) = 0;
+  virtual void before_drop(NodeIndex node) = 0;  // this node's own pages of the edge go
+};
+
+template <class SlotsValue>
+struct EdgeValue {
+  HolderSetId holders = kNoHolders;
+  EntryIndex entries = kNoIndex;  // those that end in this edge
+  bool hash_known = false, sum_known = false;
+  Digest end_hash = 0;  // H at the edge's end (digest.h)
+  Digest sum = 0;       // the sum of H over the edge's pages
+  SlotsValue slots;
+};
+
+// A place in the tree: `tokens` tokens from the root, on the edge into `node` (or at its end).
+struct Position {
+  NodeIndex node = kNoIndex;
+  std::uint32_t tokens = 0;
+};
+
+template <class SlotsValue>
+class HolderTree : public Relation {
+ public:
+  using Value = SlotsValue;
+  using Tree = RadixTree<EdgeValue<SlotsValue>>;
+  using Node = typename Tree::Node;
+
+  explicit HolderTree(std::uint32_t page_size) : tree_(page_size) { add_holder(); }
+
+  std::uint32_t page_size() const override { return tree_.page_size(); }
+  HolderIndex add_holder() override;
+  void drop_holder(HolderIndex holder) override;
+  void match(const CacheNamespace& name, std::span<const TokenId> tokens,
+             Match& out) const override;
+  std::optional<std::uint32_t> store(HolderIndex holder, const Insertion& insertion) override;
+  std::optional<std::uint64_t> remove(HolderIndex holder, Anchor first) override;
+  bool has(HolderIndex holder, Anchor anchor) const override {
+    return resolve(holder, anchor).has_value();
+  }
+  std::uint64_t clear(HolderIndex holder) override { return clear(holder, nullptr); }
+  Digest digest(HolderIndex holder) override;
+  std::uint64_t tokens_of(HolderIndex holder) const override { return facts_[holder.value].tokens; }
+  const Entry* entry_at_or_after(HolderIndex holder, Seq from) const override;
+  std::size_t entry_count(HolderIndex holder) const override { return entries_.count(holder); }
+  void read_entry(const Entry& entry, std::uint32_t begin, std::uint32_t end,
+                  std::vector<TokenId>& tokens, SlotRuns& slots) const override;
+  const CacheNamespace& entry_namespace(const Entry& entry) const override;
+  Digest entry_hash(const Entry& entry) override;
+  void holders_at(std::uint32_t node, std::vector<HolderIndex>& out) const override;
+  bool slots_at(std::uint32_t node, HolderIndex holder, std::uint32_t begin, std::uint32_t end,
+                SlotRuns& out) const override;
+  std::vector<EdgeView> edges(std::size_t skip, std::size_t limit) override;
+  std::size_t edge_count() const override { return tree_.node_count() - tree_.roots().size(); }
+  std::uint64_t token_count() const override { return tree_.token_count(); }
+  std::size_t memory_bytes() const override;
+
+  // ---- for the local cache ----------------------------------------------------------------------
+
+  void observe(EdgeObserver* observer) { observer_ = observer; }
+  Node& node(NodeIndex index) { return tree_[index]; }
+  const Node& node(NodeIndex index) const { return tree_[index]; }
+  bool holds(NodeIndex index, HolderIndex holder) const {
+    return sets_.contains(tree_[index].value.holders, holder);
+  }
+  // The anchor that names the holder's page which ends at `at`; the holder has it. The root's for 0.
+  Anchor anchor_at(HolderIndex holder, Position at) const;
+  // Makes an edge end exactly at `at`; returns the edge that does. At an edge's end: no change.
+  NodeIndex cut_at(Position at);
+  // Joins the edge with the one above, or with its only child, where nothing tells them apart.
+  void join_around(NodeIndex index);
+  // Where the holder's page that `anchor` names ends; nothing if it is not one of its live pages.
+  std::optional<Position> resolve(HolderIndex holder, Anchor anchor) const;
+  NodeIndex find_or_make_root(const CacheNamespace& name) { return tree_.find_or_make_root(name); }
+  // As store(), at a place that is already known. `anchor` names the same place.
+  std::uint32_t store_at(HolderIndex holder, const Insertion& insertion, Position at);
+  // Removes the holder from `below`, whose edge begins where `kept` is, and from all under it. If
+  // `freed` is given, the slots are appended. A namespace that becomes empty goes.
+  std::uint64_t remove_from(HolderIndex holder, Position kept, NodeIndex below, SlotRuns* freed);
+  std::uint64_t clear(HolderIndex holder, SlotRuns* freed);
+
+ private:
+  struct HolderFacts {
+    bool used = false;
+    std::uint64_t tokens = 0;
+    Digest digest = 0;                    // of the entries that are marked digested
+    std::vector<Seq> undigested;          // entries added since, in order
+  };
+
+  // Where a store's walk through existing edges ended, and what it found.
+  struct Walk {
+    NodeIndex node;                // the edge that the walk ended on
+    std::uint32_t tokens;          // how far it got, from the root
+    std::uint32_t held_end;        // where the holder's own pages ended
+    std::optional<Anchor> parent;  // the entry that holds the page there, once it is known
+  };
+
+  NodeIndex root_of(NodeIndex index) const;
+  NodeIndex split(NodeIndex lower, std::uint32_t at_tokens);
+  bool join_if_alike(NodeIndex lower, bool may_copy);
+  void list_entry(EntryIndex entry, NodeIndex at);
+  void unlist_entry(EntryIndex entry);
+  void add_to_edge(HolderIndex holder, NodeIndex index);
+  void set_slots(HolderIndex holder, NodeIndex index, std::uint32_t begin, SlotRuns slots);
+  void take_from_edge(HolderIndex holder, NodeIndex index, std::uint32_t kept_end, NodeIndex above,
+                      SlotRuns* freed);
+  void walk_and_mark(HolderIndex holder, const Insertion& insertion, Walk& walk);
+  void settle_parent(HolderIndex holder, const Insertion& insertion, NodeIndex node, Walk& walk);
+
+  Digest hash_at_begin(NodeIndex index);
+  Digest ensure_hash(NodeIndex index);
+  Digest sum_between(NodeIndex node, std::uint32_t begin, std::uint32_t end);
+  Digest edge_sum(NodeIndex index, std::uint32_t begin, std::uint32_t end);
+
+  Tree tree_;
+  HolderSets sets_;
+  EntryTable entries_;
+  std::vector<HolderFacts> facts_;  // by holder
+  std::size_t value_heap_bytes_ = 0;
+  EdgeObserver* observer_ = nullptr;
+};
+
+// ---- lookups -------------------------------------------------------------------------------------
+
+template <class SlotsValue>
+void HolderTree<SlotsValue>::match(const CacheNamespace& name, std::span<const TokenId> tokens,
+                                   Match& out) const {
+  out.clear();
+  NodeIndex at = tree_.find_root(name);
+  if (at == kNoIndex) return;
+  const std::uint32_t page = tree_.page_size();
+  const auto length = static_cast<std::uint32_t>(tokens.size() / page * page);
+  std::uint32_t depth = 0;
+  HolderSetId holders = kNoHolders;
+  while (depth < length) {
+    at = tree_.find_child(at, tokens.data() + depth);
+    if (at == kNoIndex) break;
+    const Node& edge = tree_[at];
+    // Whoever held the pages so far and not this edge ends here.
+    if (edge.value.holders != holders) {
+      if (depth > 0) {
+        sets_.for_each_difference(holders, edge.value.holders, [&](HolderIndex holder) {
+          out.depths.push_back({holder, depth});
+        });
+      }
+      holders = edge.value.holders;
+    }
+    const std::uint32_t matched = tree_.common(at, tokens.data() + depth, length - depth);
+    out.path.push_back({at, depth, depth + matched});
+    depth += matched;
+    if (matched < edge.tokens.length) break;
+  }
+  sets_.for_each(holders, [&](HolderIndex holder) { out.depths.push_back({holder, depth}); });
+  out.length = depth;
+}
+
+template <class SlotsValue>
+const Entry* HolderTree<SlotsValue>::entry_at_or_after(HolderIndex holder, Seq from) const {
+  const EntryIndex index = entries_.at_or_after(holder, from);
+  return index == kNoIndex ? nullptr : &entries_[index];
+}
+
+template <class SlotsValue>
+void HolderTree<SlotsValue>::read_entry(const Entry& entry, std::uint32_t begin, std::uint32_t end,
+                                        std::vector<TokenId>& tokens, SlotRuns& slots) const {
+  CHECK_THAT(begin >= entry.begin && begin <= end && end <= entry.end, begin, end);
+  std::vector<NodeIndex> edges;
+  NodeIndex at = entry.node;
+  for (; tree_[at].begin() > begin; at = tree_[at].parent) edges.push_back(at);
+  edges.push_back(at);
+  for (auto edge = edges.rbegin(); edge != edges.rend(); ++edge) {
+    const Node& node = tree_[*edge];
+    const std::uint32_t low = std::max(begin, node.begin()), high = std::min(end, node.depth);
+    if (low >= high) continue;
+    const auto part = node.tokens.span().subspan(low - node.begin(), high - low);
+    tokens.insert(tokens.end(), part.begin(), part.end());
+    slots_at(*edge, entry.holder, low, high, slots);
+  }
+}
+
+template <class SlotsValue>
+NodeIndex HolderTree<SlotsValue>::root_of(NodeIndex index) const {
+  while (!tree_.is_root(index)) index = tree_[index].parent;
+  return index;
+}
+
+template <class SlotsValue>
+const CacheNamespace& HolderTree<SlotsValue>::entry_namespace(const Entry& entry) const {
+  return tree_.name_of_root(root_of(entry.node));
+}
+
+template <class SlotsValue>
+void HolderTree<SlotsValue>::holders_at(std::uint32_t node, std::vector<HolderIndex>& out) const {
+  out.clear();
+  sets_.for_each(tree_[node].value.holders, [&](HolderIndex holder) { out.push_back(holder); });
+}
+
+template <class SlotsValue>
+bool HolderTree<SlotsValue>::slots_at(std::uint32_t node, HolderIndex holder, std::uint32_t begin,
+                                      std::uint32_t end, SlotRuns& out) const {
+  const SlotRuns* slots = tree_[node].value.slots.slots(holder);
+  if (slots == nullptr) return false;
+  out.append_part(*slots, begin - tree_[node].begin(), end - tree_[node].begin());
+  return true;
+}
+
+template <class SlotsValue>
+std::vector<EdgeView> HolderTree<SlotsValue>::edges(std::size_t skip, std::size_t limit) {
+  std::vector<EdgeView> out;
+  for (const auto& [name, root] : tree_.roots()) {
+    NodeIndex at = tree_[root].first_child;
+    while (at != kNoIndex && out.size() < limit) {
+      if (skip > 0) {
+        --skip;
+      } else {
+        const Digest hash = ensure_hash(at);
+        const Node& node = tree_[at];
+        EdgeView view{name, node.begin(), node.depth, node.tokens.span(), hash, {}, 0};
+        holders_at(at, view.holders);
+        if constexpr (SlotsValue::keeps_own_slots) view.lock_ref = node.value.slots.own.lock_ref;
+        out.push_back(std::move(view));
+      }
+      if (tree_[at].first_child != kNoIndex) {
+        at = tree_[at].first_child;
+        continue;
+      }
+      while (at != root && tree_[at].next_sibling == kNoIndex) at = tree_[at].parent;
+      at = at == root ? kNoIndex : tree_[at].next_sibling;
+    }
+  }
+  return out;
+}
+
+template <class SlotsValue>
+std::size_t HolderTree<SlotsValue>::memory_bytes() const {
+  std::size_t bytes = tree_.memory_bytes() + sets_.memory_bytes() + entries_.memory_bytes() +
+                      facts_.capacity() * sizeof(HolderFacts) + value_heap_bytes_;
+  for (const HolderFacts& facts : facts_) bytes += facts.undigested.capacity() * sizeof(Seq);
+  return bytes;
+}
+
+template <class SlotsValue>
+HolderIndex HolderTree<SlotsValue>::add_holder() {
+  for (std::uint32_t i = 0; i < facts_.size(); ++i) {
+    if (!facts_[i].used) {
+      facts_[i].used = true;
+      return HolderIndex{i};
+    }
+  }
+  facts_.emplace_back().used = true;
+  return HolderIndex{static_cast<std::uint32_t>(facts_.size() - 1)};
+}
+
+template <class SlotsValue>
+void HolderTree<SlotsValue>::drop_holder(HolderIndex holder) {
+  CHECK_THAT(holder != kSelf && facts_[holder.value].used, holder.value);
+  clear(holder);
+  facts_[holder.value] = HolderFacts{};
+}
+
+}  // namespace radixmesh
+
+#include "lib/tree/holder_tree_digest.h"
+#include "lib/tree/holder_tree_update.h"

@@ -1,0 +1,342 @@
+// How a HolderTree is written: store, remove, clear, and the splits and joins beneath them. Included
+// by holder_tree.h. Every verb finds and checks first, and changes after, in a stretch that cannot
+// fail.
+#pragma once
+
+#include "lib/tree/holder_tree.h"
+
+namespace radixmesh {
+
+// ---- entries and anchors -------------------------------------------------------------------------
+
+template <class SlotsValue>
+void HolderTree<SlotsValue>::list_entry(EntryIndex entry, NodeIndex at) {
+  entries_[entry].node = at;
+  entries_[entry].next_in_node = tree_[at].value.entries;
+  tree_[at].value.entries = entry;
+}
+
+template <class SlotsValue>
+void HolderTree<SlotsValue>::unlist_entry(EntryIndex entry) {
+  EntryIndex* link = &tree_[entries_[entry].node].value.entries;
+  while (*link != entry) link = &entries_[*link].next_in_node;
+  *link = entries_[entry].next_in_node;
+}
+
+template <class SlotsValue>
+std::optional<Position> HolderTree<SlotsValue>::resolve(HolderIndex holder, Anchor anchor) const {
+  const EntryIndex index = entries_.find(holder, anchor.seq);
+  if (index == kNoIndex) return std::nullopt;
+  const Entry& entry = entries_[index];
+  if (anchor.tokens <= entry.begin || anchor.tokens > entry.end ||
+      anchor.tokens % tree_.page_size() != 0) {
+    return std::nullopt;
+  }
+  NodeIndex at = entry.node;
+  while (tree_[at].begin() >= anchor.tokens) at = tree_[at].parent;
+  return Position{at, anchor.tokens};
+}
+
+// Goes down from `at` to any entry of the holder, then up through its parents to the one that covers
+// the page: the entries on one path cover it without a gap.
+template <class SlotsValue>
+Anchor HolderTree<SlotsValue>::anchor_at(HolderIndex holder, Position at) const {
+  if (at.tokens == 0) return {};
+  NodeIndex node = at.node;
+  EntryIndex found = kNoIndex;
+  while (true) {
+    for (EntryIndex e = tree_[node].value.entries; e != kNoIndex; e = entries_[e].next_in_node) {
+      if (entries_[e].holder == holder && entries_[e].end >= at.tokens) found = e;
+    }
+    if (found != kNoIndex) break;
+    node = tree_[node].first_child;
+    while (node != kNoIndex && !holds(node, holder)) node = tree_[node].next_sibling;
+    CHECK_THAT(node != kNoIndex, holder.value, at.tokens);
+  }
+  while (entries_[found].begin >= at.tokens) {
+    found = entries_.find(holder, entries_[found].parent);
+    CHECK_THAT(found != kNoIndex, holder.value, at.tokens);
+  }
+  return Anchor{entries_[found].seq, at.tokens};
+}
+
+// ---- splits and joins ----------------------------------------------------------------------------
+
+template <class SlotsValue>
+NodeIndex HolderTree<SlotsValue>::split(NodeIndex lower_index, std::uint32_t at_tokens) {
+  const std::uint32_t offset = at_tokens - tree_[lower_index].begin();
+  const NodeIndex upper_index = tree_.split(lower_index, offset);
+  auto& lower = tree_[lower_index].value;
+  auto& upper = tree_[upper_index].value;
+  upper.holders = sets_.retain(lower.holders);
+  value_heap_bytes_ -= lower.slots.heap_bytes();
+  upper.slots = lower.slots.split_front(offset);
+  value_heap_bytes_ += lower.slots.heap_bytes() + upper.slots.heap_bytes();
+  lower.sum_known = false;  // H at the lower end stays what it was
+  for (EntryIndex e = lower.entries; e != kNoIndex;) {
+    const EntryIndex next = entries_[e].next_in_node;
+    if (entries_[e].end <= at_tokens) {
+      unlist_entry(e);
+      list_entry(e, upper_index);
+    }
+    e = next;
+  }
+  if (observer_ != nullptr) observer_->after_split(upper_index, lower_index);
+  return upper_index;
+}
+
+template <class SlotsValue>
+NodeIndex HolderTree<SlotsValue>::cut_at(Position at) {
+  return at.tokens == tree_[at.node].depth ? at.node : split(at.node, at.tokens);
+}
+
+// Joins the edge with its parent's if nothing tells them apart; true if it did. `lower` stays.
+template <class SlotsValue>
+bool HolderTree<SlotsValue>::join_if_alike(NodeIndex lower_index, bool may_copy) {
+  if (!tree_.can_join_parent(lower_index)) return false;
+  const NodeIndex upper_index = tree_[lower_index].parent;
+  auto& lower = tree_[lower_index].value;
+  auto& upper = tree_[upper_index].value;
+  if (lower.holders != upper.holders || !lower.slots.can_join(upper.slots)) return false;
+  if (!may_copy && tree_[lower_index].tokens.block != tree_[upper_index].tokens.block) return false;
+  if (observer_ != nullptr) observer_->before_join(upper_index, lower_index);
+  value_heap_bytes_ -= lower.slots.heap_bytes() + upper.slots.heap_bytes();
+  lower.slots.join_front(std::move(upper.slots));
+  value_heap_bytes_ += lower.slots.heap_bytes();
+  lower.sum_known = lower.sum_known && upper.sum_known;
+  lower.sum += upper.sum;
+  sets_.release(upper.holders);
+  while (upper.entries != kNoIndex) {
+    const EntryIndex entry = upper.entries;
+    unlist_entry(entry);
+    list_entry(entry, lower_index);
+  }
+  tree_.join_parent(lower_index);
+  return true;
+}
+
+template <class SlotsValue>
+void HolderTree<SlotsValue>::join_around(NodeIndex index) {
+  join_if_alike(index, true);
+  const NodeIndex child = tree_[index].first_child;
+  if (child != kNoIndex && !tree_.is_root(index)) join_if_alike(child, true);
+}
+
+// ---- store ---------------------------------------------------------------------------------------
+
+template <class SlotsValue>
+void HolderTree<SlotsValue>::add_to_edge(HolderIndex holder, NodeIndex index) {
+  auto& value = tree_[index].value;
+  const HolderSetId with = sets_.with(value.holders, holder);
+  sets_.release(value.holders);
+  value.holders = with;
+  facts_[holder.value].tokens += tree_[index].tokens.length;
+}
+
+// The parent of the entry to come is the one that covers the last page held before it. It must be
+// looked up before the first edge is marked: below a marked edge there is no entry yet.
+template <class SlotsValue>
+void HolderTree<SlotsValue>::settle_parent(HolderIndex holder, const Insertion& insertion,
+                                           NodeIndex node, Walk& walk) {
+  if (walk.parent) return;
+  walk.parent = walk.held_end == insertion.anchor.tokens
+                    ? insertion.anchor
+                    : anchor_at(holder, Position{node, walk.held_end});
+}
+
+// Walks down as far as the tokens lead, and marks the holder on every edge that it did not hold.
+template <class SlotsValue>
+void HolderTree<SlotsValue>::walk_and_mark(HolderIndex holder, const Insertion& insertion,
+                                           Walk& walk) {
+  const std::uint32_t origin = insertion.anchor.tokens;
+  const auto length = static_cast<std::uint32_t>(insertion.tokens.size());
+  while (true) {
+    NodeIndex& node = walk.node;
+    const std::uint32_t begin = walk.tokens;  // where this step's stretch of the edge begins
+    if (begin < tree_[node].depth) {
+      walk.tokens += common_pages(
+          tree_[node].tokens.data() + (begin - tree_[node].begin()),
+          insertion.tokens.data() + (begin - origin),
+          std::min(tree_[node].depth - begin, length - (begin - origin)), tree_.page_size());
+      const bool whole = walk.tokens == tree_[node].depth;
+      if (holds(node, holder)) {
+        walk.held_end = walk.tokens;
+      } else {
+        // An edge is entered through its first page, so at least that one matched.
+        settle_parent(holder, insertion, tree_[node].parent, walk);
+        if (!whole) node = split(node, walk.tokens);
+        add_to_edge(holder, node);
+      }
+      if (!insertion.slots.empty() && walk.tokens > begin) {
+        set_slots(holder, node, begin, insertion.slots.part(begin - origin, walk.tokens - origin));
+      }
+      if (!whole) return;
+    }
+    if (walk.tokens - origin == length) return;
+    const NodeIndex child =
+        tree_.find_child(node, insertion.tokens.data() + (walk.tokens - origin));
+    if (child == kNoIndex) return;
+    node = child;
+  }
+}
+
+template <class SlotsValue>
+void HolderTree<SlotsValue>::set_slots(HolderIndex holder, NodeIndex index, std::uint32_t begin,
+                                       SlotRuns slots) {
+  auto& value = tree_[index].value;
+  value_heap_bytes_ -= value.slots.heap_bytes();
+  value.slots.set_slots(holder, begin - tree_[index].begin(), std::move(slots));
+  value_heap_bytes_ += value.slots.heap_bytes();
+}
+
+template <class SlotsValue>
+std::uint32_t HolderTree<SlotsValue>::store_at(HolderIndex holder, const Insertion& insertion,
+                                               Position at) {
+  const std::uint32_t origin = insertion.anchor.tokens;
+  const std::uint32_t end = origin + static_cast<std::uint32_t>(insertion.tokens.size());
+  Walk walk{at.node, at.tokens, origin, std::nullopt};
+  walk_and_mark(holder, insertion, walk);
+  if (walk.held_end == end) return 0;
+  settle_parent(holder, insertion, walk.node, walk);
+  if (walk.tokens < end) {
+    if (walk.tokens < tree_[walk.node].depth) walk.node = split(walk.node, walk.tokens);
+    walk.node = tree_.add_child(walk.node, insertion.tokens.subspan(walk.tokens - origin));
+    add_to_edge(holder, walk.node);
+    if (!insertion.slots.empty()) {
+      set_slots(holder, walk.node, walk.tokens,
+                insertion.slots.part(walk.tokens - origin, end - origin));
+    }
+  }
+  list_entry(entries_.add(Entry{.seq = insertion.seq,
+                                .parent = walk.parent->seq,
+                                .holder = holder,
+                                .begin = walk.held_end,
+                                .end = end}),
+             walk.node);
+  facts_[holder.value].undigested.push_back(insertion.seq);
+  join_if_alike(walk.node, false);
+  return end - walk.held_end;
+}
+
+template <class SlotsValue>
+std::optional<std::uint32_t> HolderTree<SlotsValue>::store(HolderIndex holder,
+                                                           const Insertion& insertion) {
+  const std::uint64_t end = std::uint64_t{insertion.anchor.tokens} + insertion.tokens.size();
+  if (insertion.tokens.empty() || insertion.tokens.size() % tree_.page_size() != 0 ||
+      end > limits::request_tokens_max) {
+    return std::nullopt;
+  }
+  if (insertion.anchor.is_root()) {
+    if (insertion.anchor.tokens != 0) return std::nullopt;
+    return store_at(holder, insertion, Position{tree_.find_or_make_root(insertion.name), 0});
+  }
+  const std::optional<Position> at = resolve(holder, insertion.anchor);
+  if (!at) return std::nullopt;
+  return store_at(holder, insertion, *at);
+}
+
+// ---- remove --------------------------------------------------------------------------------------
+
+// The holder leaves one edge, none of whose children it holds. Its entries that end here go, or are
+// cut at `kept_end` and listed at `above`, the last edge that it keeps.
+template <class SlotsValue>
+void HolderTree<SlotsValue>::take_from_edge(HolderIndex holder, NodeIndex index,
+                                            std::uint32_t kept_end, NodeIndex above,
+                                            SlotRuns* freed) {
+  HolderFacts& facts = facts_[holder.value];
+  for (EntryIndex e = tree_[index].value.entries; e != kNoIndex;) {
+    const EntryIndex next = entries_[e].next_in_node;
+    Entry& entry = entries_[e];
+    if (entry.holder == holder) {
+      const std::uint32_t cut = std::max(entry.begin, kept_end);
+      if (entry.digested) facts.digest -= sum_between(index, cut, entry.end);
+      unlist_entry(e);
+      if (cut == entry.begin) {
+        entries_.remove(e);
+      } else {
+        entry.end = cut;
+        list_entry(e, above);
+      }
+    }
+    e = next;
+  }
+  auto& value = tree_[index].value;
+  facts.tokens -= tree_[index].tokens.length;
+  if (holder == kSelf && observer_ != nullptr) observer_->before_drop(index);
+  if (freed != nullptr && value.slots.slots(holder) != nullptr) {
+    freed->append(*value.slots.slots(holder));
+  }
+  value_heap_bytes_ -= value.slots.heap_bytes();
+  value.slots.drop(holder);
+  value_heap_bytes_ += value.slots.heap_bytes();
+  const HolderSetId without = sets_.without(value.holders, holder);
+  sets_.release(value.holders);
+  value.holders = without;
+}
+
+// Removes the holder from `below` (whose edge begins at kept.tokens) and everything under it, deepest
+// first; kept.node is the edge above. What nobody holds any more is erased, what became alike joined.
+template <class SlotsValue>
+std::uint64_t HolderTree<SlotsValue>::remove_from(HolderIndex holder, Position kept,
+                                                  NodeIndex below, SlotRuns* freed) {
+  const std::uint64_t before = facts_[holder.value].tokens;
+  NodeIndex at = below;
+  NodeIndex child = tree_[at].first_child;
+  while (true) {
+    while (child != kNoIndex && !holds(child, holder)) child = tree_[child].next_sibling;
+    if (child != kNoIndex) {
+      at = child;
+      child = tree_[at].first_child;
+      continue;
+    }
+    take_from_edge(holder, at, kept.tokens, kept.node, freed);
+    const NodeIndex parent = tree_[at].parent;
+    const NodeIndex sibling = tree_[at].next_sibling;
+    if (tree_[at].value.holders == kNoHolders) {
+      tree_.erase(at);
+    } else if (tree_[at].first_child != kNoIndex) {
+      join_if_alike(tree_[at].first_child, true);
+      // The child's index is what stays where the two were joined; both have one parent then.
+    }
+    if (at == below) break;
+    at = parent;
+    child = sibling;
+  }
+  if (tree_.is_root(kept.node)) {
+    tree_.drop_root_if_empty(kept.node);
+  } else if (tree_[kept.node].first_child != kNoIndex) {
+    join_if_alike(tree_[kept.node].first_child, true);
+  }
+  return before - facts_[holder.value].tokens;
+}
+
+template <class SlotsValue>
+std::optional<std::uint64_t> HolderTree<SlotsValue>::remove(HolderIndex holder, Anchor first) {
+  const std::optional<Position> at = resolve(holder, first);
+  if (!at) return std::nullopt;
+  const std::uint32_t cut = at->tokens - tree_.page_size();
+  NodeIndex below = at->node;
+  if (cut > tree_[below].begin()) split(below, cut);
+  return remove_from(holder, Position{tree_[below].parent, cut}, below, nullptr);
+}
+
+template <class SlotsValue>
+std::uint64_t HolderTree<SlotsValue>::clear(HolderIndex holder, SlotRuns* freed) {
+  std::vector<NodeIndex> held;  // the topmost edges; collected first, as roots may go meanwhile
+  for (const auto& [name, root] : tree_.roots()) {
+    NodeIndex child = tree_[root].first_child;
+    for (; child != kNoIndex; child = tree_[child].next_sibling) {
+      if (holds(child, holder)) held.push_back(child);
+    }
+  }
+  std::uint64_t removed = 0;
+  for (NodeIndex child : held) {
+    removed += remove_from(holder, Position{tree_[child].parent, 0}, child, freed);
+  }
+  HolderFacts& facts = facts_[holder.value];
+  CHECK_THAT(facts.tokens == 0 && facts.digest == 0 && entries_.count(holder) == 0, facts.tokens);
+  std::vector<Seq>().swap(facts.undigested);
+  return removed;
+}
+
+}  // namespace radixmesh

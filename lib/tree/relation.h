@@ -1,0 +1,129 @@
+// The relation prefix x holder: which node has the KV of which prefix. This is what a replica
+// replicates; a tree is only a compact way to keep it, and no answer depends on the tree's shape.
+//
+// Each holder's set of prefixes is prefix-closed: who holds a page holds all pages before it. Only
+// the holder itself says what it holds, in numbered ops; `store`, `remove` and `clear` are those ops.
+//
+// There are two implementations, by what an edge carries (edge_values.h): HolderTree<RankValue> for
+// routers and HolderTree<MemberValue> or HolderTree<OwnSlotsValue> for nodes with an engine.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "lib/base/cache_namespace.h"
+#include "lib/base/ids.h"
+#include "lib/tree/digest.h"
+#include "lib/tree/entry_table.h"
+#include "lib/tree/holder_set.h"
+#include "lib/tree/slot_runs.h"
+
+namespace radixmesh {
+
+// How much of a query one holder has, in tokens from the root without a gap.
+struct HolderDepth {
+  HolderIndex holder;
+  std::uint32_t tokens = 0;
+  friend bool operator==(const HolderDepth&, const HolderDepth&) = default;
+};
+
+// An edge of the path that a query matched, and where on it the match ends (tokens from the root).
+struct PathStep {
+  std::uint32_t node = kNoIndex;
+  std::uint32_t begin = 0, end = 0;
+};
+
+// What match() fills. Kept by the caller, so that a lookup allocates nothing once it is warm.
+struct Match {
+  std::uint32_t length = 0;         // the deepest holder's depth
+  std::vector<HolderDepth> depths;  // each holder with a depth above 0, once
+  std::vector<PathStep> path;
+  void clear() {
+    length = 0;
+    depths.clear();
+    path.clear();
+  }
+};
+
+// One INSERT: the pages after `anchor`. `name` counts only where the anchor is the root. `slots` is
+// empty, or has one slot per token.
+struct Insertion {
+  Seq seq;
+  Anchor anchor;
+  const CacheNamespace& name;
+  std::span<const TokenId> tokens;
+  const SlotRuns& slots;
+};
+
+// One edge, as `tree` shows it.
+struct EdgeView {
+  const CacheNamespace& name;
+  std::uint32_t begin = 0, end = 0;
+  std::span<const TokenId> tokens;
+  Digest hash = 0;
+  std::vector<HolderIndex> holders;
+  std::uint32_t lock_ref = 0;
+};
+
+class Relation {
+ public:
+  virtual ~Relation() = default;
+
+  virtual std::uint32_t page_size() const = 0;
+
+  // A fresh index for a holder, or the return of one, with all that it held.
+  virtual HolderIndex add_holder() = 0;
+  virtual void drop_holder(HolderIndex holder) = 0;
+
+  // Depth of every holder for the whole pages of `tokens`. Never writes. O(tokens matched) as
+  // memory compare, plus a table probe and a holder set per edge.
+  virtual void match(const CacheNamespace& name, std::span<const TokenId> tokens,
+                     Match& out) const = 0;
+
+  // Applies an INSERT of `holder`. Returns how many tokens it added, or nothing where the anchor is
+  // not one of the holder's live pages, or a root INSERT names no whole page; then nothing changed.
+  // Pages that the holder has already take the new slots and stay in their entry.
+  virtual std::optional<std::uint32_t> store(HolderIndex holder, const Insertion& insertion) = 0;
+
+  // Applies one removal of a DELETE: the page named by `first` and all of the holder's below it.
+  // Returns how many tokens went, or nothing where `first` is not one of the holder's live pages.
+  virtual std::optional<std::uint64_t> remove(HolderIndex holder, Anchor first) = 0;
+
+  // Whether `anchor` names one of the holder's live pages.
+  virtual bool has(HolderIndex holder, Anchor anchor) const = 0;
+
+  // Applies a RESET. Returns how many tokens went.
+  virtual std::uint64_t clear(HolderIndex holder) = 0;
+
+  // See digest.h. Kept up to date lazily: the cost is that of hashing what came since the last call.
+  virtual Digest digest(HolderIndex holder) = 0;
+  virtual std::uint64_t tokens_of(HolderIndex holder) const = 0;
+
+  // Entries in the order of their seq; nothing past the last. The pointer lives until the next write.
+  virtual const Entry* entry_at_or_after(HolderIndex holder, Seq from) const = 0;
+  virtual std::size_t entry_count(HolderIndex holder) const = 0;
+  // Appends the tokens [begin, end) of the entry's path, and the slots where they are kept.
+  virtual void read_entry(const Entry& entry, std::uint32_t begin, std::uint32_t end,
+                          std::vector<TokenId>& tokens, SlotRuns& slots) const = 0;
+  virtual const CacheNamespace& entry_namespace(const Entry& entry) const = 0;
+  // The prefix hash at the end of the entry.
+  virtual Digest entry_hash(const Entry& entry) = 0;
+
+  // The holders of an edge that match() named, ascending.
+  virtual void holders_at(std::uint32_t node, std::vector<HolderIndex>& out) const = 0;
+  // Appends a holder's slots for [begin, end) of that edge; false where they are not kept.
+  virtual bool slots_at(std::uint32_t node, HolderIndex holder, std::uint32_t begin,
+                        std::uint32_t end, SlotRuns& out) const = 0;
+
+  // Edges in depth-first order, parents first: `skip` are passed over, at most `limit` returned.
+  virtual std::vector<EdgeView> edges(std::size_t skip, std::size_t limit) = 0;
+  virtual std::size_t edge_count() const = 0;
+  // Distinct tokens: those of all edges, each counted once however many hold it.
+  virtual std::uint64_t token_count() const = 0;
+  virtual std::size_t memory_bytes() const = 0;
+};
+
+}  // namespace radixmesh

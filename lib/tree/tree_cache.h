@@ -1,0 +1,293 @@
+// TreeCache: the local cache of local_cache.h over a HolderTree.
+#pragma once
+
+#include "lib/tree/holder_tree.h"
+#include "lib/tree/local_cache.h"
+
+namespace radixmesh {
+
+// `SlotsValue` is OwnSlotsValue or MemberValue. `tokens_max` bounds total_tokens(); 0: no bound.
+template <class SlotsValue>
+class TreeCache final : public LocalCache, private EdgeObserver {
+ public:
+  TreeCache(HolderTree<SlotsValue>& tree, std::uint64_t tokens_max)
+      : tree_(tree), tokens_max_(tokens_max) {
+    tree_.observe(this);
+  }
+  ~TreeCache() override { tree_.observe(nullptr); }
+  TreeCache(const TreeCache&) = delete;
+  TreeCache& operator=(const TreeCache&) = delete;
+
+  InsertResult insert(const CacheNamespace& name, std::span<const TokenId> tokens,
+                      const SlotRuns& slots, Journal& journal) override;
+  std::uint32_t local_match(const Match& match, SlotRuns* slots) const override;
+  void touch(const Match& match) override;
+  LockedPath lock(const Match& match) override;
+  void unlock(LockedPath path) override;
+  SlotRuns evict(std::uint64_t num_tokens, Journal& journal) override;
+  std::optional<SlotRuns> remove(const CacheNamespace& name, std::span<const TokenId> tokens,
+                                 Journal& journal) override;
+  std::optional<SlotRuns> reset(Journal& journal) override;
+  std::uint64_t total_tokens() const override { return tree_.tokens_of(kSelf); }
+  std::uint64_t protected_tokens() const override { return protected_; }
+
+ private:
+  OwnState& own(NodeIndex index) { return tree_.node(index).value.slots.own; }
+  bool is_root(NodeIndex index) const { return tree_.node(index).parent == kNoIndex; }
+
+  Position local_end(const Match& match) const;
+  std::uint32_t room_for(std::uint32_t wanted, InsertResult& result, Journal& journal);
+  Position store(const CacheNamespace& name, std::span<const TokenId> tokens,
+                 const SlotRuns& slots, Position at, Journal& journal);
+  void touch_up_from(NodeIndex index);
+  void list_as_newest(NodeIndex index);
+  void unlist(NodeIndex index);
+  void after_split(NodeIndex upper, NodeIndex lower) override;
+  void before_join(NodeIndex upper, NodeIndex lower) override;
+  void before_drop(NodeIndex node) override;
+
+  HolderTree<SlotsValue>& tree_;
+  std::uint64_t tokens_max_;
+  std::uint64_t protected_ = 0;
+  NodeIndex oldest_ = kNoIndex, newest_ = kNoIndex;
+  Match match_;
+};
+
+// ---- recency -------------------------------------------------------------------------------------
+
+template <class SlotsValue>
+void TreeCache<SlotsValue>::list_as_newest(NodeIndex index) {
+  OwnState& state = own(index);
+  state.listed = true;
+  state.older = newest_;
+  state.newer = kNoIndex;
+  (newest_ == kNoIndex ? oldest_ : own(newest_).newer) = index;
+  newest_ = index;
+}
+
+template <class SlotsValue>
+void TreeCache<SlotsValue>::unlist(NodeIndex index) {
+  OwnState& state = own(index);
+  if (!state.listed) return;
+  (state.older == kNoIndex ? oldest_ : own(state.older).newer) = state.newer;
+  (state.newer == kNoIndex ? newest_ : own(state.newer).older) = state.older;
+  state.listed = false;
+  state.older = state.newer = kNoIndex;
+}
+
+// From the deepest up, so that no parent becomes older than its child.
+template <class SlotsValue>
+void TreeCache<SlotsValue>::touch_up_from(NodeIndex index) {
+  for (NodeIndex at = index; !is_root(at); at = tree_.node(at).parent) {
+    if (own(at).lock_ref > 0) continue;
+    unlist(at);
+    list_as_newest(at);
+  }
+}
+
+template <class SlotsValue>
+void TreeCache<SlotsValue>::touch(const Match& match) {
+  const Position end = local_end(match);
+  if (end.tokens > 0) touch_up_from(end.node);
+}
+
+template <class SlotsValue>
+void TreeCache<SlotsValue>::after_split(NodeIndex upper, NodeIndex lower) {
+  OwnState& below = own(lower);
+  if (!below.listed) return;
+  OwnState& above = own(upper);
+  above.listed = true;
+  above.older = lower;
+  above.newer = below.newer;
+  (below.newer == kNoIndex ? newest_ : own(below.newer).older) = upper;
+  below.newer = upper;
+}
+
+// The joined edge is as recent as its upper part was: a used prefix is not evicted for its tail.
+template <class SlotsValue>
+void TreeCache<SlotsValue>::before_join(NodeIndex upper, NodeIndex lower) {
+  if (!own(lower).listed) return;
+  unlist(lower);
+  const OwnState above = own(upper);
+  OwnState& below = own(lower);
+  below.listed = true;
+  below.older = above.older;
+  below.newer = above.newer;
+  (above.older == kNoIndex ? oldest_ : own(above.older).newer) = lower;
+  (above.newer == kNoIndex ? newest_ : own(above.newer).older) = lower;
+  own(upper) = OwnState{.lock_ref = above.lock_ref};
+}
+
+template <class SlotsValue>
+void TreeCache<SlotsValue>::before_drop(NodeIndex node) {
+  CHECK_THAT(own(node).lock_ref == 0, node);
+  unlist(node);
+}
+
+// ---- lookups and locks ---------------------------------------------------------------------------
+
+template <class SlotsValue>
+Position TreeCache<SlotsValue>::local_end(const Match& match) const {
+  Position end;
+  for (const PathStep& step : match.path) {
+    if (!tree_.holds(step.node, kSelf)) break;
+    end = Position{step.node, step.end};
+  }
+  return end;
+}
+
+template <class SlotsValue>
+std::uint32_t TreeCache<SlotsValue>::local_match(const Match& match, SlotRuns* slots) const {
+  std::uint32_t length = 0;
+  for (const PathStep& step : match.path) {
+    if (!tree_.holds(step.node, kSelf)) break;
+    if (slots != nullptr) tree_.slots_at(step.node, kSelf, step.begin, step.end, *slots);
+    length = step.end;
+  }
+  return length;
+}
+
+template <class SlotsValue>
+LockedPath TreeCache<SlotsValue>::lock(const Match& match) {
+  const Position end = local_end(match);
+  if (end.tokens == 0) return {};
+  const LockedPath path{tree_.cut_at(end)};
+  touch_up_from(path.node);
+  for (NodeIndex at = path.node; !is_root(at); at = tree_.node(at).parent) {
+    if (own(at).lock_ref++ == 0) {
+      protected_ += tree_.node(at).tokens.length;
+      unlist(at);
+    }
+  }
+  return path;
+}
+
+template <class SlotsValue>
+void TreeCache<SlotsValue>::unlock(LockedPath path) {
+  if (path.node == kNoIndex) return;
+  for (NodeIndex at = path.node; !is_root(at); at = tree_.node(at).parent) {
+    CHECK_THAT(own(at).lock_ref > 0, at);
+    if (--own(at).lock_ref == 0) protected_ -= tree_.node(at).tokens.length;
+  }
+  touch_up_from(path.node);
+  tree_.join_around(path.node);
+}
+
+// ---- insert --------------------------------------------------------------------------------------
+
+// Makes room under the bound; returns how many of the wanted tokens (whole pages) may be stored.
+template <class SlotsValue>
+std::uint32_t TreeCache<SlotsValue>::room_for(std::uint32_t wanted, InsertResult& result,
+                                              Journal& journal) {
+  if (tokens_max_ == 0 || total_tokens() + wanted <= tokens_max_) return wanted;
+  // What can never fit is not worth evicting for.
+  const std::uint64_t page = tree_.page_size();
+  const std::uint64_t most = (tokens_max_ - protected_) / page * page;
+  const auto aim = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, most));
+  if (total_tokens() + aim > tokens_max_) {
+    result.freed = evict(total_tokens() + aim - tokens_max_, journal);
+  }
+  return aim;
+}
+
+template <class SlotsValue>
+InsertResult TreeCache<SlotsValue>::insert(const CacheNamespace& name,
+                                           std::span<const TokenId> tokens, const SlotRuns& slots,
+                                           Journal& journal) {
+  InsertResult result;
+  const std::uint32_t page = tree_.page_size();
+  const auto length = static_cast<std::uint32_t>(tokens.size() / page * page);
+  tree_.match(name, tokens, match_);
+  Position at = local_end(match_);
+  result.prefix_len = at.tokens;
+  if (at.tokens == length) {
+    if (length > 0) touch_up_from(at.node);
+    return result;
+  }
+  // Locked meanwhile, so that making room never takes the path that is about to grow.
+  const LockedPath path = lock(match_);
+  result.stored = room_for(length - at.tokens, result, journal);
+  if (result.stored > 0) {
+    at.node = path.node != kNoIndex ? path.node : tree_.find_or_make_root(name);
+    at = store(name, tokens.first(at.tokens + result.stored), slots, at, journal);
+    touch_up_from(at.node);
+  }
+  unlock(path);
+  return result;
+}
+
+// Stores tokens[at.tokens..] in as many ops as it takes; returns where they end.
+template <class SlotsValue>
+Position TreeCache<SlotsValue>::store(const CacheNamespace& name, std::span<const TokenId> tokens,
+                                      const SlotRuns& slots, Position at, Journal& journal) {
+  Anchor anchor = tree_.anchor_at(kSelf, at);
+  while (at.tokens < tokens.size()) {
+    const auto rest = tokens.subspan(at.tokens);
+    const SlotRuns rest_slots = slots.part(at.tokens, tokens.size());
+    const Journal::Inserted op = journal.record_insert(anchor, name, rest, rest_slots);
+    const SlotRuns op_slots = rest_slots.part(0, op.tokens);
+    tree_.store_at(kSelf, Insertion{op.seq, anchor, name, rest.first(op.tokens), op_slots}, at);
+    anchor = Anchor{op.seq, at.tokens + op.tokens};
+    const std::optional<Position> end = tree_.resolve(kSelf, anchor);
+    CHECK_THAT(end.has_value(), op.seq.value);
+    at = *end;
+  }
+  return at;
+}
+
+// ---- removal -------------------------------------------------------------------------------------
+
+template <class SlotsValue>
+SlotRuns TreeCache<SlotsValue>::evict(std::uint64_t num_tokens, Journal& journal) {
+  SlotRuns freed;
+  std::vector<Anchor> removed;
+  const std::uint32_t page = tree_.page_size();
+  std::uint64_t left = num_tokens;
+  while (left > 0 && oldest_ != kNoIndex) {
+    const NodeIndex leaf = oldest_;
+    const std::uint64_t whole_pages = (left + page - 1) / page * page;
+    const auto length = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(whole_pages, tree_.node(leaf).tokens.length));
+    const std::uint32_t cut = tree_.node(leaf).depth - length;
+    removed.push_back(tree_.anchor_at(kSelf, Position{leaf, cut + page}));
+    if (cut > tree_.node(leaf).begin()) tree_.cut_at(Position{leaf, cut});
+    tree_.remove_from(kSelf, Position{tree_.node(leaf).parent, cut}, leaf, &freed);
+    left -= std::min<std::uint64_t>(left, length);
+    if (removed.size() == limits::delete_entries_max) {
+      journal.record_delete(removed);
+      removed.clear();
+    }
+  }
+  if (!removed.empty()) journal.record_delete(removed);
+  return freed;
+}
+
+template <class SlotsValue>
+std::optional<SlotRuns> TreeCache<SlotsValue>::remove(const CacheNamespace& name,
+                                                      std::span<const TokenId> tokens,
+                                                      Journal& journal) {
+  SlotRuns freed;
+  const std::uint32_t page = tree_.page_size();
+  const auto length = static_cast<std::uint32_t>(tokens.size() / page * page);
+  tree_.match(name, tokens, match_);
+  const Position end = local_end(match_);
+  if (length == 0 || end.tokens < length) return freed;
+  if (own(end.node).lock_ref > 0) return std::nullopt;
+  const Anchor first = tree_.anchor_at(kSelf, end);
+  const std::uint32_t cut = length - page;
+  if (cut > tree_.node(end.node).begin()) tree_.cut_at(Position{end.node, cut});
+  tree_.remove_from(kSelf, Position{tree_.node(end.node).parent, cut}, end.node, &freed);
+  journal.record_delete(std::span{&first, 1});
+  return freed;
+}
+
+template <class SlotsValue>
+std::optional<SlotRuns> TreeCache<SlotsValue>::reset(Journal& journal) {
+  if (protected_ > 0) return std::nullopt;
+  SlotRuns freed;
+  tree_.clear(kSelf, &freed);
+  journal.record_reset();
+  return freed;
+}
+
+}  // namespace radixmesh

@@ -1,0 +1,26 @@
+// One simulated run: everything drawn from a seed, faults on, then healed and checked.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace radixmesh::sim {
+
+struct RunOptions {
+  std::uint64_t seed = 1;
+  bool verbose = false;  // print what was drawn, and the log
+};
+
+struct RunReport {
+  std::string drawn;    // the options that the seed gave
+  std::string failure;  // empty if all is well
+  std::uint64_t messages = 0, bytes = 0, ops = 0, snapshots = 0, replays = 0;
+  double heal_ms = 0;  // from the end of the faults until all agreed
+};
+
+// Faults (loss, duplication, reordering, bursts, cuts, crashes and restarts) for a while, then a
+// healed network, on which all must agree within a bounded time. Deterministic in the options.
+RunReport run(const RunOptions& options);
+
+}  // namespace radixmesh::sim
