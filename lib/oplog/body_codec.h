@@ -5,6 +5,7 @@
 #include <msgpack.hpp>
 #include <string_view>
 
+#include "lib/base/msgpack_document.h"
 #include "lib/oplog/message.h"
 
 namespace radixmesh::wire {
@@ -17,18 +18,6 @@ struct Buffer {
   void write(const char* data, std::size_t size) { out.append(data, size); }
 };
 using Packer = msgpack::packer<Buffer>;
-
-// One parsed MessagePack value. Text and binary refer to the bytes that were parsed.
-class Document {
- public:
-  // False unless `bytes` are exactly one value within the bounds of a frame.
-  bool parse(std::string_view bytes);
-  const Object& root() const { return root_; }
-
- private:
-  msgpack::zone zone_{1024};
-  Object root_;
-};
 
 // Reads the elements of an array one after the other; each call is false, and leaves its output as it
 // was, where the array ends or the element is of another kind. Elements left over are skipped.

@@ -7,30 +7,6 @@
 namespace radixmesh::wire {
 namespace {
 
-// A frame's bytes bound everything: no array or text can be longer than the frame that holds it.
-msgpack::unpack_limit frame_limits() {
-  const std::size_t bytes = limits::frame_bytes_max;
-  return {bytes, 0, bytes, bytes, 0, 6};
-}
-
-bool refer_always(msgpack::type::object_type, std::size_t, void*) { return true; }
-
-// Counts values before any memory is reserved for them: an array may not declare more elements than
-// the bytes that are left could hold.
-struct Sizer : msgpack::null_visitor {
-  std::size_t bytes_left;
-  bool within = true;
-  explicit Sizer(std::size_t bytes) : bytes_left(bytes) {}
-  bool start_array(std::uint32_t elements) {
-    within = within && elements <= bytes_left;
-    bytes_left -= within ? elements : 0;
-    return within;
-  }
-  bool start_map(std::uint32_t) { return within = false; }
-  void parse_error(std::size_t, std::size_t) { within = false; }
-  void insufficient_bytes(std::size_t, std::size_t) { within = false; }
-};
-
 bool read_namespace(const Object* object, CacheNamespace& name) {
   if (object == nullptr) return false;
   name = {};
@@ -216,24 +192,6 @@ BodyOutcome read_as(ArrayReader& fields, Body& body) {
 }
 
 }  // namespace
-
-bool Document::parse(std::string_view bytes) {
-  Sizer sizer(bytes.size());
-  std::size_t offset = 0;
-  if (!msgpack::parse(bytes.data(), bytes.size(), offset, sizer) || !sizer.within ||
-      offset != bytes.size()) {
-    return false;
-  }
-  bool referenced = false;
-  offset = 0;
-  try {
-    root_ = msgpack::unpack(zone_, bytes.data(), bytes.size(), offset, referenced, refer_always,
-                            nullptr, frame_limits());
-  } catch (const msgpack::unpack_error&) {
-    return false;
-  }
-  return root_.type == msgpack::type::ARRAY;
-}
 
 bool ArrayReader::u64(std::uint64_t& out) {
   if (next_ >= size_ || items_[next_].type != msgpack::type::POSITIVE_INTEGER) return false;

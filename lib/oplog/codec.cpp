@@ -13,6 +13,8 @@ namespace radixmesh {
 namespace {
 
 constexpr std::size_t kLengthBytes = 4;
+// Frame, body, list of entries, entry, namespace.
+constexpr DocumentBounds kFrameBounds{limits::frame_bytes_max, 5};
 
 void put_length(Bytes& out, std::size_t begin) {
   const std::size_t length = out.size() - begin - kLengthBytes;
@@ -93,16 +95,16 @@ tl::expected<std::string_view, WireError> take_frame(std::string_view& bytes) {
 }
 
 tl::expected<Envelope, WireError> decode_envelope(std::string_view frame) {
-  wire::Document document;
-  if (!document.parse(frame.substr(kLengthBytes))) return tl::unexpected(WireError::not_msgpack);
+  Document document;
+  if (!document.parse(frame.substr(kLengthBytes), kFrameBounds)) return tl::unexpected(WireError::not_msgpack);
   Envelope envelope;
   if (!read_envelope(document.root(), envelope)) return tl::unexpected(WireError::bad_envelope);
   return envelope;
 }
 
 tl::expected<Message, WireError> decode(std::string_view frame) {
-  wire::Document document;
-  if (!document.parse(frame.substr(kLengthBytes))) return tl::unexpected(WireError::not_msgpack);
+  Document document;
+  if (!document.parse(frame.substr(kLengthBytes), kFrameBounds)) return tl::unexpected(WireError::not_msgpack);
   Message message;
   if (!read_envelope(document.root(), message.envelope)) {
     return tl::unexpected(WireError::bad_envelope);

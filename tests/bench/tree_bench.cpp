@@ -1,6 +1,7 @@
 // tree_bench: lookups and inserts of the tree on a request trace, beside a plain reference tree in
 // the same run. Counts what matched and fails if it is not what must match.
 #include <malloc.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -27,11 +28,10 @@ struct Options {
   bool json = false, mallopt = true;
 };
 
-// glibc refuses an mmap threshold above half of an arena's heap, so this is the most there is.
-constexpr int kMmapThresholdBytes = 32 << 20, kTrimThresholdBytes = 1 << 30;
+// What the sidecar tells malloc: keep freed memory, and take large blocks from it too.
+constexpr int kMallocKeepsBytes = 1 << 30;
 
-// ---- measuring
-// -----------------------------------------------------------------------------------
+// ---- measuring ---------------------------------------------------------------------------------
 
 class Durations {
  public:
@@ -185,8 +185,42 @@ Json measure(const std::string& name, const Trace& trace, const Options& options
   return out;
 }
 
-// ---- printing
-// ------------------------------------------------------------------------------------
+// Each index has a process of its own, so that "cold" is cold and resident memory is its own.
+Json measure_apart(const std::string& name, const Trace& trace, const Options& options,
+                   const ExpectedMatches& expected) {
+  int ends[2];
+  if (pipe(ends) != 0) throw std::runtime_error("no pipe");
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child < 0) throw std::runtime_error("no process");
+  if (child == 0) {
+    close(ends[0]);
+    Json out;
+    try {
+      out = measure(name, trace, options, expected);
+    } catch (const std::exception& error) {
+      out = {{"error", name + ": " + error.what()}};
+    }
+    const std::string text = out.dump();
+    const bool sent = write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    _exit(sent ? 0 : 1);
+  }
+  close(ends[1]);
+  std::string text;
+  char buffer[4096];
+  for (ssize_t n; (n = read(ends[0], buffer, sizeof buffer)) > 0;) {
+    text.append(buffer, static_cast<std::size_t>(n));
+  }
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (status != 0) throw std::runtime_error(name + ": its process ended early");
+  Json out = Json::parse(text);
+  if (out.contains("error")) throw std::runtime_error(out.at("error").get<std::string>());
+  return out;
+}
+
+// ---- printing ----------------------------------------------------------------------------------
 
 void print_setting(const Json& result) {
   const Json& y = result.at("yardsticks");
@@ -248,8 +282,7 @@ void print(const Json& result) {
   }
 }
 
-// ---- the program
-// ---------------------------------------------------------------------------------
+// ---- the program -------------------------------------------------------------------------------
 
 void add_ratios(Json& result) {
   const Json& all = result.at("indexes");
@@ -276,9 +309,9 @@ void add_ratios(Json& result) {
 }
 
 Json run(const Options& options) {
-  const bool kept = options.mallopt && mallopt(M_MMAP_THRESHOLD, kMmapThresholdBytes) == 1 &&
-                    mallopt(M_TRIM_THRESHOLD, kTrimThresholdBytes) == 1;
   const Yardsticks y = measure_yardsticks();
+  const bool kept = options.mallopt && mallopt(M_MMAP_THRESHOLD, kMallocKeepsBytes) == 1 &&
+                    mallopt(M_TRIM_THRESHOLD, kMallocKeepsBytes) == 1;
   const Trace trace =
       options.trace.empty()
           ? make_trace(options.seed, options.requests == 0 ? 4000 : options.requests)
@@ -307,7 +340,7 @@ Json run(const Options& options) {
                 {"distinct_tokens", e.distinct_tokens}}}};
   result["indexes"] = Json::array();
   for (const std::string& name : options.indexes) {
-    result["indexes"].push_back(measure(name, trace, options, e));
+    result["indexes"].push_back(measure_apart(name, trace, options, e));
   }
   add_ratios(result);
   return result;

@@ -97,16 +97,7 @@ class ReferenceIndex final : public Index {
   std::map<std::uint32_t, std::uint32_t> depths_;
 };
 
-struct IndexKind {
-  const char* name;
-  const char* what;
-};
-inline constexpr IndexKind kIndexKinds[] = {
-    {"ranks", "a router's tree: all holders, no slots"},
-    {"slots", "a member's tree: all holders with their slots"},
-    {"reference", "scalar compare, one allocation a node, std::map and std::set"},
-};
-
+// "ranks": a router's tree. "slots": a member's, with the slots of all holders. "reference".
 inline std::unique_ptr<Index> make_index(const std::string& name, std::uint32_t page_size,
                                          std::uint32_t holders) {
   if (name == "ranks") return std::make_unique<HolderTreeIndex<RankValue>>(page_size, holders);

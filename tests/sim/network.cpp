@@ -21,6 +21,7 @@ ReplicaSettings Network::settings_of(std::size_t node) const {
   settings.publish_addr = life;
   settings.bulk_addr = life;
   settings.seed = node * 1000 + nodes_[node].life;
+  if (adjust) adjust(node, settings);
   return settings;
 }
 

@@ -50,6 +50,8 @@ class Network {
   std::set<std::pair<std::size_t, std::size_t>> cut;
   Random random;
 
+  // What one node's settings have that the others' do not; asked at each start.
+  std::function<void(std::size_t, ReplicaSettings&)> adjust;
   // Told of each op that a replica applied: (node, event).
   std::function<void(std::size_t, const OpApplied&)> on_applied;
   std::uint64_t messages = 0, bytes = 0;

@@ -1,0 +1,39 @@
+// radixmesh [--socket PATH] [--json] [--timeout SECONDS] VERB ...
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/base/cache_namespace.h"
+#include "lib/base/ids.h"
+
+namespace radixmesh::cli {
+
+// The fields that the verb does not have keep their first values.
+struct CommandLine {
+  std::string verb;
+  std::string socket;
+  bool json = false;
+  std::chrono::milliseconds timeout{5000};  // of each answer
+
+  std::vector<TokenId> tokens;        // match, route
+  CacheNamespace name_space;          // match, route
+  std::optional<std::string> holder;  // tree
+  std::uint64_t limit = 1000;         // tree: rows; 0: all
+  std::uint64_t count = 0;            // tail: events, 0: without end; ping: round trips
+  std::string socket_a, socket_b;     // diff
+  bool entries = false;               // diff
+};
+
+// Thrown by --help and --version: the text to print before ending with 0.
+struct CommandLineText {
+  std::string text;
+};
+
+// Reads the file or stdin that TOKENS name. Throws UsageError.
+CommandLine parse_command_line(int argc, const char* const* argv);
+
+}  // namespace radixmesh::cli

@@ -1,0 +1,141 @@
+// The C++ client: the verbs of PROTOCOL.md, blocking, each with a deadline.
+//
+//   radixmesh::ipc::Client mesh("/run/radixmesh/p0.sock");
+//   auto match = mesh.match_prefix(tokens);            // match.local_length, match.depths ...
+//   auto lease = mesh.acquire(tokens);                 // locked until lease.release() or its end
+//   auto done = mesh.insert(tokens, {{Slot{100}, tokens.size()}});
+//
+// Errors are exceptions: CallError carries the code of the refusal and leaves the connection usable;
+// ConnectionError means that it is not. Not thread-safe: one client per thread.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <msgpack.hpp>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "ipc/packing.h"
+#include "lib/base/cache_namespace.h"
+#include "lib/base/ids.h"
+#include "lib/base/refusal.h"
+#include "lib/tree/slot_runs.h"
+
+namespace radixmesh::ipc {
+
+// The sidecar said no; `code` says what to do.
+struct CallError : std::runtime_error {
+  RefusalCode code;
+  CallError(RefusalCode code, const std::string& message)
+      : std::runtime_error(std::string(refusal_name(code)) + ": " + message), code(code) {}
+};
+// No sidecar, no answer in time, or an answer that breaks the protocol. The connection is closed.
+struct ConnectionError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct Segment {
+  std::uint32_t begin = 0, end = 0;
+  std::string addr;
+  std::optional<SlotRuns> slots;
+};
+struct MatchResult {
+  std::uint32_t length = 0, local_length = 0;  // tokens
+  SlotRuns local_slots;
+  std::map<std::string, std::uint32_t> depths;  // "host:port" -> tokens, this node included
+  std::vector<Segment> segments;
+};
+struct Inserted {
+  std::uint32_t prefix_len = 0, stored = 0;  // tokens
+  SlotRuns freed;
+};
+struct RouteTarget {
+  std::string addr;
+  std::uint32_t rank = 0, depth = 0;
+};
+struct RouteResult {
+  std::optional<RouteTarget> prefill, decode;
+  std::string reason;
+};
+
+// A MessagePack value that owns its memory.
+using Answer = msgpack::object_handle;
+
+class Client;
+
+// A lock on the local part of a match. Released at the end of its life; move-only.
+class Lease {
+ public:
+  MatchResult match;
+  Lease(Lease&& other) noexcept;
+  Lease& operator=(Lease&& other) noexcept;
+  ~Lease();
+  void release();  // a second call does nothing
+
+ private:
+  friend class Client;
+  Lease(Client* client, std::uint64_t id, MatchResult match);
+  Client* client_;
+  std::uint64_t id_;
+};
+
+class Client {
+ public:
+  using Milliseconds = std::chrono::milliseconds;
+
+  // Connects. `path` empty: $RADIXMESH_SOCKET. `timeout` bounds every call as a whole.
+  explicit Client(std::string path, Milliseconds timeout = Milliseconds(5000));
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  Inserted insert(std::span<const TokenId> tokens, const SlotRuns& slots,
+                  const CacheNamespace& name = {});
+  MatchResult match_prefix(std::span<const TokenId> tokens, const CacheNamespace& name = {});
+  Lease acquire(std::span<const TokenId> tokens, const CacheNamespace& name = {});
+  SlotRuns evict(std::uint64_t num_tokens);
+  SlotRuns remove(std::span<const TokenId> tokens, const CacheNamespace& name = {});  // `delete`
+  SlotRuns reset();
+  RouteResult route(std::span<const TokenId> tokens, const CacheNamespace& name = {});
+  void report_load(std::uint32_t running, std::uint32_t waiting, std::uint64_t kv_used,
+                   std::uint64_t kv_total, std::optional<std::uint64_t> queued_tokens = {});
+
+  // As PROTOCOL.md shows them.
+  Answer hello(std::string_view client_name);
+  Answer status();
+  Answer nodes();
+  Answer tree(std::uint64_t skip, std::uint64_t limit,
+              const std::optional<std::string>& holder = {});
+
+  // Turns this connection into one of events; next_event() then waits, without limit, for
+  // [2, method, params], and answers nothing once `stop` is readable (-1: never).
+  void subscribe(const std::vector<std::string>& events);
+  std::optional<Answer> next_event(int stop = -1);
+
+ private:
+  friend class Lease;
+  using Clock = std::chrono::steady_clock;
+  using Fill = std::function<void(Packer&)>;
+
+  Answer call(std::string_view method, std::uint32_t params, const Fill& fill);
+  void release(std::uint64_t lease);
+  void connect(const std::string& path);
+  void send_all(std::string_view bytes, Clock::time_point deadline);
+  std::string read_frame(std::optional<Clock::time_point> deadline, int stop);
+  void wait_for(short events, std::optional<Clock::time_point> deadline);
+  [[noreturn]] void fail(const std::string& why);
+
+  int descriptor_ = -1;
+  Milliseconds timeout_;
+  std::uint32_t next_id_ = 1;
+  std::string why_closed_;
+  struct Input;
+  std::unique_ptr<Input> input_;
+};
+
+}  // namespace radixmesh::ipc

@@ -1,0 +1,168 @@
+// The verbs of the client: how each packs its parameters and reads its answer.
+#include <utility>
+
+#include "ipc/client.h"
+#include "ipc/reading.h"
+
+namespace radixmesh::ipc {
+namespace {
+
+void pack_query(Packer& packer, std::span<const TokenId> tokens, const CacheNamespace& name) {
+  pack_text(packer, "tokens");
+  pack_tokens(packer, tokens);
+  pack_text(packer, "namespace");
+  pack_namespace(packer, name);
+}
+
+SlotRuns freed_of(const Answer& answer) { return Reader(answer.get()).field("freed").slots(); }
+
+MatchResult match_of(const Reader& answer) {
+  MatchResult match;
+  match.length = answer.field("length").u32();
+  match.local_length = answer.field("local_length").u32();
+  match.local_slots = answer.field("local_slots").slots();
+  answer.field("depths").for_each_pair([&](const std::string& addr, const Reader& tokens) {
+    match.depths[addr] = tokens.u32();
+  });
+  const Reader segments = answer.field("segments");
+  for (std::uint32_t i = 0; i < segments.size(); ++i) {
+    const Reader each = segments.at(i);
+    Segment segment{each.at(0).u32(), each.at(1).u32(), each.at(2).text(), {}};
+    if (!each.at(3).is_nil()) segment.slots = each.at(3).slots();
+    match.segments.push_back(std::move(segment));
+  }
+  return match;
+}
+
+std::optional<RouteTarget> target_of(const Reader& answer) {
+  if (answer.is_nil()) return std::nullopt;
+  return RouteTarget{answer.field("addr").text(), answer.field("rank").u32(),
+                     answer.field("depth").u32()};
+}
+
+}  // namespace
+
+Lease::Lease(Client* client, std::uint64_t id, MatchResult match)
+    : match(std::move(match)), client_(client), id_(id) {}
+Lease::Lease(Lease&& other) noexcept
+    : match(std::move(other.match)),
+      client_(std::exchange(other.client_, nullptr)),
+      id_(other.id_) {}
+Lease& Lease::operator=(Lease&& other) noexcept {
+  std::swap(match, other.match);
+  std::swap(client_, other.client_);
+  std::swap(id_, other.id_);
+  return *this;
+}
+Lease::~Lease() {
+  try {
+    release();
+  } catch (const std::exception&) {
+    // The connection is gone, and with it the lease.
+  }
+}
+void Lease::release() {
+  if (Client* client = std::exchange(client_, nullptr)) client->release(id_);
+}
+
+Inserted Client::insert(std::span<const TokenId> tokens, const SlotRuns& slots,
+                        const CacheNamespace& name) {
+  const Answer answer = call("insert", 3, [&](Packer& packer) {
+    pack_query(packer, tokens, name);
+    pack_text(packer, "slots");
+    pack_slots(packer, slots);
+  });
+  const Reader result(answer.get());
+  return {result.field("prefix_len").u32(), result.field("stored").u32(),
+          result.field("freed").slots()};
+}
+
+MatchResult Client::match_prefix(std::span<const TokenId> tokens, const CacheNamespace& name) {
+  const Answer answer =
+      call("match_prefix", 2, [&](Packer& packer) { pack_query(packer, tokens, name); });
+  return match_of(Reader(answer.get()));
+}
+
+Lease Client::acquire(std::span<const TokenId> tokens, const CacheNamespace& name) {
+  const Answer answer =
+      call("acquire", 2, [&](Packer& packer) { pack_query(packer, tokens, name); });
+  const Reader result(answer.get());
+  return Lease(this, result.field("lease").u64(), match_of(result.field("match")));
+}
+
+SlotRuns Client::evict(std::uint64_t num_tokens) {
+  return freed_of(call("evict", 1, [&](Packer& packer) {
+    pack_text(packer, "num_tokens");
+    packer.pack_uint64(num_tokens);
+  }));
+}
+
+SlotRuns Client::remove(std::span<const TokenId> tokens, const CacheNamespace& name) {
+  return freed_of(call("delete", 2, [&](Packer& packer) { pack_query(packer, tokens, name); }));
+}
+
+SlotRuns Client::reset() {
+  return freed_of(call("reset", 0, [](Packer&) {}));
+}
+
+RouteResult Client::route(std::span<const TokenId> tokens, const CacheNamespace& name) {
+  const Answer answer = call("route", 2, [&](Packer& packer) { pack_query(packer, tokens, name); });
+  const Reader result(answer.get());
+  return {target_of(result.field("prefill")), target_of(result.field("decode")),
+          result.field("reason").text()};
+}
+
+void Client::report_load(std::uint32_t running, std::uint32_t waiting, std::uint64_t kv_used,
+                         std::uint64_t kv_total, std::optional<std::uint64_t> queued_tokens) {
+  call("report_load", 5, [&](Packer& packer) {
+    pack_text(packer, "running");
+    packer.pack_uint32(running);
+    pack_text(packer, "waiting");
+    packer.pack_uint32(waiting);
+    pack_text(packer, "queued_tokens");
+    queued_tokens ? packer.pack_uint64(*queued_tokens) : packer.pack_nil();
+    pack_text(packer, "kv_used");
+    packer.pack_uint64(kv_used);
+    pack_text(packer, "kv_total");
+    packer.pack_uint64(kv_total);
+  });
+}
+
+Answer Client::hello(std::string_view client_name) {
+  return call("hello", 2, [&](Packer& packer) {
+    pack_text(packer, "client");
+    pack_text(packer, client_name);
+    pack_text(packer, "protocol");
+    packer.pack_array(2);
+    packer.pack_uint8(1);
+    packer.pack_uint8(1);
+  });
+}
+Answer Client::status() {
+  return call("status", 0, [](Packer&) {});
+}
+Answer Client::nodes() {
+  return call("nodes", 0, [](Packer&) {});
+}
+
+Answer Client::tree(std::uint64_t skip, std::uint64_t limit,
+                    const std::optional<std::string>& holder) {
+  return call("tree", 3, [&](Packer& packer) {
+    pack_text(packer, "skip");
+    packer.pack_uint64(skip);
+    pack_text(packer, "limit");
+    packer.pack_uint64(limit);
+    pack_text(packer, "holder");
+    holder ? pack_text(packer, *holder) : void(packer.pack_nil());
+  });
+}
+
+void Client::subscribe(const std::vector<std::string>& events) {
+  call("subscribe", 1, [&](Packer& packer) {
+    pack_text(packer, "events");
+    packer.pack_array(static_cast<std::uint32_t>(events.size()));
+    for (const std::string& event : events) pack_text(packer, event);
+  });
+}
+
+}  // namespace radixmesh::ipc

@@ -1,0 +1,201 @@
+#include "ipc/packing.h"
+
+#include "lib/base/role.h"
+
+namespace radixmesh::ipc {
+namespace {
+
+void key(Packer& packer, std::string_view name) { pack_text(packer, name); }
+
+void pair(Packer& packer, std::string_view name, std::uint64_t value) {
+  key(packer, name);
+  packer.pack_uint64(value);
+}
+void pair(Packer& packer, std::string_view name, std::string_view value) {
+  key(packer, name);
+  pack_text(packer, value);
+}
+void pair(Packer& packer, std::string_view name, bool value) {
+  key(packer, name);
+  value ? packer.pack_true() : packer.pack_false();
+}
+
+void pack_target(Packer& packer, const std::optional<TargetView>& target) {
+  if (!target) {
+    packer.pack_nil();
+    return;
+  }
+  packer.pack_map(3);
+  pair(packer, "addr", std::string_view(target->addr));
+  pair(packer, "rank", std::uint64_t{target->rank.value});
+  pair(packer, "depth", std::uint64_t{target->depth});
+}
+
+void pack_load(Packer& packer, const std::optional<Load>& load) {
+  if (!load) {
+    packer.pack_nil();
+    return;
+  }
+  packer.pack_map(5);
+  pair(packer, "running", std::uint64_t{load->running});
+  pair(packer, "waiting", std::uint64_t{load->waiting});
+  key(packer, "queued_tokens");
+  load->queued_tokens ? packer.pack_uint64(*load->queued_tokens) : packer.pack_nil();
+  pair(packer, "kv_used", load->kv_used);
+  pair(packer, "kv_total", load->kv_total);
+}
+
+// The part that edges and entries have in common.
+template <class Row>
+void pack_stretch(Packer& packer, const Row& row) {
+  key(packer, "namespace");
+  pack_namespace(packer, row.name);
+  pair(packer, "begin", std::uint64_t{row.begin});
+  pair(packer, "end", std::uint64_t{row.end});
+  key(packer, "head");
+  pack_tokens(packer, row.head);
+  pair(packer, "hash", std::string_view(digest_hex(row.hash)));
+}
+
+}  // namespace
+
+void pack_slots(Packer& packer, const SlotRuns& slots) {
+  packer.pack_array(static_cast<std::uint32_t>(slots.runs().size()));
+  for (const SlotRun& run : slots.runs()) {
+    packer.pack_array(2);
+    packer.pack_uint64(run.start.value);
+    packer.pack_uint64(run.count);
+  }
+}
+
+void pack_namespace(Packer& packer, const CacheNamespace& name) {
+  if (name.is_default()) {
+    packer.pack_nil();
+    return;
+  }
+  packer.pack_array(4);
+  for (const NamespacePart& part : name.parts) {
+    switch (part.kind) {
+      case NamespacePart::Kind::nil: packer.pack_nil(); break;
+      case NamespacePart::Kind::text: pack_text(packer, part.value); break;
+      case NamespacePart::Kind::bytes: pack_binary(packer, part.value); break;
+    }
+  }
+}
+
+void pack_match(Packer& packer, const MatchView& match) {
+  packer.pack_map(5);
+  pair(packer, "length", std::uint64_t{match.length});
+  pair(packer, "local_length", std::uint64_t{match.local_length});
+  key(packer, "local_slots");
+  pack_slots(packer, match.local_slots);
+  key(packer, "depths");
+  packer.pack_map(static_cast<std::uint32_t>(match.depths.size()));
+  for (const auto& [addr, tokens] : match.depths) pair(packer, addr, std::uint64_t{tokens});
+  key(packer, "segments");
+  packer.pack_array(static_cast<std::uint32_t>(match.segments.size()));
+  for (const SegmentView& segment : match.segments) {
+    packer.pack_array(4);
+    packer.pack_uint32(segment.begin);
+    packer.pack_uint32(segment.end);
+    pack_text(packer, segment.addr);
+    segment.slots ? pack_slots(packer, *segment.slots) : void(packer.pack_nil());
+  }
+}
+
+void pack_route(Packer& packer, const RouteView& route) {
+  packer.pack_map(3);
+  key(packer, "prefill");
+  pack_target(packer, route.prefill);
+  key(packer, "decode");
+  pack_target(packer, route.decode);
+  pair(packer, "reason", route.reason);
+}
+
+void pack_status(Packer& packer, const StatusView& status, Numbers more) {
+  packer.pack_map(static_cast<std::uint32_t>(18 + more.size()));
+  pair(packer, "addr", std::string_view(status.addr));
+  pair(packer, "rank", std::uint64_t{status.rank.value});
+  pair(packer, "role", role_name(status.role));
+  pair(packer, "epoch", status.epoch.value);
+  pair(packer, "cluster", std::string_view(status.cluster));
+  pair(packer, "ready", status.ready);
+  pair(packer, "page_size", std::uint64_t{status.page_size});
+  pair(packer, "topology", status.topology);
+  pair(packer, "policy", status.policy);
+  pair(packer, "local_tokens", status.local_tokens);
+  pair(packer, "evictable_tokens", status.evictable_tokens);
+  pair(packer, "protected_tokens", status.protected_tokens);
+  pair(packer, "tree_tokens", status.tree_tokens);
+  key(packer, "version_vector");
+  packer.pack_map(static_cast<std::uint32_t>(status.vector.size()));
+  for (const auto& [addr, entry] : status.vector) {
+    key(packer, addr);
+    packer.pack_array(2);
+    packer.pack_uint64(entry.epoch.value);
+    packer.pack_uint64(entry.seq.value);
+  }
+  key(packer, "digests");
+  packer.pack_map(static_cast<std::uint32_t>(status.vector.size()));
+  for (const auto& [addr, entry] : status.vector) {
+    pair(packer, addr, std::string_view(digest_hex(entry.digest)));
+  }
+  pair(packer, "ops_applied", status.ops_applied);
+  pair(packer, "memory_bytes", status.memory_bytes);
+  for (const auto& [name, value] : more) pair(packer, name, value);
+  key(packer, "counters");
+  packer.pack_map(static_cast<std::uint32_t>(status.counters.size()));
+  for (const auto& [name, value] : status.counters) pair(packer, name, value);
+}
+
+void pack_nodes(Packer& packer, const std::vector<NodeView>& nodes) {
+  packer.pack_array(static_cast<std::uint32_t>(nodes.size()));
+  for (const NodeView& node : nodes) {
+    packer.pack_map(10);
+    pair(packer, "addr", std::string_view(node.addr));
+    pair(packer, "rank", std::uint64_t{node.rank.value});
+    pair(packer, "role", role_name(node.role));
+    pair(packer, "epoch", node.epoch.value);
+    pair(packer, "state", state_name(node.state));
+    pair(packer, "applied", node.applied.value);
+    pair(packer, "head", node.head.value);
+    key(packer, "last_heard_ms");
+    node.silent ? packer.pack_uint64(static_cast<std::uint64_t>(node.silent->count() / 1000))
+                : packer.pack_nil();
+    key(packer, "load");
+    pack_load(packer, node.load);
+    key(packer, "refusal");
+    node.refusal.empty() ? void(packer.pack_nil()) : pack_text(packer, node.refusal);
+  }
+}
+
+void pack_tree(Packer& packer, const TreeView& tree) {
+  packer.pack_map(3);
+  pair(packer, "total", std::uint64_t{tree.total});
+  pair(packer, "tree_tokens", tree.tree_tokens);
+  key(packer, "edges");
+  packer.pack_array(static_cast<std::uint32_t>(tree.edges.size()));
+  for (const EdgeRow& row : tree.edges) {
+    packer.pack_map(7);
+    pack_stretch(packer, row);
+    key(packer, "holders");
+    packer.pack_array(static_cast<std::uint32_t>(row.holders.size()));
+    for (const std::string& addr : row.holders) pack_text(packer, addr);
+    pair(packer, "lock_ref", std::uint64_t{row.lock_ref});
+  }
+}
+
+void pack_entries(Packer& packer, const EntriesView& entries) {
+  packer.pack_map(3);
+  pair(packer, "total", std::uint64_t{entries.total});
+  pair(packer, "tree_tokens", entries.tree_tokens);
+  key(packer, "entries");
+  packer.pack_array(static_cast<std::uint32_t>(entries.entries.size()));
+  for (const EntryRow& row : entries.entries) {
+    packer.pack_map(6);
+    pair(packer, "seq", row.seq.value);
+    pack_stretch(packer, row);
+  }
+}
+
+}  // namespace radixmesh::ipc

@@ -1,0 +1,280 @@
+#include "ipc/server.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "ipc/socket_file.h"
+#include "lib/base/limits.h"
+#include "lib/base/msgpack_document.h"
+
+namespace radixmesh::ipc {
+namespace {
+
+constexpr DocumentBounds kRequestBounds{limits::ipc_values_max, limits::ipc_depth_max};
+// Per client and turn, so that one with a full pipe does not hold up the mesh or the others.
+constexpr std::size_t kReadBytesPerTurn = 1024 * 1024;
+constexpr int kRequestsPerTurn = 64;
+constexpr std::size_t kReadBytes = 64 * 1024;
+
+bool again(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
+
+}  // namespace
+
+Server::Server(std::string path, Service& service) : path_(std::move(path)), service_(service) {
+  const ListeningSocket socket = listen_at(path_);
+  listener_ = socket.descriptor;
+  device_ = socket.device;
+  inode_ = socket.inode;
+  group_ = socket.group;
+}
+
+Server::~Server() {
+  while (!clients_.empty()) close_client(clients_.begin()->first);
+  ::close(listener_);
+  remove_own(path_, device_, inode_);
+}
+
+void Server::poll_items(std::vector<PollItem>& out) const {
+  // A full house does not accept: new clients wait in the kernel's queue.
+  if (clients_.size() < limits::ipc_clients_max) out.push_back({listener_, POLLIN});
+  for (const auto& [descriptor, client] : clients_) {
+    const std::size_t waiting = client->output.size() - client->written;
+    // Who does not read is not read from either; half the bound leaves room for one more answer.
+    const bool reads = !client->closing && waiting < limits::ipc_output_bytes_max / 2;
+    out.push_back({descriptor, static_cast<short>((reads ? POLLIN : 0) |
+                                                  (waiting > 0 ? POLLOUT : 0))});
+  }
+}
+
+void Server::serve(int descriptor, short revents) {
+  if (descriptor == listener_) {
+    accept_clients();
+    return;
+  }
+  auto found = clients_.find(descriptor);
+  if (found == clients_.end()) return;
+  Client& client = *found->second;
+  if ((revents & POLLIN) != 0) {
+    read_from(descriptor, client);
+  } else if ((revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
+    close_client(descriptor);
+  } else if ((revents & POLLOUT) != 0 && !write_to(descriptor, client)) {
+    close_client(descriptor);
+  }
+}
+
+bool Server::has_backlog() const {
+  return std::ranges::any_of(clients_, [](const auto& each) { return each.second->backlog; });
+}
+
+void Server::serve_backlog() {
+  std::vector<int> waiting;
+  for (const auto& [descriptor, client] : clients_) {
+    if (client->backlog) waiting.push_back(descriptor);
+  }
+  for (int descriptor : waiting) {
+    Client& client = *clients_.at(descriptor);
+    handle_requests(client);
+    if (!write_to(descriptor, client)) close_client(descriptor);
+  }
+}
+
+void Server::accept_clients() {
+  while (clients_.size() < limits::ipc_clients_max) {
+    const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor < 0) return;
+    if (!peer_may_enter(descriptor, group_)) {
+      ++counts_.cut;
+      ::close(descriptor);
+      continue;
+    }
+    auto client = std::make_unique<Client>();
+    client->id = next_client_++;
+    clients_.emplace(descriptor, std::move(client));
+    ++counts_.clients;
+  }
+}
+
+void Server::read_from(int descriptor, Client& client) {
+  bool ended = false;
+  for (std::size_t total = 0; total < kReadBytesPerTurn && !ended;) {
+    const std::size_t want = std::clamp(client.input.wanted(), kReadBytes, kReadBytesPerTurn);
+    const ssize_t got = ::read(descriptor, client.input.room(want), want);
+    if (got > 0) {
+      client.input.added(static_cast<std::size_t>(got));
+      total += static_cast<std::size_t>(got);
+      if (static_cast<std::size_t>(got) < want) break;
+    } else {
+      if (got < 0 && again(errno)) break;
+      ended = true;
+    }
+  }
+  handle_requests(client);
+  if (!write_to(descriptor, client) || ended) close_client(descriptor);
+}
+
+void Server::handle_requests(Client& client) {
+  client.backlog = false;
+  for (int i = 0; i < kRequestsPerTurn && !client.closing; ++i) {
+    if (client.output.size() - client.written >= limits::ipc_output_bytes_max / 2) break;
+    const auto body = client.input.next();
+    if (!body) {
+      if (client.input.broken()) {
+        const Refusal refusal{RefusalCode::fix_request,
+                              "a frame's length must be from 1 to " +
+                                  std::to_string(limits::ipc_frame_bytes_max)};
+        respond(client, nullptr, &refusal, {});
+        client.closing = true;
+      }
+      return;
+    }
+    handle(client, *body);
+  }
+  client.backlog = !client.closing;
+}
+
+void Server::handle(Client& client, std::string_view body) {
+  ++counts_.requests;
+  Document document;
+  const auto broken = [&](std::string message) {
+    const Refusal refusal{RefusalCode::fix_request, std::move(message)};
+    respond(client, nullptr, &refusal, {});
+    client.closing = true;
+  };
+  if (!document.parse(body, kRequestBounds)) {
+    return broken("a frame must hold one MessagePack value within the bounds");
+  }
+  using msgpack::type::object_type;
+  const msgpack::object& root = document.root();
+  if (root.type != object_type::ARRAY || root.via.array.size != 4) {
+    return broken("a request must be [0, id, method, params]");
+  }
+  const msgpack::object* items = root.via.array.ptr;
+  if (items[0].type != object_type::POSITIVE_INTEGER || items[0].via.u64 != 0 ||
+      items[1].type != object_type::POSITIVE_INTEGER || items[1].via.u64 > 0xFFFFFFFFu ||
+      items[2].type != object_type::STR) {
+    return broken("a request must be [0, id, method, params] with an unsigned 32-bit id");
+  }
+  const auto id = static_cast<std::uint32_t>(items[1].via.u64);
+  const std::string_view method(items[2].via.str.ptr, items[2].via.str.size);
+  Params params(items[3]);
+  std::string result;
+  Buffer buffer{result};
+  Packer packer(buffer);
+  const auto outcome = service_.call(client.id, method, params, packer);
+  if (!outcome) {
+    ++counts_.refused;
+    respond(client, &id, &outcome.error(), {});
+  } else if (result.size() > limits::ipc_frame_bytes_max - 64) {
+    const Refusal refusal{RefusalCode::send_less, "the answer would not fit a frame"};
+    respond(client, &id, &refusal, {});
+  } else {
+    respond(client, &id, nullptr, result);
+  }
+}
+
+void Server::respond(Client& client, const std::uint32_t* id, const Refusal* refusal,
+                     std::string_view result) {
+  std::string head;
+  Buffer buffer{head};
+  Packer packer(buffer);
+  packer.pack_array(4);
+  packer.pack_uint8(1);
+  if (id != nullptr) {
+    packer.pack_uint32(*id);
+  } else {
+    packer.pack_nil();
+  }
+  if (refusal != nullptr) {
+    packer.pack_array(2);
+    pack_text(packer, refusal_name(refusal->code));
+    pack_text(packer, refusal->message);
+    packer.pack_nil();
+  } else {
+    packer.pack_nil();
+  }
+  client.output += length_bytes(head.size() + result.size());
+  client.output += head;
+  client.output += result;
+}
+
+void Server::subscribe(ClientId id, EventKind kind) {
+  for (auto& [descriptor, client] : clients_) {
+    if (client->id == id) client->events |= static_cast<std::uint8_t>(kind);
+  }
+}
+
+bool Server::wanted(EventKind kind) const {
+  return std::ranges::any_of(clients_, [kind](const auto& each) {
+    return (each.second->events & static_cast<std::uint8_t>(kind)) != 0;
+  });
+}
+
+void Server::notify(EventKind kind, std::string_view method, std::string_view params) {
+  std::string head;
+  Buffer buffer{head};
+  Packer packer(buffer);
+  packer.pack_array(3);
+  packer.pack_uint8(2);
+  pack_text(packer, method);
+  std::vector<int> lost;
+  for (auto& [descriptor, client] : clients_) {
+    if ((client->events & static_cast<std::uint8_t>(kind)) == 0 || client->closing) continue;
+    if (client->output.size() - client->written > limits::ipc_output_bytes_max / 2) {
+      ++counts_.notifications_dropped;
+      continue;
+    }
+    client->output += length_bytes(head.size() + params.size());
+    client->output += head;
+    client->output += params;
+    // Written when the descriptor says so; small ones gather until then.
+    if (client->output.size() - client->written > kReadBytes && !write_to(descriptor, *client)) {
+      lost.push_back(descriptor);
+    }
+  }
+  for (int descriptor : lost) close_client(descriptor);
+}
+
+// Writes what can be written; false if the client is to be closed.
+bool Server::write_to(int descriptor, Client& client) {
+  while (client.written < client.output.size()) {
+    const ssize_t sent = ::send(descriptor, client.output.data() + client.written,
+                                client.output.size() - client.written, MSG_NOSIGNAL);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      if (!again(errno)) return false;
+      break;
+    }
+    client.written += static_cast<std::size_t>(sent);
+  }
+  if (client.written == client.output.size()) {
+    client.output.clear();
+    if (client.output.capacity() > kReadBytesPerTurn) std::string().swap(client.output);
+    client.written = 0;
+    return !client.closing;
+  }
+  if (client.output.size() - client.written > limits::ipc_output_bytes_max) {
+    ++counts_.cut;
+    return false;
+  }
+  if (client.written > kReadBytesPerTurn) {
+    client.output.erase(0, client.written);
+    client.written = 0;
+  }
+  return true;
+}
+
+void Server::close_client(int descriptor) {
+  auto found = clients_.find(descriptor);
+  if (found == clients_.end()) return;
+  const ClientId id = found->second->id;
+  clients_.erase(found);
+  ::close(descriptor);
+  service_.closed(id);
+}
+
+}  // namespace radixmesh::ipc

@@ -1,0 +1,162 @@
+#include "sidecar/daemon.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "sidecar/clock.h"
+#include "sidecar/log.h"
+
+namespace radixmesh {
+namespace {
+
+// Per socket and turn: bounds how long the engine's side waits behind the mesh's.
+constexpr std::size_t kMessagesPerTurn = 64;
+constexpr long kWaitMsMax = 1000;
+
+int open_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  return ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+}  // namespace
+
+Daemon::Daemon(const Options& options) {
+  // Before any thread of ZeroMQ starts, so that these signals come here only.
+  signals_ = open_signals();
+  ReplicaSettings settings = options.replica;
+  settings.epoch = epoch_now();
+  settings.seed = settings.epoch.value;
+  const NodeId self = node_id(settings.cluster, settings.self);
+  transport_ = std::make_unique<Transport>(self, settings.epoch.value, settings.self,
+                                           options.publish_addr);
+  settings.publish_addr = transport_->publish_addr();
+  settings.bulk_addr = transport_->bulk_addr();
+  replica_ = std::make_unique<Replica>(settings, steady_now());
+  service_ = std::make_unique<EngineService>(*replica_);
+  service_->more_numbers = [this] { return numbers(); };
+  server_ = std::make_unique<ipc::Server>(options.ipc_path, *service_);
+  service_->attach(*server_);
+  for (const MemberSettings& member : settings.members) {
+    if (member.addr == settings.self) continue;
+    transport_->add_peer(node_id(settings.cluster, member.addr), member.addr);
+  }
+  log_line(LogLine::Level::info, "started",
+           "node=" + settings.self + " role=" + std::string(role_name(replica_->self().role)) +
+               " rank=" + std::to_string(replica_->self().rank.value) +
+               " epoch=" + std::to_string(settings.epoch.value) +
+               " publish=" + settings.publish_addr + " ipc=" + options.ipc_path);
+}
+
+Daemon::~Daemon() {
+  server_.reset();  // releases leases while the replica is still there
+  ::close(signals_);
+}
+
+void Daemon::run() {
+  while (!stopping_) {
+    wait();
+    turn();
+  }
+  log_line(LogLine::Level::info, "stopped", "node=" + replica_->self().addr);
+}
+
+void Daemon::wait() {
+  items_.clear();
+  transport_->poll_items(items_);
+  items_.push_back({nullptr, signals_, ZMQ_POLLIN, 0});
+  first_ipc_item_ = items_.size();
+  ipc_items_.clear();
+  server_->poll_items(ipc_items_);
+  for (const ipc::Server::PollItem& item : ipc_items_) {
+    items_.push_back({nullptr, item.descriptor,
+                      static_cast<short>(((item.events & POLLIN) != 0 ? ZMQ_POLLIN : 0) |
+                                         ((item.events & POLLOUT) != 0 ? ZMQ_POLLOUT : 0)),
+                      0});
+  }
+  long wait_ms = kWaitMsMax;
+  if (more_waiting_ || server_->has_backlog()) {
+    wait_ms = 0;
+  } else {
+    const TimePoint due = replica_->next_deadline(), now = steady_now();
+    // Rounded up: waking a moment too early would turn for nothing.
+    const auto left = due <= now ? 0 : ((due - now).count() + 999) / 1000;
+    wait_ms = std::min<long>(wait_ms, static_cast<long>(left));
+  }
+  try {
+    zmq::poll(items_.data(), items_.size(), std::chrono::milliseconds(wait_ms));
+  } catch (const zmq::error_t& error) {
+    if (error.num() != EINTR) throw;
+  }
+}
+
+void Daemon::turn() {
+  const TimePoint now = steady_now();
+  more_waiting_ = transport_->drain(kMessagesPerTurn,
+                                    [&](const Input& input) { replica_->step(now, input); });
+  for (std::size_t i = first_ipc_item_; i < items_.size(); ++i) {
+    const short ready = items_[i].revents;
+    if (ready == 0) continue;
+    const int revents = ((ready & ZMQ_POLLIN) != 0 ? POLLIN : 0) |
+                        ((ready & ZMQ_POLLOUT) != 0 ? POLLOUT : 0) |
+                        ((ready & ZMQ_POLLERR) != 0 ? POLLERR : 0);
+    server_->serve(items_[i].fd, static_cast<short>(revents));
+  }
+  if (server_->has_backlog()) server_->serve_backlog();
+  replica_->step(now, Tick{});
+  for (Effect& effect : replica_->take_effects()) perform(effect);
+  transport_->flush();
+  signalfd_siginfo signal{};
+  stopping_ = ::read(signals_, &signal, sizeof signal) == sizeof signal;
+}
+
+void Daemon::perform(Effect& effect) {
+  if (auto* publish = std::get_if<Publish>(&effect)) {
+    transport_->publish(publish->lane, publish->frame);
+  } else if (auto* marker = std::get_if<PublishMarker>(&effect)) {
+    transport_->publish_marker(marker->subscriber, marker->frame);
+  } else if (auto* question = std::get_if<Ask>(&effect)) {
+    transport_->ask(question->peer, question->channel, question->frame);
+  } else if (auto* reply = std::get_if<Answer>(&effect)) {
+    transport_->answer(reply->peer, reply->channel, reply->frame);
+  } else if (auto* subscription = std::get_if<SubscribeTo>(&effect)) {
+    transport_->subscribe(subscription->peer, subscription->publish_addr);
+  } else if (auto* gone = std::get_if<UnsubscribeFrom>(&effect)) {
+    transport_->unsubscribe(gone->peer);
+  } else if (std::holds_alternative<AskMarkers>(effect)) {
+    transport_->ask_markers();
+  } else if (auto* bulk = std::get_if<BulkPeer>(&effect)) {
+    transport_->set_bulk_peer(bulk->peer, bulk->bulk_addr);
+  } else if (auto* applied = std::get_if<OpApplied>(&effect)) {
+    service_->tell(*applied);
+  } else if (auto* changed = std::get_if<MembershipChanged>(&effect)) {
+    service_->tell(*changed);
+  } else if (auto* line = std::get_if<LogLine>(&effect)) {
+    log_line(line->level, line->event, line->detail);
+  }
+}
+
+std::vector<std::pair<std::string_view, std::uint64_t>> Daemon::numbers() const {
+  const Transport::Counts& wire = transport_->counts();
+  const ipc::Server::Counts& ipc = server_->counts();
+  return {{"bytes_sent", wire.bytes_sent},
+          {"bytes_received", wire.bytes_received},
+          {"messages_sent", wire.messages_sent},
+          {"messages_received", wire.messages_received},
+          {"messages_dropped", wire.dropped},
+          {"messages_malformed", wire.malformed},
+          {"ipc_requests", ipc.requests},
+          {"ipc_refused", ipc.refused},
+          {"ipc_clients_cut", ipc.cut},
+          {"notifications_dropped", ipc.notifications_dropped}};
+}
+
+}  // namespace radixmesh

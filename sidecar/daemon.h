@@ -1,0 +1,41 @@
+// The shell around the core: one thread, one poll loop. Each turn reads the clock, drains the sockets
+// up to a bound, steps the replica, performs its effects in order.
+#pragma once
+
+#include <memory>
+
+#include "ipc/server.h"
+#include "lib/replica.h"
+#include "sidecar/engine_service.h"
+#include "sidecar/options.h"
+#include "sidecar/transport.h"
+
+namespace radixmesh {
+
+class Daemon {
+ public:
+  // Binds everything; throws BindError or ipc::SocketError.
+  explicit Daemon(const Options& options);
+  ~Daemon();
+
+  // Runs until SIGTERM or SIGINT.
+  void run();
+
+ private:
+  void wait();
+  void turn();
+  void perform(Effect& effect);
+  std::vector<std::pair<std::string_view, std::uint64_t>> numbers() const;
+
+  std::unique_ptr<Transport> transport_;
+  std::unique_ptr<Replica> replica_;
+  std::unique_ptr<EngineService> service_;
+  std::unique_ptr<ipc::Server> server_;
+  std::vector<zmq::pollitem_t> items_;
+  std::vector<ipc::Server::PollItem> ipc_items_;
+  std::size_t first_ipc_item_ = 0;
+  int signals_ = -1;
+  bool more_waiting_ = false, stopping_ = false;
+};
+
+}  // namespace radixmesh

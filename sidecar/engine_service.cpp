@@ -1,0 +1,299 @@
+#include "sidecar/engine_service.h"
+
+#include "lib/base/limits.h"
+
+namespace radixmesh {
+namespace {
+
+using ipc::Packer;
+using ipc::pack_text;
+
+constexpr std::uint32_t kIpcProtocol = 1;
+
+tl::unexpected<Refusal> refuse(RefusalCode code, std::string message) {
+  return tl::unexpected(Refusal{code, std::move(message)});
+}
+
+void pack_number(Packer& packer, std::string_view name, std::uint64_t value) {
+  pack_text(packer, name);
+  packer.pack_uint64(value);
+}
+
+void pack_freed(Packer& packer, const SlotRuns& freed) {
+  packer.pack_map(1);
+  pack_text(packer, "freed");
+  ipc::pack_slots(packer, freed);
+}
+
+void pack_event(Packer& packer, std::string_view name, std::string_view value) {
+  pack_text(packer, name);
+  pack_text(packer, value);
+}
+
+std::string_view op_name(MessageType type) {
+  if (type == MessageType::insert) return "INSERT";
+  return type == MessageType::remove ? "DELETE" : "RESET";
+}
+
+}  // namespace
+
+const std::map<std::string_view, EngineService::Method>& EngineService::methods() {
+  static const std::map<std::string_view, Method> table = {
+      {"hello", &EngineService::hello},
+      {"insert", &EngineService::insert},
+      {"match_prefix", &EngineService::match_prefix},
+      {"acquire", &EngineService::acquire},
+      {"release", &EngineService::release},
+      {"evict", &EngineService::evict},
+      {"delete", &EngineService::remove},
+      {"reset", &EngineService::reset},
+      {"route", &EngineService::route},
+      {"report_load", &EngineService::report_load},
+      {"status", &EngineService::status},
+      {"nodes", &EngineService::nodes},
+      {"tree", &EngineService::tree},
+      {"subscribe", &EngineService::subscribe},
+  };
+  return table;
+}
+
+tl::expected<void, Refusal> EngineService::call(ipc::ClientId client, std::string_view method,
+                                                ipc::Params& params, Packer& result) {
+  const auto found = methods().find(method);
+  if (found == methods().end()) {
+    return refuse(RefusalCode::upgrade, "unknown method: " + std::string(method.substr(0, 64)));
+  }
+  Call call{client, params, result};
+  return (this->*found->second)(call);
+}
+
+void EngineService::closed(ipc::ClientId client) {
+  const auto found = leases_.find(client);
+  if (found == leases_.end()) return;
+  for (const auto& [id, path] : found->second) replica_.release(path);
+  leases_.erase(found);
+}
+
+EngineService::Outcome EngineService::hello(Call& call) {
+  const auto protocol = call.params.optional_u64s("protocol", 2);
+  call.params.optional_text("client", 256);
+  call.params.optional_binary("engine_token", limits::engine_token_bytes_max);
+  if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
+  if (protocol && ((*protocol)[0] > kIpcProtocol || (*protocol)[1] < kIpcProtocol)) {
+    return refuse(RefusalCode::upgrade, "the protocol spoken here is 1");
+  }
+  Packer& out = call.result;
+  const Member& self = replica_.self();
+  const StatusView status = replica_.status();
+  out.pack_map(8);
+  pack_number(out, "protocol", kIpcProtocol);
+  pack_event(out, "addr", self.addr);
+  pack_number(out, "rank", self.rank.value);
+  pack_event(out, "role", role_name(self.role));
+  pack_event(out, "cluster", status.cluster);
+  pack_number(out, "page_size", status.page_size);
+  pack_number(out, "epoch", self.epoch.value);
+  pack_text(out, "limits");
+  out.pack_map(6);
+  pack_number(out, "frame_bytes_max", limits::ipc_frame_bytes_max);
+  pack_number(out, "tokens_max", limits::request_tokens_max);
+  pack_number(out, "runs_max", limits::ipc_runs_max);
+  pack_number(out, "clients_max", limits::ipc_clients_max);
+  pack_number(out, "output_bytes_max", limits::ipc_output_bytes_max);
+  pack_number(out, "leases_max", limits::ipc_leases_max);
+  return {};
+}
+
+EngineService::Outcome EngineService::insert(Call& call) {
+  const auto tokens = call.params.tokens();
+  const SlotRuns slots = call.params.slots();
+  const CacheNamespace name = call.params.name_space();
+  if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
+  const auto result = replica_.insert(steady_now(), name, tokens, slots);
+  if (!result) return tl::unexpected(result.error());
+  call.result.pack_map(3);
+  pack_number(call.result, "prefix_len", result->prefix_len);
+  pack_number(call.result, "stored", result->stored);
+  pack_text(call.result, "freed");
+  ipc::pack_slots(call.result, result->freed);
+  return {};
+}
+
+EngineService::Outcome EngineService::match_prefix(Call& call) {
+  const auto tokens = call.params.tokens();
+  const CacheNamespace name = call.params.name_space();
+  if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
+  ipc::pack_match(call.result, replica_.match_prefix(name, tokens));
+  return {};
+}
+
+EngineService::Outcome EngineService::acquire(Call& call) {
+  const auto tokens = call.params.tokens();
+  const CacheNamespace name = call.params.name_space();
+  if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
+  auto& leases = leases_[call.client];
+  if (leases.size() >= limits::ipc_leases_max) {
+    return refuse(RefusalCode::send_less,
+                  "more than " + std::to_string(limits::ipc_leases_max) + " leases");
+  }
+  const auto acquired = replica_.acquire(name, tokens);
+  if (!acquired) return tl::unexpected(acquired.error());
+  const std::uint64_t id = next_lease_++;
+  leases[id] = acquired->path;
+  call.result.pack_map(2);
+  pack_number(call.result, "lease", id);
+  pack_text(call.result, "match");
+  ipc::pack_match(call.result, acquired->match);
+  return {};
+}
+
+EngineService::Outcome EngineService::release(Call& call) {
+  const std::uint64_t id = call.params.u64("lease");
+  if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
+  auto& leases = leases_[call.client];
+  const auto found = leases.find(id);
+  if (found == leases.end()) {
+    return refuse(RefusalCode::fix_request,
+                  "this connection holds no lease " + std::to_string(id));
+  }
+  replica_.release(found->second);
+  leases.erase(found);
+  call.result.pack_map(0);
+  return {};
+}
+
+EngineService::Outcome EngineService::evict(Call& call) {
+  const std::uint64_t num_tokens = call.params.u64("num_tokens");
+  if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
+  const auto freed = replica_.evict(steady_now(), num_tokens);
+  if (!freed) return tl::unexpected(freed.error());
+  pack_freed(call.result, *freed);
+  return {};
+}
+
+EngineService::Outcome EngineService::remove(Call& call) {
+  const auto tokens = call.params.tokens();
+  const CacheNamespace name = call.params.name_space();
+  if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
+  const auto freed = replica_.remove(steady_now(), name, tokens);
+  if (!freed) return tl::unexpected(freed.error());
+  pack_freed(call.result, *freed);
+  return {};
+}
+
+EngineService::Outcome EngineService::reset(Call& call) {
+  if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
+  const auto freed = replica_.reset(steady_now());
+  if (!freed) return tl::unexpected(freed.error());
+  pack_freed(call.result, *freed);
+  return {};
+}
+
+EngineService::Outcome EngineService::route(Call& call) {
+  const auto tokens = call.params.tokens();
+  const CacheNamespace name = call.params.name_space();
+  const bool book = call.params.optional_boolean("book").value_or(false);
+  if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
+  if (book) return refuse(RefusalCode::fix_request, "book must be false: there are no bookings");
+  ipc::pack_route(call.result, replica_.route(name, tokens));
+  return {};
+}
+
+EngineService::Outcome EngineService::report_load(Call& call) {
+  Load load;
+  const std::uint64_t running = call.params.u64("running");
+  const std::uint64_t waiting = call.params.u64("waiting");
+  load.queued_tokens = call.params.optional_u64("queued_tokens");
+  load.kv_used = call.params.u64("kv_used");
+  load.kv_total = call.params.u64("kv_total");
+  if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
+  if (running > 0xFFFFFFFFu || waiting > 0xFFFFFFFFu) {
+    return refuse(RefusalCode::fix_request, "running and waiting must be below 2^32");
+  }
+  if (load.kv_used > load.kv_total) {
+    return refuse(RefusalCode::fix_request, "kv_used must not be above kv_total");
+  }
+  load.running = static_cast<std::uint32_t>(running);
+  load.waiting = static_cast<std::uint32_t>(waiting);
+  replica_.report_load(steady_now(), load);
+  call.result.pack_map(0);
+  return {};
+}
+
+EngineService::Outcome EngineService::status(Call& call) {
+  if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
+  ipc::pack_status(call.result, replica_.status(), more_numbers());
+  return {};
+}
+
+EngineService::Outcome EngineService::nodes(Call& call) {
+  if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
+  ipc::pack_nodes(call.result, replica_.nodes(steady_now()));
+  return {};
+}
+
+EngineService::Outcome EngineService::tree(Call& call) {
+  const auto holder = call.params.optional_text("holder", limits::address_bytes_max);
+  const std::uint64_t skip = call.params.optional_u64("skip").value_or(0);
+  const std::uint64_t limit = call.params.optional_u64("limit").value_or(1000);
+  if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
+  if (limit > limits::ipc_tree_rows_max) {
+    return refuse(RefusalCode::send_less,
+                  "limit is at most " + std::to_string(limits::ipc_tree_rows_max));
+  }
+  if (!holder) {
+    ipc::pack_tree(call.result, replica_.tree(skip, limit));
+    return {};
+  }
+  const auto entries = replica_.entries(*holder, skip, limit);
+  if (!entries) return tl::unexpected(entries.error());
+  ipc::pack_entries(call.result, *entries);
+  return {};
+}
+
+EngineService::Outcome EngineService::subscribe(Call& call) {
+  const std::vector<std::string> events = call.params.texts("events", 16);
+  if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
+  if (events.empty()) return refuse(RefusalCode::fix_request, "events names no event");
+  for (const std::string& event : events) {
+    if (event != "op" && event != "membership") {
+      return refuse(RefusalCode::fix_request, "unknown event: " + event.substr(0, 64));
+    }
+  }
+  for (const std::string& event : events) {
+    server_->subscribe(call.client,
+                       event == "op" ? ipc::EventKind::op : ipc::EventKind::membership);
+  }
+  call.result.pack_map(0);
+  return {};
+}
+
+void EngineService::tell(const OpApplied& event) {
+  if (!server_->wanted(ipc::EventKind::op)) return;
+  std::string params;
+  ipc::Buffer buffer{params};
+  Packer packer(buffer);
+  packer.pack_map(5);
+  pack_event(packer, "origin", event.origin);
+  pack_number(packer, "epoch", event.epoch.value);
+  pack_number(packer, "seq", event.seq.value);
+  pack_event(packer, "type", op_name(event.type));
+  pack_number(packer, "tokens", event.tokens);
+  server_->notify(ipc::EventKind::op, "op", params);
+}
+
+void EngineService::tell(const MembershipChanged& event) {
+  if (!server_->wanted(ipc::EventKind::membership)) return;
+  std::string params;
+  ipc::Buffer buffer{params};
+  Packer packer(buffer);
+  packer.pack_map(5);
+  pack_event(packer, "addr", event.addr);
+  pack_number(packer, "rank", event.rank.value);
+  pack_event(packer, "role", role_name(event.role));
+  pack_number(packer, "epoch", event.epoch.value);
+  pack_event(packer, "state", state_name(event.state));
+  server_->notify(ipc::EventKind::membership, "membership", params);
+}
+
+}  // namespace radixmesh

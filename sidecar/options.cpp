@@ -1,0 +1,144 @@
+#include "sidecar/options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <vector>
+
+#include "lib/base/limits.h"
+#include "lib/replica.h"
+#include "sidecar/exit_codes.h"
+
+namespace radixmesh {
+namespace {
+
+using Addresses = std::vector<std::string>;
+
+// What the command line gives, before it is checked as a whole.
+struct Raw {
+  Addresses prefill, decode, unified, router;
+  std::string role, topology = "auto", policy = "prefix_first";
+  std::int64_t rank = -1;
+};
+
+void check_address(const std::string& option, const std::string& addr) {
+  const std::size_t colon = addr.rfind(':');
+  const std::string port = colon == std::string::npos ? "" : addr.substr(colon + 1);
+  const bool digits = !port.empty() && port.size() <= 5 && std::ranges::all_of(port, [](char c) {
+    return c >= '0' && c <= '9';
+  });
+  if (colon == 0 || !digits || std::stoi(port) > 65535) {
+    throw OptionError(option + ": \"" + addr + "\" is not host:port");
+  }
+}
+
+void add_members(const std::string& option, Role role, const Addresses& addresses,
+                 ReplicaSettings& settings) {
+  for (const std::string& addr : addresses) {
+    check_address(option, addr);
+    settings.members.push_back({addr, role});
+  }
+}
+
+std::string environment_of(const std::string& flag) {
+  std::string name = "RADIXMESH_";
+  for (char c : flag.substr(2)) name.push_back(c == '-' ? '_' : static_cast<char>(std::toupper(c)));
+  return name;
+}
+
+template <class T>
+CLI::Option* add(CLI::App& app, const std::string& flag, T& value, const std::string& text) {
+  return app.add_option(flag, value, text)->envname(environment_of(flag))->capture_default_str();
+}
+
+void describe(CLI::App& app, Raw& raw, Options& options) {
+  ReplicaSettings& settings = options.replica;
+  const auto list = [&](const std::string& flag, Addresses& value, const std::string& who) {
+    add(app, flag, value, who + ", in rank order, host:port with commas between; the same everywhere")
+        ->delimiter(',');
+  };
+  list("--prefill-cache-nodes", raw.prefill, "prefill nodes");
+  list("--decode-cache-nodes", raw.decode, "decode nodes");
+  list("--unified-cache-nodes", raw.unified, "nodes that do both");
+  list("--router-cache-nodes", raw.router, "routers");
+  add(app, "--local-cache-addr", settings.self,
+      "this node's address, one of the lists; its control socket is bound there")
+      ->required();
+  add(app, "--publish-addr", options.publish_addr,
+      "where ops are published, host:port; by default a port of the system's choice on the same host");
+  add(app, "--role", raw.role, "this node's role, if it is to be checked against the lists");
+  add(app, "--rank", raw.rank, "this node's rank, if it is to be checked against the lists (-1: no)");
+  add(app, "--cluster", settings.cluster, "the cluster's name; nodes of another one are refused");
+  add(app, "--ipc", options.ipc_path, "path of the Unix socket for the engine")->required();
+  add(app, "--page-size", settings.page_size, "tokens per page; the same everywhere");
+  add(app, "--topology", raw.topology, "mesh, ring, or auto (mesh)");
+  add(app, "--policy", raw.policy, "how `route` chooses: prefix_first");
+  add(app, "--max-radix-cache-size", settings.max_radix_cache_size,
+      "tokens that this node holds at most (0: no bound)");
+  add(app, "--keep-remote-slots", settings.keep_remote_slots,
+      "whether others' slots are kept beside their prefixes (costs memory)");
+  add(app, "--log-level", options.log_level, "debug, info, warn, error or off")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}));
+  add(app, "--log-format", options.log_format, "text (key=value) or json")
+      ->check(CLI::IsMember({"text", "json"}));
+  app.add_flag("--check-config", options.check_config, "check the options, then end");
+  app.set_config("--config", "", "a TOML file with lines such as page-size = 16");
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  app.set_version_flag("--version", "radixmesh-sidecar 0.1.0");
+  app.footer(std::string("Each option is also a variable: --page-size is RADIXMESH_PAGE_SIZE. "
+                         "Flags win over the file, the file over variables.\n\nExit codes: ") +
+             kExitCodesText);
+}
+
+void check_self(const Raw& raw, const ReplicaSettings& settings) {
+  const auto self = std::ranges::find(settings.members, settings.self, &MemberSettings::addr);
+  if (self == settings.members.end()) return;  // Replica::check says it
+  if (!raw.role.empty() && parse_role(raw.role) != self->role) {
+    throw OptionError("--role: " + raw.role + " is not the role of " + settings.self +
+                      " in the lists, " + std::string(role_name(self->role)));
+  }
+  const auto rank = self - settings.members.begin();
+  if (raw.rank >= 0 && raw.rank != rank) {
+    throw OptionError("--rank: " + std::to_string(raw.rank) + " is not the rank of " +
+                      settings.self + " in the lists, " + std::to_string(rank));
+  }
+}
+
+}  // namespace
+
+Options parse_options(int argc, const char* const* argv) {
+  Options options;
+  Raw raw;
+  CLI::App app{"The RadixMesh sidecar: keeps one replicated picture of which prefix is cached where"};
+  describe(app, raw, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    throw OptionText{app.help()};
+  } catch (const CLI::CallForVersion&) {
+    throw OptionText{"radixmesh-sidecar 0.1.0\n"};
+  } catch (const CLI::ParseError& error) {
+    throw OptionError(error.what());
+  }
+  ReplicaSettings& settings = options.replica;
+  check_address("--local-cache-addr", settings.self);
+  if (!options.publish_addr.empty()) check_address("--publish-addr", options.publish_addr);
+  add_members("--prefill-cache-nodes", Role::prefill, raw.prefill, settings);
+  add_members("--decode-cache-nodes", Role::decode, raw.decode, settings);
+  add_members("--unified-cache-nodes", Role::unified, raw.unified, settings);
+  add_members("--router-cache-nodes", Role::router, raw.router, settings);
+  const auto topology = parse_topology(raw.topology);
+  if (!topology) throw OptionError("--topology: " + raw.topology + " is not mesh, ring or auto");
+  settings.topology = *topology;
+  if (raw.policy != "prefix_first") {
+    throw OptionError("--policy: " + raw.policy + " is not prefix_first");
+  }
+  if (!raw.role.empty() && !parse_role(raw.role)) {
+    throw OptionError("--role: " + raw.role + " is not prefill, decode, unified or router");
+  }
+  settings.epoch = Epoch{1};  // set by the shell; only so that the rest can be checked
+  if (const auto broken = Replica::check(settings)) throw OptionError(*broken);
+  check_self(raw, settings);
+  return options;
+}
+
+}  // namespace radixmesh

@@ -1,0 +1,32 @@
+// The options of radixmesh-sidecar: flags, RADIXMESH_... variables and lines of a TOML file.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include "lib/replica_io.h"
+
+namespace radixmesh {
+
+struct Options {
+  ReplicaSettings replica;  // but for epoch and bound endpoints, which exist only at run time
+  std::string ipc_path;
+  std::string publish_addr;  // empty: a port of the system's choice on the host of local_cache_addr
+  std::string log_level = "info";
+  std::string log_format = "text";
+  bool check_config = false;
+};
+
+// The options cannot be used; the message is one line that names the option and the rule.
+struct OptionError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Thrown by --help and --version: the text to print before ending with 0.
+struct OptionText {
+  std::string text;
+};
+
+Options parse_options(int argc, const char* const* argv);
+
+}  // namespace radixmesh

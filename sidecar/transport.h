@@ -1,0 +1,151 @@
+// The ZeroMQ sockets of a node, and nothing else: messages in, messages out, no decision.
+//
+//   XPUB  bound    publishes; sees subscriptions           SUB     connected to upstreams' XPUBs
+//   ROUTER bound   control, at local_cache_addr            DEALER  one per peer, to its control ROUTER
+//   ROUTER bound   bulk (replay, snapshots)                DEALER  one per peer, to its bulk ROUTER
+//
+// Sends never wait: what cannot go at once is dropped and counted, and repair mends it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+#include <zmq.hpp>
+
+#include "lib/replica_io.h"
+
+namespace radixmesh {
+
+// An address cannot be bound; the message is one line.
+struct BindError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+class Transport {
+ public:
+  // Binds all that is bound. `publish_addr` empty: a port of the system's choice.
+  Transport(NodeId self, std::uint64_t life, const std::string& local_cache_addr,
+            const std::string& publish_addr);
+  ~Transport();
+  Transport(const Transport&) = delete;
+
+  const std::string& publish_addr() const { return publish_addr_; }
+  const std::string& bulk_addr() const { return bulk_addr_; }
+
+  // ---- links ------------------------------------------------------------------------------------
+  void add_peer(NodeId peer, const std::string& control_addr);
+  void set_bulk_peer(NodeId peer, const std::string& bulk_addr);
+  void subscribe(NodeId peer, const std::string& publish_addr);
+  void unsubscribe(NodeId peer);
+  void ask_markers();
+
+  // ---- out --------------------------------------------------------------------------------------
+  // Frames of one lane gather into one message until flush(), or until it is full.
+  void publish(Lane lane, const Bytes& frame);
+  void publish_marker(NodeId subscriber, const Bytes& frame);
+  void ask(NodeId peer, Channel channel, const Bytes& frame);
+  void answer(NodeId peer, Channel channel, const Bytes& frame);
+  void flush();
+
+  // ---- in ---------------------------------------------------------------------------------------
+  void poll_items(std::vector<zmq::pollitem_t>& out);
+  // Gives up to `messages_max` waiting messages to `sink` as inputs; true if more may be waiting.
+  template <class Sink>
+  bool drain(std::size_t messages_max, Sink&& sink) {
+    bool more = drain_subscriptions(messages_max, sink);
+    more |= drain_published(messages_max, sink);
+    more |= drain_router(control_router_, Channel::control, messages_max, sink);
+    more |= drain_router(bulk_router_, Channel::bulk, messages_max, sink);
+    for (auto& [id, peer] : peers_) {
+      more |= drain_dealer(id, peer.control, Channel::control, messages_max, sink);
+      more |= drain_dealer(id, peer.bulk, Channel::bulk, messages_max, sink);
+    }
+    return more;
+  }
+
+  struct Counts {
+    std::uint64_t bytes_sent = 0, bytes_received = 0, messages_sent = 0, messages_received = 0;
+    std::uint64_t dropped = 0, malformed = 0;
+  };
+  const Counts& counts() const { return counts_; }
+
+ private:
+  struct Peer {
+    std::string control_addr, bulk_addr, publish_addr;
+    std::optional<zmq::socket_t> control, bulk;
+  };
+  struct Pending {
+    Lane lane;
+    Bytes frames;
+  };
+
+  zmq::socket_t make_socket(zmq::socket_type type, int high_water_mark);
+  std::string bind(zmq::socket_t& socket, const std::string& addr, const char* what);
+  zmq::socket_t connect_dealer(const std::string& addr, int high_water_mark);
+  void send_published(std::string_view topic, std::string_view payload);
+  std::string marker_topic(NodeId id) const;
+  bool receive(zmq::socket_t& socket, std::vector<zmq::message_t>& parts);
+
+  template <class Sink>
+  bool drain_subscriptions(std::size_t max, Sink& sink) {
+    for (std::size_t i = 0; i < max; ++i) {
+      if (!receive(publisher_, parts_)) return false;
+      if (const auto subscriber = marker_subscriber(parts_.at(0))) sink(Subscribed{*subscriber});
+    }
+    return true;
+  }
+  template <class Sink>
+  bool drain_published(std::size_t max, Sink& sink) {
+    for (std::size_t i = 0; i < max; ++i) {
+      if (!receive(subscriber_, parts_)) return false;
+      if (parts_.size() == 2) {
+        sink(Published{parts_[1].to_string_view()});
+      } else {
+        ++counts_.malformed;
+      }
+    }
+    return true;
+  }
+  template <class Sink>
+  bool drain_router(zmq::socket_t& router, Channel channel, std::size_t max, Sink& sink) {
+    for (std::size_t i = 0; i < max; ++i) {
+      if (!receive(router, parts_)) return false;
+      const auto from = note_route(channel, parts_);
+      if (from) sink(Received{*from, channel, false, parts_[1].to_string_view()});
+    }
+    return true;
+  }
+  template <class Sink>
+  bool drain_dealer(NodeId from, std::optional<zmq::socket_t>& dealer, Channel channel,
+                    std::size_t max, Sink& sink) {
+    for (std::size_t i = 0; dealer && i < max; ++i) {
+      if (!receive(*dealer, parts_)) return false;
+      if (parts_.size() == 1) {
+        sink(Received{from, channel, true, parts_[0].to_string_view()});
+      } else {
+        ++counts_.malformed;
+      }
+    }
+    return false;
+  }
+  std::optional<NodeId> marker_subscriber(const zmq::message_t& message);
+  std::optional<NodeId> note_route(Channel channel, const std::vector<zmq::message_t>& parts);
+
+  NodeId self_;
+  std::string identity_, host_, publish_addr_, bulk_addr_;
+  zmq::context_t context_;
+  zmq::socket_t publisher_, subscriber_, control_router_, bulk_router_;
+  std::map<NodeId, Peer> peers_;
+  // The connection over which each peer last asked: its answers go there.
+  std::map<std::pair<NodeId, Channel>, std::string> routes_;
+  std::pair<NodeId, Channel> stranger_;
+  std::optional<Pending> pending_;
+  std::vector<zmq::message_t> parts_;
+  Counts counts_;
+};
+
+}  // namespace radixmesh

@@ -1,0 +1,209 @@
+"""The hex examples of WIRE.md, decoded without any of the project's code: the page is enough."""
+
+import pathlib
+import re
+
+import msgpack
+import pytest
+import xxhash
+
+PAGE = pathlib.Path(__file__).resolve().parents[2] / "lib" / "oplog" / "WIRE.md"
+BYTES = re.compile(r"[0-9a-f]{2}(?: [0-9a-f]{2})*(?=  |$)")
+
+P0, D0, R0 = "10.0.0.1:7000", "10.0.0.2:7000", "10.0.0.3:7000"
+EPOCH_P0, EPOCH_D0 = 1_760_000_000_000_000, 1_760_000_000_500_000
+PAGE_SIZE = 4
+TYPES = {
+    "INSERT at the root": 1,
+    "INSERT after an anchor": 1,
+    "DELETE": 2,
+    "RESET": 3,
+    "HEAD": 64,
+    "MARKER": 65,
+    "HELLO": 66,
+    "WELCOME": 67,
+    "REFUSED": 68,
+    "HEARTBEAT": 69,
+    "HEARTBEAT_ACK": 70,
+    "REPLAY_REQUEST": 71,
+    "REPLAY": 72,
+    "SNAPSHOT_REQUEST": 73,
+    "SNAPSHOT_CHUNK": 74,
+    "SNAPSHOT_CREDIT": 75,
+}
+
+
+def hex_examples():
+    """{name: bytes} of the blocks under `<!-- hex: name -->`; what follows the hex is prose."""
+    examples = {}
+    blocks = re.findall(r"<!-- hex: (.+?) -->\n```\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    for name, block in blocks:
+        lines = [BYTES.match(line) for line in block.splitlines()]
+        assert all(lines), f"a line of '{name}' does not begin with hex"
+        examples[name] = bytes.fromhex(" ".join(line.group() for line in lines))
+    return examples
+
+
+def unframe(data):
+    assert int.from_bytes(data[:4], "big") == len(data) - 4
+    return msgpack.unpackb(data[4:], raw=False, strict_map_key=False)
+
+
+def body(name):
+    return unframe(hex_examples()[name])[5]
+
+
+def node_id(addr, cluster="default"):
+    return xxhash.xxh3_64_intdigest(cluster.encode() + b"\0" + addr.encode())
+
+
+def unpack_tokens(packed, count):
+    width, bits = packed[0], int.from_bytes(packed[1:], "little")
+    assert 1 <= width <= 32 and len(packed) == 1 + (count * width + 7) // 8
+    tokens = [bits >> (i * width) & ((1 << width) - 1) for i in range(count)]
+    assert bits >> (count * width) == 0
+    return tokens
+
+
+def unpack_slots(packed):
+    """The slots one by one."""
+    numbers, value, shift = [], 0, 0
+    for byte in packed:
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            numbers.append(value)
+            value = shift = 0
+    assert shift == 0 and len(numbers) % 2 == 0
+    slots, end = [], 0
+    for zigzag, length in zip(numbers[::2], numbers[1::2]):
+        start = end + (zigzag >> 1 if zigzag % 2 == 0 else -(zigzag + 1 >> 1))
+        end = start + length
+        slots.extend(range(start, end))
+    return slots
+
+
+def pages(namespace, count, tokens, slots):
+    return namespace, unpack_tokens(tokens, count), slots and unpack_slots(slots)
+
+
+def hash_of_namespace(namespace):
+    data = b""
+    for part in namespace or [None] * 4:
+        kind = 0 if part is None else 1 if isinstance(part, str) else 2
+        value = b"" if part is None else part.encode() if kind == 1 else part
+        data += bytes([kind]) + len(value).to_bytes(4, "little") + value
+    return xxhash.xxh3_128_intdigest(data)
+
+
+def hashes(namespace, tokens):
+    """H(1), H(2), ... of the prefixes that end with each page."""
+    out, last = [], hash_of_namespace(namespace)
+    for begin in range(0, len(tokens), PAGE_SIZE):
+        page = b"".join(t.to_bytes(4, "little") for t in tokens[begin : begin + PAGE_SIZE])
+        last = xxhash.xxh3_128_intdigest(last.to_bytes(16, "little") + page)
+        out.append(last)
+    return out
+
+
+def test_the_page_has_the_examples_that_are_decoded_here():
+    assert list(hex_examples()) == list(TYPES)
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_the_envelope(name):
+    kind, origin, epoch, seq, ttl, content = unframe(hex_examples()[name])
+    assert kind == TYPES[name]
+    questions = ("HELLO", "HEARTBEAT", "REPLAY_REQUEST", "SNAPSHOT_REQUEST", "SNAPSHOT_CREDIT")
+    sender = (node_id(D0), EPOCH_D0) if name in questions else (node_id(P0), EPOCH_P0)
+    assert (origin, epoch) == sender
+    assert (seq > 0) == (kind < 64)
+    assert ttl == 1
+    assert isinstance(content, list)
+
+
+def test_insert_at_the_root():
+    seq, tokens, *rest = body("INSERT at the root")
+    assert (seq, tokens) == (0, 0)
+    namespace, tokens, slots = pages(*rest)
+    assert namespace == ["m", None, None, b"\1\2"]
+    assert tokens == [1, 2, 3, 4, 300, 5, 6, 7]
+    assert slots == [100, 101, 102, 103, 104, 105, 40, 41]
+
+
+def test_insert_after_an_anchor():
+    seq, tokens, *rest = body("INSERT after an anchor")
+    assert (seq, tokens) == (1, 8)
+    assert pages(*rest) == (None, [127_999, 0, 8, 9], [106, 107, 108, 109])
+
+
+def test_delete_and_reset():
+    assert body("DELETE") == [2, 12, 1, 8]
+    assert body("RESET") == []
+
+
+def test_head():
+    beat, head, digest, load, vector = body("HEAD")
+    assert (beat, head) == (7, 2)
+    assert load == [3, 1, None, 12, 4096]
+    assert vector == [node_id(D0), EPOCH_D0, 5, node_id(R0), 1, 0]
+    namespace, first, _ = pages(*body("INSERT at the root")[2:])
+    _, second, _ = pages(*body("INSERT after an anchor")[2:])
+    total = sum(hashes(namespace, first + second)) % (1 << 128)
+    assert digest == total.to_bytes(16, "big")
+
+
+def test_marker():
+    assert body("MARKER") == [[node_id(P0), EPOCH_P0, 2, node_id(D0), EPOCH_D0, 5]]
+
+
+@pytest.mark.parametrize(
+    "name, who",
+    [
+        ("HELLO", [D0, 1, 1, b"", "tcp://10.0.0.2:7001", "tcp://10.0.0.2:7002", None, 0]),
+        (
+            "WELCOME",
+            [P0, 0, 0, b"\xaa\xbb", "tcp://10.0.0.1:7001", "tcp://10.0.0.1:7002", None, EPOCH_D0],
+        ),
+    ],
+)
+def test_introductions(name, who):
+    protocol_min, protocol_max, fingerprint, cluster, page_size, *rest = body(name)
+    assert (protocol_min, protocol_max, cluster, page_size) == (1, 1, "default", PAGE_SIZE)
+    settings = cluster.encode() + b"\0" + page_size.to_bytes(4, "little")
+    assert fingerprint == xxhash.xxh3_64_intdigest(settings)
+    assert rest == who
+
+
+def test_refused_and_heartbeats():
+    assert body("REFUSED") == ["page_size differs: 4 here, 16 there"]
+    assert body("HEARTBEAT") == body("HEARTBEAT_ACK") == [300]
+
+
+def test_replay():
+    assert body("REPLAY_REQUEST") == [node_id(P0), EPOCH_P0, 5, 5]
+    reset = hex_examples()["RESET"]
+    assert body("REPLAY") == [node_id(P0), EPOCH_P0, 0, reset]
+    assert unframe(reset)[3] == 5
+
+
+def test_snapshot():
+    assert body("SNAPSHOT_REQUEST") == [node_id(P0), EPOCH_P0, 1, 9, True]
+    *chunk, anchors, entries = body("SNAPSHOT_CHUNK")
+    assert chunk == [node_id(P0), EPOCH_P0, 9, 1, 1, 4, True]
+    assert anchors == [1, 8]
+    ((seq, parent, begin, *rest),) = entries
+    assert (seq, parent, begin) == (4, 1, 4)
+    assert pages(*rest) == (None, [5, 5, 5, 5], [110, 111, 112, 113])
+    assert body("SNAPSHOT_CREDIT") == [node_id(P0), 9, 2]
+
+
+def test_the_bounds_of_the_page_are_those_of_the_code():
+    limits = (PAGE.parents[1] / "base" / "limits.h").read_text()
+    stated = re.findall(r"`(\w+_max|\w+_chunks)` \(([\d,]+)(?: (MiB|KiB))?\)", PAGE.read_text())
+    stated += re.findall(r"`(insert_tokens_max)`, ([\d,]+)()\)", PAGE.read_text())
+    assert len(stated) >= 10
+    for name, number, unit in stated:
+        (value,) = re.findall(rf"\b{name} = ([^;]+);", limits)
+        factor = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20}[unit]
+        assert eval(value.replace("u", "")) == int(number.replace(",", "")) * factor, name

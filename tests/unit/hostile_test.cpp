@@ -1,0 +1,194 @@
+// Frames that are well-formed and wrong: what no honest peer sends must neither crash a node nor
+// spoil what it knows. Each of these once did one of the two.
+#include <doctest/doctest.h>
+
+#include "tests/unit/lone_replica.h"
+#include "tests/unit/wire_hex.h"
+
+namespace radixmesh {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint64_t kMax = ~std::uint64_t{0};
+
+// d0 has asked p0 for a snapshot of its own entries; the session's number comes back.
+std::uint64_t ask_for_snapshot(LoneReplica& d0) {
+  d0.introduce("p0");
+  HeadMessage head;
+  head.beat = 1;
+  head.head = Seq{5000};
+  d0.published(LoneReplica::message("p0", 0, head));
+  d0.replica.take_effects();
+  d0.now += 1s;
+  d0.replica.step(d0.now, Tick{});
+  for (const Ask& ask : d0.owed<Ask>()) {
+    const auto message = decode(ask.frame);
+    if (const auto* request = std::get_if<SnapshotRequest>(&message->body)) return request->session;
+  }
+  FAIL("no snapshot was asked for");
+  return 0;
+}
+
+SnapshotEntry entry_of(std::uint64_t seq, std::string_view letters, Anchor after = {}) {
+  return {Seq{seq}, after.seq, after.tokens, LoneReplica::insert_of(letters, 1)};
+}
+
+void answer_chunk(LoneReplica& d0, std::uint64_t session, std::uint32_t index,
+                  SnapshotStatus status, std::uint64_t as_of, std::vector<Anchor> removals,
+                  std::vector<SnapshotEntry> entries) {
+  SnapshotChunk chunk;
+  chunk.origin = LoneReplica::id("p0");
+  chunk.epoch = kPeerEpoch;
+  chunk.session = session;
+  chunk.index = index;
+  chunk.status = status;
+  chunk.as_of = Seq{as_of};
+  chunk.removals = std::move(removals);
+  chunk.entries = std::move(entries);
+  d0.answered("p0", encode(LoneReplica::message("p0", 0, chunk)));
+}
+
+TEST_CASE("a relay passes on frames whose integers and array are longer than they need be") {
+  for (const char* hex :
+       {"dc 00 06 03 07 05 01 05 90", "dd 00 00 00 06 03 07 05 01 05 90", "96 03 d0 07 05 01 05 90",
+        "96 03 d3 00 00 00 00 00 00 00 07 05 01 d1 00 05 90",
+        "96 cc 03 cd 00 07 ce 00 00 00 05 cf 00 00 00 00 00 00 00 01 cd 00 05 90"}) {
+    CAPTURE(hex);
+    const Bytes frame = framed(hex);
+    REQUIRE(decode(frame));
+    const auto passed = decode(with_ttl(frame, 4));
+    REQUIRE(passed);
+    CHECK(passed->envelope.ttl == 4);
+    CHECK(passed->envelope.origin == NodeId{7});
+    CHECK(passed->envelope.epoch == Epoch{5});
+    CHECK(passed->envelope.seq == Seq{1});
+  }
+}
+
+TEST_CASE("an entry above the snapshot's own seq breaks the snapshot, not the node") {
+  LoneReplica d0;
+  const std::uint64_t session = ask_for_snapshot(d0);
+  answer_chunk(d0, session, 0, SnapshotStatus::last, 4999, {}, {entry_of(6000, "abc")});
+  CHECK(d0.counter("snapshots_taken") == 0);
+  CHECK(d0.counter("snapshots_broken") == 1);
+  d0.published(LoneReplica::message("p0", 5000, LoneReplica::insert_of("xyz", 1)));
+}
+
+TEST_CASE("an entry below one that was removed again breaks the snapshot, not the node") {
+  LoneReplica d0;
+  const std::uint64_t session = ask_for_snapshot(d0);
+  answer_chunk(d0, session, 0, SnapshotStatus::more, 5000, {},
+               {entry_of(5, "a"), entry_of(10, "bc")});
+  answer_chunk(d0, session, 1, SnapshotStatus::last, 5000, {{Seq{10}, 1}}, {entry_of(7, "xyz")});
+  CHECK(d0.counter("snapshots_taken") == 0);
+  CHECK(d0.counter("snapshots_broken") == 1);
+}
+
+TEST_CASE("an op that fills its frame can be replayed") {
+  LoneReplica d0;
+  d0.introduce("p0");
+  d0.introduce("p1");
+  // A RESET with a field that this version does not know: 64 KiB in all.
+  Bytes inside = unhex("96 03 cf");
+  for (int shift = 56; shift >= 0; shift -= 8) {
+    inside.push_back(static_cast<char>(LoneReplica::id("p0").value >> shift));
+  }
+  inside += unhex("64 01 01 91 c5 ff 00");
+  inside += std::string(0xff00, 'x');
+  const Bytes frame = reframed(inside);
+  REQUIRE(decode(frame));
+  d0.published(frame);
+  CHECK(d0.replica.status().vector.at("p0").seq == Seq{1});
+  const ReplayRequest request{LoneReplica::id("p0"), kPeerEpoch, Seq{1}, Seq{1}};
+  d0.asked("p1", encode(LoneReplica::message("p1", 0, request)));
+  bool answered = false;
+  for (const Answer& answer : d0.owed<Answer>()) {
+    CHECK(answer.frame.size() <= 4 + limits::frame_bytes_max);
+    const auto message = decode(answer.frame);
+    REQUIRE(message);
+    answered = answered || std::holds_alternative<ReplayMessage>(message->body);
+  }
+  CHECK(answered);
+}
+
+TEST_CASE("an entry whose slots were replaced piece by piece can be given in a snapshot") {
+  LoneReplica d0;
+  d0.introduce("p0");
+  d0.introduce("p1");
+  const std::string letters(20'000, 'x');
+  d0.published(LoneReplica::message("p0", 1, LoneReplica::insert_of(letters, 1)));
+  std::uint64_t seq = 1;
+  for (std::uint32_t at = 0; at < letters.size(); at += 2000) {
+    InsertOp again = LoneReplica::insert_of(letters.substr(0, 2000), 1);
+    if (at > 0) again.anchor = {Seq{1}, at};
+    again.slots = {};
+    for (std::uint64_t i = 0; i < 2000; ++i)
+      again.slots.append({Slot{(i % 2) << 60 | (at + i)}, 1});
+    d0.published(LoneReplica::message("p0", ++seq, again));
+  }
+  CHECK(d0.replica.status().vector.at("p0").seq == Seq{seq});
+  const SnapshotRequest request{LoneReplica::id("p0"), kPeerEpoch, {}, 77, true};
+  d0.asked("p1", encode(LoneReplica::message("p1", 0, request)));
+  std::size_t tokens = 0;
+  for (const Answer& answer : d0.owed<Answer>()) {
+    CHECK(answer.frame.size() <= 4 + limits::frame_bytes_max);
+    const auto message = decode(answer.frame);
+    REQUIRE(message);
+    const auto* chunk = std::get_if<SnapshotChunk>(&message->body);
+    if (chunk == nullptr) continue;
+    for (const SnapshotEntry& entry : chunk->entries) tokens += entry.body.tokens.size();
+  }
+  CHECK(tokens == letters.size());
+}
+
+TEST_CASE("nobody can talk a node out of its epochs") {
+  LoneReplica d0;
+  d0.introduce("p0");
+  HeadMessage head;
+  head.beat = 1;
+  head.vector = {{LoneReplica::id("d0"), Epoch{kMax}, Seq{}}};
+  d0.published(LoneReplica::message("p0", 0, head));
+  CHECK(d0.replica.status().epoch >= Epoch{50});
+  d0.replica.take_effects();
+  const auto tokens = tokens_of("abc");
+  REQUIRE(d0.replica.insert(d0.now, {}, tokens, {{Slot{1}, 3}}));
+  for (const Publish& each : d0.owed<Publish>()) CHECK(decode(each.frame).has_value());
+}
+
+TEST_CASE("an entry of the highest seq is listed once") {
+  LoneReplica d0;
+  const std::uint64_t session = ask_for_snapshot(d0);
+  answer_chunk(d0, session, 0, SnapshotStatus::last, kMax, {}, {entry_of(kMax, "abc")});
+  CHECK(d0.replica.entries("p0", 0, 10)->entries.size() <= 1);
+}
+
+TEST_CASE("slots that no frame can carry are refused before anything is stored") {
+  LoneReplica d0;
+  d0.replica.take_effects();
+  const auto tokens = tokens_of("abc");
+  const auto refused = d0.replica.insert(d0.now, {}, tokens, {{Slot{kMax}, 3}});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == RefusalCode::fix_request);
+  CHECK(d0.replica.status().local_tokens == 0);
+  CHECK_FALSE(d0.replica.insert(d0.now, {}, tokens, {{Slot{kMax - 2}, 3}}));
+  REQUIRE(d0.replica.insert(d0.now, {}, tokens, {{Slot{kMax - 3}, 3}}));
+  for (const Publish& each : d0.owed<Publish>()) CHECK(decode(each.frame).has_value());
+}
+
+TEST_CASE("what a peer says of nodes that do not exist takes no memory") {
+  LoneReplica d0;
+  d0.introduce("p0");
+  for (std::uint64_t beat = 1; beat <= 50; ++beat) {
+    HeadMessage head;
+    head.beat = beat;
+    for (std::uint64_t i = 0; i < limits::members_max; ++i) {
+      head.vector.push_back({NodeId{beat << 32 | i}, Epoch{1}, Seq{1}});
+    }
+    d0.published(LoneReplica::message("p0", 0, head));
+  }
+  CHECK(d0.replica.status().vector.size() == 4);
+}
+
+}  // namespace
+}  // namespace radixmesh

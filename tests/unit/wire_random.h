@@ -1,0 +1,175 @@
+// Messages of every type drawn from a seed, all of them valid.
+#pragma once
+
+#include <random>
+
+#include "lib/base/limits.h"
+#include "lib/oplog/codec.h"
+
+namespace radixmesh {
+
+class RandomMessage {
+ public:
+  explicit RandomMessage(std::uint64_t seed) : random_(seed) {}
+
+  Message operator()() {
+    static constexpr MessageType kTypes[] = {MessageType::insert,
+                                             MessageType::remove,
+                                             MessageType::reset,
+                                             MessageType::head,
+                                             MessageType::marker,
+                                             MessageType::hello,
+                                             MessageType::welcome,
+                                             MessageType::refused,
+                                             MessageType::heartbeat,
+                                             MessageType::heartbeat_ack,
+                                             MessageType::replay_request,
+                                             MessageType::replay,
+                                             MessageType::snapshot_request,
+                                             MessageType::snapshot_chunk,
+                                             MessageType::snapshot_credit};
+    const MessageType type = kTypes[below(std::size(kTypes))];
+    Message message;
+    message.envelope.type = static_cast<std::uint8_t>(type);
+    message.envelope.origin = NodeId{any()};
+    message.envelope.epoch = Epoch{any_above_0()};
+    if (message.envelope.is_op()) message.envelope.seq = Seq{any_above_0()};
+    message.envelope.ttl = static_cast<std::uint8_t>(below(128));
+    message.body = body(type);
+    return message;
+  }
+
+ private:
+  std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
+  // Integers of every length, small ones as often as large ones.
+  std::uint64_t any() { return random_() >> below(64); }
+  std::uint64_t any_above_0() { return any() | 1; }
+  std::uint32_t any32() { return static_cast<std::uint32_t>(any()); }
+  std::string text(std::size_t bytes_max) {
+    std::string out(below(3) == 0 ? bytes_max : below(20), 'x');
+    for (char& each : out) each = static_cast<char>(random_());
+    return out;
+  }
+
+  InsertOp pages() {
+    InsertOp insert;
+    if (below(2) == 0) {
+      for (NamespacePart& part : insert.name.parts) {
+        part.kind = static_cast<NamespacePart::Kind>(below(3));
+        if (part.kind != NamespacePart::Kind::nil) part.value = text(64);
+      }
+    }
+    const std::uint32_t shift = static_cast<std::uint32_t>(below(32));
+    for (std::uint64_t left = below(200) + 1; left > 0; --left) {
+      insert.tokens.push_back(TokenId{static_cast<std::uint32_t>(random_()) >> shift});
+    }
+    if (below(3) == 0) return insert;
+    std::uint64_t left = insert.tokens.size();
+    while (left > 0) {
+      const std::uint64_t count = below(left) + 1;
+      insert.slots.append({Slot{any() >> 1}, count});
+      left -= count;
+    }
+    return insert;
+  }
+  Anchor anchor() { return {Seq{any_above_0()}, any32() | 1}; }
+  std::vector<Anchor> anchors(std::size_t least) {
+    std::vector<Anchor> out(below(5) + least);
+    for (Anchor& each : out) each = anchor();
+    return out;
+  }
+  std::vector<VectorEntry> vector() {
+    std::vector<VectorEntry> out(below(5));
+    for (VectorEntry& each : out) each = {NodeId{any()}, Epoch{any()}, Seq{any()}};
+    return out;
+  }
+  HeadMessage head() {
+    HeadMessage out{any(), Seq{any()}, (Digest{random_()} << 64) | random_(), {}, vector()};
+    if (below(2) == 0) return out;
+    out.load = Load{any32(), any32(), std::nullopt, any(), any()};
+    if (below(2) == 0) out.load->queued_tokens = any();
+    return out;
+  }
+  Introduction introduction() {
+    Introduction out;
+    out.protocol_min = any32() >> 1;
+    out.protocol_max = out.protocol_min + static_cast<std::uint32_t>(below(3));
+    out.cluster = text(limits::cluster_bytes_max);
+    out.page_size = any32();
+    out.fingerprint = any();
+    out.addr = text(limits::address_bytes_max);
+    out.rank = NodeRank{any32()};
+    out.role = static_cast<Role>(below(4));
+    out.engine_token = text(limits::engine_token_bytes_max);
+    out.publish_addr = text(limits::address_bytes_max);
+    out.bulk_addr = text(limits::address_bytes_max);
+    out.seen_epoch = Epoch{any()};
+    return out;
+  }
+  SnapshotChunk chunk() {
+    SnapshotChunk out;
+    out.origin = NodeId{any()};
+    out.epoch = Epoch{any()};
+    out.session = any();
+    out.index = any32();
+    out.status = static_cast<SnapshotStatus>(below(3));
+    out.as_of = Seq{any()};
+    out.has_slots = below(2) == 0;
+    out.removals = anchors(0);
+    for (std::uint64_t left = below(4); left > 0; --left) {
+      const bool at_root = below(2) == 0;
+      const Seq parent{at_root ? 0 : (any() >> 1) | 1};
+      out.entries.push_back(
+          {Seq{parent.value + 1 + (any() >> 2)}, parent, at_root ? 0 : any32() | 1, pages()});
+    }
+    return out;
+  }
+
+  Body body(MessageType type) {
+    switch (type) {
+      case MessageType::insert: {
+        InsertOp insert = pages();
+        if (below(2) == 0) insert.anchor = anchor();
+        return insert;
+      }
+      case MessageType::remove:
+        return DeleteOp{anchors(1)};
+      case MessageType::reset:
+        return ResetOp{};
+      case MessageType::head:
+        return head();
+      case MessageType::marker:
+        return MarkerMessage{vector()};
+      case MessageType::hello:
+        return HelloMessage{introduction()};
+      case MessageType::welcome:
+        return WelcomeMessage{introduction()};
+      case MessageType::refused:
+        return RefusedMessage{text(limits::reason_bytes_max)};
+      case MessageType::heartbeat:
+        return HeartbeatMessage{any()};
+      case MessageType::heartbeat_ack:
+        return HeartbeatAckMessage{any()};
+      case MessageType::replay_request: {
+        const std::uint64_t first = (any() >> 1) | 1;
+        return ReplayRequest{NodeId{any()}, Epoch{any()}, Seq{first}, Seq{first + below(9)}};
+      }
+      case MessageType::replay:
+        return ReplayMessage{NodeId{any()}, Epoch{any()}, static_cast<ReplayStatus>(below(3)),
+                             text(20'000)};
+      case MessageType::snapshot_request:
+        return SnapshotRequest{NodeId{any()}, Epoch{any()}, Seq{any()}, any(), below(2) == 0};
+      case MessageType::snapshot_chunk:
+        return chunk();
+      case MessageType::snapshot_credit:
+        return SnapshotCredit{NodeId{any()}, any(), any32()};
+    }
+    return ResetOp{};
+  }
+
+  std::mt19937_64 random_;
+};
+
+inline Message random_message(std::uint64_t seed) { return RandomMessage(seed)(); }
+
+}  // namespace radixmesh

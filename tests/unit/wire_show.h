@@ -1,0 +1,110 @@
+// Every field of a message as text, so that tests compare what was decoded and not what a decoder
+// and an encoder that forget the same field agree on.
+#pragma once
+
+#include <sstream>
+#include <string>
+
+#include "lib/oplog/message.h"
+
+namespace radixmesh {
+
+class WireShow {
+ public:
+  static std::string of(const Message& message) {
+    WireShow show;
+    const Envelope& envelope = message.envelope;
+    show << int{envelope.type} << envelope.origin.value << envelope.epoch.value
+         << envelope.seq.value << int{envelope.ttl} << "body" << message.body.index();
+    std::visit([&](const auto& body) { show.add(body); }, message.body);
+    return show.text_.str();
+  }
+  static std::string of(const SlotRuns& slots) {
+    WireShow show;
+    show.add(slots);
+    return show.text_.str();
+  }
+
+ private:
+  template <class T>
+  WireShow& operator<<(const T& value) {
+    text_ << value << ' ';
+    return *this;
+  }
+
+  void add(const SlotRuns& slots) {
+    *this << "slots";
+    for (const SlotRun& run : slots.runs()) *this << run.start.value << run.count;
+  }
+  void add(const std::vector<Anchor>& anchors) {
+    *this << "anchors";
+    for (const Anchor& anchor : anchors) *this << anchor.seq.value << anchor.tokens;
+  }
+  void add(const std::vector<VectorEntry>& vector) {
+    *this << "vector";
+    for (const VectorEntry& each : vector) {
+      *this << each.origin.value << each.epoch.value << each.applied.value;
+    }
+  }
+  void add_pages(const InsertOp& insert) {
+    for (const NamespacePart& part : insert.name.parts) {
+      *this << static_cast<int>(part.kind) << part.value.size() << part.value;
+    }
+    *this << "tokens" << insert.tokens.size();
+    for (TokenId token : insert.tokens) *this << static_cast<std::uint32_t>(token);
+    add(insert.slots);
+  }
+
+  void add(const InsertOp& insert) {
+    *this << insert.anchor.seq.value << insert.anchor.tokens;
+    add_pages(insert);
+  }
+  void add(const DeleteOp& removal) { add(removal.first_pages); }
+  void add(const ResetOp&) {}
+  void add(const HeadMessage& head) {
+    *this << head.beat << head.head.value << digest_hex(head.digest);
+    if (head.load) {
+      const Load& load = *head.load;
+      *this << "load" << load.running << load.waiting << load.queued_tokens.has_value()
+            << load.queued_tokens.value_or(0) << load.kv_used << load.kv_total;
+    }
+    add(head.vector);
+  }
+  void add(const MarkerMessage& marker) { add(marker.vector); }
+  void add(const Introduction& hello) {
+    *this << hello.protocol_min << hello.protocol_max << hello.fingerprint << hello.cluster
+          << hello.page_size << hello.addr << hello.rank.value << role_name(hello.role)
+          << hello.engine_token.size() << hello.engine_token << hello.publish_addr
+          << hello.bulk_addr << hello.seen_epoch.value;
+  }
+  void add(const RefusedMessage& refused) { *this << refused.reason; }
+  void add(const HeartbeatMessage& heartbeat) { *this << heartbeat.beat; }
+  void add(const HeartbeatAckMessage& heartbeat) { *this << heartbeat.beat; }
+  void add(const ReplayRequest& ask) {
+    *this << ask.origin.value << ask.epoch.value << ask.first.value << ask.last.value;
+  }
+  void add(const ReplayMessage& replay) {
+    *this << replay.origin.value << replay.epoch.value << static_cast<int>(replay.status)
+          << replay.frames.size() << replay.frames;
+  }
+  void add(const SnapshotRequest& ask) {
+    *this << ask.origin.value << ask.epoch.value << ask.applied.value << ask.session
+          << ask.wants_slots;
+  }
+  void add(const SnapshotChunk& chunk) {
+    *this << chunk.origin.value << chunk.epoch.value << chunk.session << chunk.index
+          << static_cast<int>(chunk.status) << chunk.as_of.value << chunk.has_slots;
+    add(chunk.removals);
+    for (const SnapshotEntry& entry : chunk.entries) {
+      *this << "entry" << entry.seq.value << entry.parent.value << entry.begin;
+      add_pages(entry.body);
+    }
+  }
+  void add(const SnapshotCredit& credit) {
+    *this << credit.origin.value << credit.session << credit.received;
+  }
+
+  std::ostringstream text_;
+};
+
+}  // namespace radixmesh
