@@ -42,7 +42,7 @@ void describe(CLI::App& app, Raw& raw, CommandLine& line) {
   app.add_option("--timeout", raw.timeout_seconds, "seconds to wait for an answer")
       ->capture_default_str();
   app.set_version_flag("--version", "radixmesh 0.1.0");
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);  // none is told below: CLI11 does not name what stands there
   app.fallthrough();
   app.footer(std::string(kFooter) + kExitCodesText);
 
@@ -52,9 +52,13 @@ void describe(CLI::App& app, Raw& raw, CommandLine& line) {
   add_query(app, "route", "where a request with TOKENS would be sent; books nothing", raw);
   CLI::App* tree = app.add_subcommand("tree", "the edges of the tree, or the entries of one node");
   tree->add_option("--holder", raw.holder, "host:port: the entries of this node, in order of seq");
-  tree->add_option("--limit", line.limit, "rows to show; 0: all")->capture_default_str();
+  tree->add_option("--limit", line.limit, "rows to show; 0: all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   CLI::App* tail = app.add_subcommand("tail", "ops and changes of membership as they pass");
-  tail->add_option("--count", line.count, "end after so many; 0: never")->capture_default_str();
+  tail->add_option("--count", line.count, "end after so many; 0: never")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   CLI::App* ping = app.add_subcommand("ping", "round trips to the sidecar, in microseconds");
   ping->add_option("--count", raw.pings, "how many")
       ->check(CLI::Range(std::uint64_t{1}, kPingsMax))
@@ -87,6 +91,9 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   describe(app, raw, line);
   parse(app, argc, argv);
 
+  if (app.get_subcommands().empty()) {
+    throw UsageError("a verb is missing (radixmesh --help says more)");
+  }
   line.verb = app.get_subcommands().front()->get_name();
   const double milliseconds = raw.timeout_seconds * 1000;
   if (!(milliseconds >= 1 && raw.timeout_seconds <= kTimeoutSecondsMax)) {

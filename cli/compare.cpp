@@ -1,6 +1,6 @@
 #include "cli/compare.h"
 
-#include <array>
+#include <algorithm>
 #include <set>
 
 #include "lib/base/limits.h"
@@ -40,7 +40,7 @@ class Entries {
     skip_ += page_.size();
     at_ = 0;
     const ipc::Answer answer = client_.tree(skip_, limits::ipc_tree_rows_max, holder_);
-    page_ = field(to_json(answer.get()), "entries");
+    page_ = field(to_json(answer), "entries");
     if (!page_.is_array()) throw CannotCompare("an answer to tree lacks entries");
     return !page_.empty();
   }
@@ -78,7 +78,7 @@ Json first_difference(const Side& a, const Side& b, const std::string& addr) {
 
 bool moved(Side& side, const std::string& addr) {
   const Json before = applied(side, addr);
-  side.status = to_json(side.client->status().get());
+  side.status = to_json(side.client->status());
   return applied(side, addr) != before;
 }
 

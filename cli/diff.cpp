@@ -14,7 +14,7 @@ namespace {
 std::unique_ptr<ipc::Client> ask(Side& side, std::chrono::milliseconds timeout) {
   try {
     auto client = std::make_unique<ipc::Client>(side.socket, timeout);
-    side.status = to_json(client->status().get());
+    side.status = to_json(client->status());
     side.client = client.get();
     return client;
   } catch (const std::exception& error) {

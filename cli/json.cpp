@@ -73,7 +73,7 @@ Json target_to_json(const std::optional<ipc::RouteTarget>& target) {
 
 }  // namespace
 
-Json to_json(const msgpack::object& value) { return convert(value, 1); }
+Json to_json(const ipc::Answer& answer) { return convert(answer.get(), 1); }
 
 Json to_json(const ipc::MatchResult& match) {
   Json depths = Json::object(), segments = Json::array();

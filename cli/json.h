@@ -2,7 +2,6 @@
 // what is printed in one form and what is printed in the other never tell different things.
 #pragma once
 
-#include <msgpack.hpp>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -15,7 +14,7 @@ using Json = nlohmann::ordered_json;
 
 // Binary becomes an array of integers from 0 to 255. Throws std::runtime_error on a value that is
 // nested deeper than any answer is.
-Json to_json(const msgpack::object& value);
+Json to_json(const ipc::Answer& answer);
 // The client has parsed these two already; this is what it was sent.
 Json to_json(const ipc::MatchResult& match);
 Json to_json(const ipc::RouteResult& route);

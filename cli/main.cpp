@@ -40,5 +40,9 @@ int main(int argc, char** argv) {
     return radixmesh::cli::run(argc, argv);
   } catch (const radixmesh::cli::BrokenPipe&) {
     return radixmesh::cli::kExitOk;
+  } catch (const std::exception& error) {
+    // Where --help itself cannot be written.
+    radixmesh::cli::complain(error.what());
+    return radixmesh::cli::kExitNoAnswer;
   }
 }

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "cli/show.h"
 #include "cli/table.h"
 #include "cli/units.h"

@@ -44,7 +44,7 @@ std::string vector_text(const Json& vector, const Json& digests) {
 }  // namespace
 
 std::string status_text(const Json& status) {
-  if (!status.is_object()) return plain_cell(status) + "\n";
+  if (!status.is_object() || status.empty()) return plain_cell(status) + "\n";
   std::string out = fields_text(status, 0);
   const Json &vector = field(status, "version_vector"), &digests = field(status, "digests");
   if (vector.is_object() || digests.is_object()) {

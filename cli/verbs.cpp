@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <vector>
 
@@ -56,7 +57,7 @@ void run_tree(const CommandLine& line, ipc::Client& client) {
   while (true) {
     const std::uint64_t left = line.limit == 0 ? limits::ipc_tree_rows_max : line.limit - rows;
     const std::uint64_t ask = std::min<std::uint64_t>(left, limits::ipc_tree_rows_max);
-    const std::size_t got = join_pages(tree, to_json(client.tree(rows, ask, line.holder).get()));
+    const std::size_t got = join_pages(tree, to_json(client.tree(rows, ask, line.holder)));
     rows += got;
     if (got < ask || rows == line.limit) break;
   }
@@ -71,7 +72,7 @@ void run_tail(const CommandLine& line, ipc::Client& client) {
     if (stop.requested()) return;
     const auto event = client.next_event(stop.descriptor());
     if (!event) return;
-    const Json notification = to_json(event->get());
+    const Json notification = to_json(*event);
     if (!notification.is_array() || notification.size() != 3) {
       throw ipc::ConnectionError("no notification: " + one_line(notification));
     }
@@ -104,7 +105,7 @@ void print_pings(const CommandLine& line, const Json& addr, std::vector<double> 
 void run_ping(const CommandLine& line, ipc::Client& client) {
   using Clock = std::chrono::steady_clock;
   // Not measured: the first answer waits until the sidecar has taken the connection.
-  const Json addr = field(to_json(client.hello(kClientName).get()), "addr");
+  const Json addr = field(to_json(client.hello(kClientName)), "addr");
   std::vector<double> round_trips;
   try {
     for (std::uint64_t i = 0; i < line.count; ++i) {
@@ -128,10 +129,10 @@ ExitCode run_verb(const CommandLine& line) {
   if (line.verb == "diff") return run_diff(line);
   ipc::Client client(line.socket, line.timeout);
   if (line.verb == "status") {
-    const Json status = to_json(client.status().get());
+    const Json status = to_json(client.status());
     print_answer(line, status, status_text(status));
   } else if (line.verb == "nodes") {
-    const Json nodes = to_json(client.nodes().get());
+    const Json nodes = to_json(client.nodes());
     print_answer(line, nodes, nodes_text(nodes));
   } else if (line.verb == "match") {
     run_match(line, client);

@@ -5,8 +5,8 @@
 //   auto lease = mesh.acquire(tokens);                 // locked until lease.release() or its end
 //   auto done = mesh.insert(tokens, {{Slot{100}, tokens.size()}});
 //
-// Errors are exceptions: CallError carries the code of the refusal and leaves the connection usable;
-// ConnectionError means that it is not. Not thread-safe: one client per thread.
+// Errors are exceptions: CallError carries the code of the refusal and leaves the connection
+// usable; ConnectionError means that it is not. Not thread-safe: one client per thread.
 #pragma once
 
 #include <chrono>

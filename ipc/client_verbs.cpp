@@ -21,9 +21,8 @@ MatchResult match_of(const Reader& answer) {
   match.length = answer.field("length").u32();
   match.local_length = answer.field("local_length").u32();
   match.local_slots = answer.field("local_slots").slots();
-  answer.field("depths").for_each_pair([&](const std::string& addr, const Reader& tokens) {
-    match.depths[addr] = tokens.u32();
-  });
+  answer.field("depths").for_each_pair(
+      [&](const std::string& addr, const Reader& tokens) { match.depths[addr] = tokens.u32(); });
   const Reader segments = answer.field("segments");
   for (std::uint32_t i = 0; i < segments.size(); ++i) {
     const Reader each = segments.at(i);

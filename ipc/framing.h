@@ -1,4 +1,5 @@
-// Frames on the engine's socket: [length: 4 bytes, big-endian][MessagePack]. PROTOCOL.md has the rules.
+// Frames on the engine's socket: [length: 4 bytes, big-endian][MessagePack]. PROTOCOL.md has the
+// rules.
 #pragma once
 
 #include <cstdint>

@@ -79,8 +79,8 @@ std::span<const TokenId> Params::tokens() {
   }
   const std::size_t count = binary.size / sizeof(TokenId);
   if (count > limits::request_tokens_max) {
-    fail(RefusalCode::send_less, "more than " + std::to_string(limits::request_tokens_max) +
-                                     " tokens");
+    fail(RefusalCode::send_less,
+         "more than " + std::to_string(limits::request_tokens_max) + " tokens");
     return {};
   }
   if (reinterpret_cast<std::uintptr_t>(binary.ptr) % alignof(TokenId) == 0) {
@@ -93,8 +93,8 @@ std::span<const TokenId> Params::tokens() {
 
 void Params::tokens_from_array(const msgpack::object_array& array) {
   if (array.size > limits::request_tokens_max) {
-    fail(RefusalCode::send_less, "more than " + std::to_string(limits::request_tokens_max) +
-                                     " tokens");
+    fail(RefusalCode::send_less,
+         "more than " + std::to_string(limits::request_tokens_max) + " tokens");
     return;
   }
   tokens_.reserve(array.size);
@@ -139,8 +139,8 @@ SlotRuns Params::slots() {
     }
     // More slots than any request may have tokens: no sum can overflow below.
     if (count > limits::request_tokens_max || (total += count) > limits::request_tokens_max) {
-      fail(RefusalCode::send_less, "more slots than " +
-                                       std::to_string(limits::request_tokens_max) + " tokens need");
+      fail(RefusalCode::send_less,
+           "more slots than " + std::to_string(limits::request_tokens_max) + " tokens need");
       return {};
     }
     slots.append({Slot{start}, count});
@@ -250,7 +250,8 @@ std::optional<Refusal> Params::finish() {
     if (name.type != object_type::STR) {
       fail(RefusalCode::fix_request, "a parameter's name is not text");
     } else if (!read_.contains(text_of(name))) {
-      fail(RefusalCode::fix_request, "unknown parameter: " + std::string(text_of(name).substr(0, 64)));
+      fail(RefusalCode::fix_request,
+           "unknown parameter: " + std::string(text_of(name).substr(0, 64)));
     }
   }
   return refusal_;

@@ -45,8 +45,8 @@ void Server::poll_items(std::vector<PollItem>& out) const {
     const std::size_t waiting = client->output.size() - client->written;
     // Who does not read is not read from either; half the bound leaves room for one more answer.
     const bool reads = !client->closing && waiting < limits::ipc_output_bytes_max / 2;
-    out.push_back({descriptor, static_cast<short>((reads ? POLLIN : 0) |
-                                                  (waiting > 0 ? POLLOUT : 0))});
+    out.push_back(
+        {descriptor, static_cast<short>((reads ? POLLIN : 0) | (waiting > 0 ? POLLOUT : 0))});
   }
 }
 
@@ -124,9 +124,9 @@ void Server::handle_requests(Client& client) {
     const auto body = client.input.next();
     if (!body) {
       if (client.input.broken()) {
-        const Refusal refusal{RefusalCode::fix_request,
-                              "a frame's length must be from 1 to " +
-                                  std::to_string(limits::ipc_frame_bytes_max)};
+        const Refusal refusal{
+            RefusalCode::fix_request,
+            "a frame's length must be from 1 to " + std::to_string(limits::ipc_frame_bytes_max)};
         respond(client, nullptr, &refusal, {});
         client.closing = true;
       }

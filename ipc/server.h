@@ -1,5 +1,6 @@
 // The sidecar's end of the engine's socket: accepts clients, cuts their bytes into requests, and
-// writes the answers. What the methods do is the Service's; see PROTOCOL.md for the rules kept here.
+// writes the answers. What the methods do is the Service's; see PROTOCOL.md for the rules kept
+// here.
 //
 // One thread: the owner polls the descriptors of poll_items() and calls serve(). A client that does
 // not read is bounded, then cut; nobody waits for it.
@@ -29,8 +30,8 @@ class Service {
  public:
   virtual ~Service() = default;
   // Carries out one request. On success exactly one value was packed; on refusal nothing changed.
-  virtual tl::expected<void, Refusal> call(ClientId client, std::string_view method,
-                                           Params& params, Packer& result) = 0;
+  virtual tl::expected<void, Refusal> call(ClientId client, std::string_view method, Params& params,
+                                           Packer& result) = 0;
   // The client is gone: whatever it held is to be released.
   virtual void closed(ClientId client) = 0;
 };
@@ -42,8 +43,8 @@ struct SocketError : std::runtime_error {
 
 class Server {
  public:
-  // Listens at `path`. A socket file that nobody answers is replaced; one that answers, or a file of
-  // another kind, throws SocketError.
+  // Listens at `path`. A socket file that nobody answers is replaced; one that answers, or a file
+  // of another kind, throws SocketError.
   Server(std::string path, Service& service);
   ~Server();
   Server(const Server&) = delete;
@@ -57,7 +58,8 @@ class Server {
   // Does what can be done on a descriptor of poll_items() without waiting, up to a bound.
   void serve(int descriptor, short revents);
 
-  // Requests are waiting that the last serve() left, to be fair to others: call serve_backlog() soon.
+  // Requests are waiting that the last serve() left, to be fair to others: call serve_backlog()
+  // soon.
   bool has_backlog() const;
   void serve_backlog();
 
@@ -78,7 +80,7 @@ class Server {
     std::string output;
     std::size_t written = 0;  // of output
     std::uint8_t events = 0;
-    bool closing = false;     // no more requests; closed once the output is written
+    bool closing = false;  // no more requests; closed once the output is written
     bool backlog = false;
   };
 

@@ -124,7 +124,8 @@ TimePoint Replica::next_deadline() const {
   return donor_.has_work() ? TimePoint::min() : due;
 }
 
-// ---- messages in ---------------------------------------------------------------------------------
+// ---- messages in
+// ---------------------------------------------------------------------------------
 
 void Replica::receive_frames(TimePoint now, std::string_view payload, Via via, NodeId from) {
   while (!payload.empty()) {
@@ -223,7 +224,8 @@ void Replica::receive_answer(TimePoint now, NodeId from, const Message& message)
   }
 }
 
-// ---- small things --------------------------------------------------------------------------------
+// ---- small things
+// --------------------------------------------------------------------------------
 
 namespace {
 

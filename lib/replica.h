@@ -13,8 +13,8 @@
 //                               ▼
 //                        take_effects(): what the shell now owes, in order
 //
-// A pure state machine: no socket, clock, thread, entropy or file. The same calls with the same times
-// give the same effects; the simulator in tests/sim drives this very class.
+// A pure state machine: no socket, clock, thread, entropy or file. The same calls with the same
+// times give the same effects; the simulator in tests/sim drives this very class.
 //
 // What holds at every moment
 //  I1  per origin (epoch, applied) never goes down
@@ -117,9 +117,10 @@ class Replica : private Journal {
     HolderIndex holder;
     Seq head;  // the highest op that anyone said exists in this epoch
     RepairTimer repair;
-    bool wants_snapshot = false;  // ops alone will not do: one could not be applied, or digests differ
-    bool replaces_all = false;    // ... and a snapshot as old as what is here is welcome
-    std::uint32_t failures = 0;   // in a row, of what was supposed to help
+    bool wants_snapshot =
+        false;  // ops alone will not do: one could not be applied, or digests differ
+    bool replaces_all = false;   // ... and a snapshot as old as what is here is welcome
+    std::uint32_t failures = 0;  // in a row, of what was supposed to help
     bool degraded = false;
     std::optional<Staging> staging;
   };
@@ -142,8 +143,8 @@ class Replica : private Journal {
   Origin* find_origin(NodeId id);
 
   // replica_engine.cpp
-  Inserted record_insert(Anchor anchor, const CacheNamespace& name,
-                         std::span<const TokenId> tokens, const SlotRuns& slots) override;
+  Inserted record_insert(Anchor anchor, const CacheNamespace& name, std::span<const TokenId> tokens,
+                         const SlotRuns& slots) override;
   void record_delete(std::span<const Anchor> first_pages) override;
   void record_reset() override;
   void publish_own(Body body, MessageType type, std::uint64_t tokens);

@@ -22,7 +22,8 @@ tl::unexpected<Refusal> refuse_locked() {
 
 }  // namespace
 
-// ---- the journal: own changes are numbered, logged, then published -------------------------------
+// ---- the journal: own changes are numbered, logged, then published
+// -------------------------------
 
 void Replica::publish_own(Body body, MessageType type, std::uint64_t tokens) {
   ++head_.value;
@@ -62,7 +63,8 @@ void Replica::record_reset() {
   publish_own(ResetOp{}, MessageType::reset, 0);
 }
 
-// ---- the verbs -----------------------------------------------------------------------------------
+// ---- the verbs
+// -----------------------------------------------------------------------------------
 
 Replica::Result<InsertResult> Replica::insert(TimePoint now, const CacheNamespace& name,
                                               std::span<const TokenId> tokens,
@@ -155,7 +157,8 @@ void Replica::report_load(TimePoint now, const Load& load) {
   beat(now);
 }
 
-// ---- what a lookup may show ----------------------------------------------------------------------
+// ---- what a lookup may show
+// ----------------------------------------------------------------------
 
 bool Replica::visible(HolderIndex holder) const { return holder_member(holder) != nullptr; }
 

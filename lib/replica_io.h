@@ -1,5 +1,5 @@
-// What goes into a replica and what comes out of it. The shell turns sockets into inputs and performs
-// effects in their order; the simulator does the same with a network of its own.
+// What goes into a replica and what comes out of it. The shell turns sockets into inputs and
+// performs effects in their order; the simulator does the same with a network of its own.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@
 
 namespace radixmesh {
 
-// ---- settings ------------------------------------------------------------------------------------
+// ---- settings
+// ------------------------------------------------------------------------------------
 
 struct MemberSettings {
   std::string addr;
@@ -49,14 +50,15 @@ struct ReplicaSettings {
   Topology topology = Topology::mesh;
   std::uint64_t max_radix_cache_size = 0;  // tokens; 0: no bound
   bool keep_remote_slots = true;
-  Epoch epoch;                            // this life's: the start in microseconds since 1970
-  std::string publish_addr, bulk_addr;    // where this node's PUB and bulk ROUTER are bound
-  std::uint64_t seed = 1;                 // of session numbers
+  Epoch epoch;                          // this life's: the start in microseconds since 1970
+  std::string publish_addr, bulk_addr;  // where this node's PUB and bulk ROUTER are bound
+  std::uint64_t seed = 1;               // of session numbers
   std::size_t own_log_bytes_max = 0, other_log_bytes_max = 0;  // 0: as limits.h says
   Timers timers;
 };
 
-// ---- inputs --------------------------------------------------------------------------------------
+// ---- inputs
+// --------------------------------------------------------------------------------------
 
 enum class Channel : std::uint8_t { control, bulk };
 
@@ -64,8 +66,9 @@ enum class Channel : std::uint8_t { control, bulk };
 struct Published {
   std::string_view payload;
 };
-// One message of a peer: a question, if its DEALER sent it to our ROUTER, or an answer, if its ROUTER
-// sent it to our DEALER. `from` is what the connection says of itself; the frames must confirm it.
+// One message of a peer: a question, if its DEALER sent it to our ROUTER, or an answer, if its
+// ROUTER sent it to our DEALER. `from` is what the connection says of itself; the frames must
+// confirm it.
 struct Received {
   NodeId from;
   Channel channel = Channel::control;
@@ -80,7 +83,8 @@ struct Subscribed {
 struct Tick {};
 using Input = std::variant<Published, Received, Subscribed, Tick>;
 
-// ---- effects -------------------------------------------------------------------------------------
+// ---- effects
+// -------------------------------------------------------------------------------------
 
 enum class Lane : std::uint8_t { control, ops };
 
@@ -114,7 +118,8 @@ struct SubscribeTo {
 struct UnsubscribeFrom {
   NodeId peer;
 };
-// Subscribe to this node's marker topic once more: a marker was lost. All upstreams send theirs again.
+// Subscribe to this node's marker topic once more: a marker was lost. All upstreams send theirs
+// again.
 struct AskMarkers {};
 // Where a peer's bulk ROUTER is; an earlier connection to another place is closed.
 struct BulkPeer {

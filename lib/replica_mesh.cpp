@@ -6,7 +6,8 @@
 
 namespace radixmesh {
 
-// ---- greeting ------------------------------------------------------------------------------------
+// ---- greeting
+// ------------------------------------------------------------------------------------
 
 Introduction Replica::introduce(const Member* to) const {
   Introduction hello;
@@ -35,7 +36,8 @@ void Replica::greet(TimePoint now) {
 
 // What differs, as one sentence; nothing if the two may talk.
 std::optional<std::string> Replica::disagreement(const Introduction& hello, NodeId from) const {
-  const auto differs = [](std::string_view what, const std::string& here, const std::string& there) {
+  const auto differs = [](std::string_view what, const std::string& here,
+                          const std::string& there) {
     return std::string(what) + " differs: " + here + " here, " + there + " there";
   };
   const auto range = [](std::uint32_t low, std::uint32_t high) {
@@ -109,7 +111,8 @@ void Replica::on_refused(NodeId from, const RefusedMessage& refused) {
       "node=" + member.addr + " reason=\"" + refused.reason + "\"");
 }
 
-// ---- life ----------------------------------------------------------------------------------------
+// ---- life
+// ----------------------------------------------------------------------------------------
 
 void Replica::heard_from(TimePoint now, Member& member) {
   member.last_heard = now;
@@ -122,8 +125,7 @@ void Replica::heard_from(TimePoint now, Member& member) {
 void Replica::set_state(Member& member, MemberState state) {
   if (member.state == state) return;
   member.state = state;
-  effects_.push_back(
-      MembershipChanged{member.addr, member.rank, member.role, member.epoch, state});
+  effects_.push_back(MembershipChanged{member.addr, member.rank, member.role, member.epoch, state});
   log(state == MemberState::alive ? LogLine::Level::info : LogLine::Level::warning,
       "node_" + std::string(state_name(state)),
       "node=" + member.addr + " epoch=" + std::to_string(member.epoch.value));
@@ -214,14 +216,14 @@ void Replica::compare_digest(TimePoint now, NodeId id, Origin& origin, const Hea
   if (relation_->digest(origin.holder) == head.digest) return;
   count("digest_mismatches");
   log(LogLine::Level::error, "digest_mismatch",
-      "node=" + find_member(id)->addr + " seq=" + std::to_string(head.head.value) +
-          " here=" + digest_hex(relation_->digest(origin.holder)) +
-          " there=" + digest_hex(head.digest));
+      "node=" + find_member(id)->addr + " seq=" + std::to_string(head.head.value) + " here=" +
+          digest_hex(relation_->digest(origin.holder)) + " there=" + digest_hex(head.digest));
   origin.replaces_all = true;
   want_snapshot(now, id, origin, "digest_mismatch");
 }
 
-// ---- links ---------------------------------------------------------------------------------------
+// ---- links
+// ---------------------------------------------------------------------------------------
 
 std::vector<NodeId> Replica::live_view() const {
   std::vector<NodeId> view;
@@ -282,9 +284,8 @@ void Replica::on_marker(TimePoint now, const Envelope& envelope, const MarkerMes
 // A marker may be lost like any frame, or the subscription before it.
 void Replica::ask_for_markers(TimePoint now) {
   if (now < next_marker_ask_) return;
-  const bool missing = std::ranges::any_of(subscribed_, [&](const auto& each) {
-    return !marked_.contains(each.first);
-  });
+  const bool missing = std::ranges::any_of(
+      subscribed_, [&](const auto& each) { return !marked_.contains(each.first); });
   next_marker_ask_ = missing ? now + settings_.timers.marker : kNever;
   if (missing) effects_.push_back(AskMarkers{});
 }

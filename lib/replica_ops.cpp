@@ -32,16 +32,23 @@ void Replica::on_op(TimePoint now, const Message& message, std::string_view fram
       heard_from(now, *find_member(envelope.origin));
       count("ops_held");
       break;
-    case OriginStream::Verdict::overflow: count("ops_dropped_after_gap"); break;
-    case OriginStream::Verdict::duplicate: count("ops_duplicate"); return;
-    case OriginStream::Verdict::stale_epoch: count("ops_of_stale_epoch"); return;
-    case OriginStream::Verdict::new_epoch: return;  // begin_epoch() has made it the present one
+    case OriginStream::Verdict::overflow:
+      count("ops_dropped_after_gap");
+      break;
+    case OriginStream::Verdict::duplicate:
+      count("ops_duplicate");
+      return;
+    case OriginStream::Verdict::stale_epoch:
+      count("ops_of_stale_epoch");
+      return;
+    case OriginStream::Verdict::new_epoch:
+      return;  // begin_epoch() has made it the present one
   }
   note_head(now, envelope.origin, envelope.epoch, envelope.seq);
 }
 
-// An op that cannot be read is as good as lost, and cannot be skipped: it is asked for again, and if
-// that does not help, a snapshot goes past it.
+// An op that cannot be read is as good as lost, and cannot be skipped: it is asked for again, and
+// if that does not help, a snapshot goes past it.
 void Replica::on_unreadable_op(TimePoint now, const Envelope& envelope) {
   count("ops_unreadable");
   Origin* origin = find_origin(envelope.origin);
@@ -156,9 +163,9 @@ void Replica::note_head(TimePoint now, NodeId id, Epoch epoch, Seq head) {
   update_repair(now, id, *origin);
 }
 
-// Others know a later life of this node than the one it lives: its clock went back, or a process with
-// the same address ran. It goes on under a higher epoch, with the same entries and numbers; the ops
-// of the old epoch are no answer any more, so others take a snapshot.
+// Others know a later life of this node than the one it lives: its clock went back, or a process
+// with the same address ran. It goes on under a higher epoch, with the same entries and numbers;
+// the ops of the old epoch are no answer any more, so others take a snapshot.
 void Replica::outgrow_epoch(TimePoint now, Epoch seen) {
   self_->epoch = Epoch{seen.value + 1};
   count("epochs_outgrown");

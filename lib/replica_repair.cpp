@@ -18,8 +18,8 @@ constexpr std::uint32_t kDegradedAfter = 6;
 
 // Arms or disarms the origin's repair by what is missing now.
 void Replica::update_repair(TimePoint now, NodeId id, Origin& origin) {
-  const bool missing = origin.wants_snapshot || origin.staging ||
-                       origin.head > origin.stream.applied();
+  const bool missing =
+      origin.wants_snapshot || origin.staging || origin.head > origin.stream.applied();
   if (!missing) {
     origin.repair.disarm();
     lagging_.erase(id);
@@ -111,7 +111,8 @@ void Replica::want_snapshot(TimePoint now, NodeId id, Origin& origin, std::strin
   update_repair(now, id, origin);
 }
 
-// ---- replay --------------------------------------------------------------------------------------
+// ---- replay
+// --------------------------------------------------------------------------------------
 
 void Replica::on_replay_request(NodeId from, const ReplayRequest& request) {
   ReplayMessage reply{request.origin, request.epoch, ReplayStatus::frames, {}};
@@ -169,7 +170,8 @@ void Replica::on_replay(TimePoint now, NodeId, const ReplayMessage& replay) {
   }
 }
 
-// ---- snapshots -----------------------------------------------------------------------------------
+// ---- snapshots
+// -----------------------------------------------------------------------------------
 
 std::optional<DonorState> Replica::donor_state(NodeId id) const {
   if (id == self_->id) return DonorState{self_->epoch, head_, kSelf};
@@ -216,8 +218,8 @@ void Replica::on_snapshot_chunk(TimePoint now, NodeId from, const SnapshotChunk&
     return;
   }
   Staging& staging = *origin->staging;
-  const bool in_order = chunk.index == staging.chunks &&
-                        (staging.chunks == 0 || chunk.epoch == staging.epoch);
+  const bool in_order =
+      chunk.index == staging.chunks && (staging.chunks == 0 || chunk.epoch == staging.epoch);
   if (chunk.status == SnapshotStatus::cannot || !in_order || !stage(*origin, chunk)) {
     count(chunk.status == SnapshotStatus::cannot ? "snapshots_declined" : "snapshots_broken");
     abandon_staging(*origin);

@@ -34,8 +34,8 @@ StatusView Replica::status() {
   view.tree_tokens = relation_->token_count();
   view.vector[self_->addr] = VectorView{self_->epoch, head_, relation_->digest(kSelf)};
   for (const auto& [id, origin] : origins_) {
-    view.vector[members_.at(id).addr] =
-        VectorView{origin.stream.epoch(), origin.stream.applied(), relation_->digest(origin.holder)};
+    view.vector[members_.at(id).addr] = VectorView{origin.stream.epoch(), origin.stream.applied(),
+                                                   relation_->digest(origin.holder)};
   }
   view.ops_applied = ops_applied_;
   view.memory_bytes = relation_->memory_bytes() + op_log_.memory_bytes();
@@ -74,8 +74,8 @@ TreeView Replica::tree(std::size_t skip, std::size_t limit) {
   view.total = relation_->edge_count();
   view.tree_tokens = relation_->token_count();
   for (const EdgeView& edge : relation_->edges(skip, limit)) {
-    EdgeRow row{edge.name, edge.begin, edge.end, head_of(edge.tokens), edge.hash, {},
-                edge.lock_ref};
+    EdgeRow row{edge.name, edge.begin, edge.end,     head_of(edge.tokens),
+                edge.hash, {},         edge.lock_ref};
     for (HolderIndex holder : edge.holders) {
       auto found = holders_.find(holder);
       if (found != holders_.end()) row.holders.push_back(members_.at(found->second).addr);
@@ -90,8 +90,8 @@ Replica::Result<EntriesView> Replica::entries(std::string_view holder_addr, std:
                                               std::size_t limit) {
   const Member* member = find_member(node_id(settings_.cluster, holder_addr));
   if (member == nullptr) {
-    return tl::unexpected(Refusal{RefusalCode::fix_request,
-                                  "no member has the address " + std::string(holder_addr)});
+    return tl::unexpected(
+        Refusal{RefusalCode::fix_request, "no member has the address " + std::string(holder_addr)});
   }
   const HolderIndex holder = member->id == self_->id ? kSelf : origins_.at(member->id).holder;
   EntriesView view;
@@ -105,8 +105,8 @@ Replica::Result<EntriesView> Replica::entries(std::string_view holder_addr, std:
       continue;
     }
     if (view.entries.size() == limit) break;
-    EntryRow row{entry->seq, relation_->entry_namespace(*entry), entry->begin, entry->end, {},
-                 relation_->entry_hash(*entry)};
+    EntryRow row{entry->seq, relation_->entry_namespace(*entry), entry->begin, entry->end,
+                 {},         relation_->entry_hash(*entry)};
     std::vector<TokenId> tokens;
     SlotRuns slots;
     relation_->read_entry(*entry, entry->begin, entry->end, tokens, slots);

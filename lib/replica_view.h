@@ -27,7 +27,8 @@ struct MatchView {
   std::uint32_t length = 0;        // the largest of the depths
   std::uint32_t local_length = 0;  // on this node
   SlotRuns local_slots;
-  std::map<std::string, std::uint32_t> depths;  // every live node that has a part, this one included
+  std::map<std::string, std::uint32_t>
+      depths;  // every live node that has a part, this one included
   std::vector<SegmentView> segments;
   friend bool operator==(const MatchView&, const MatchView&) = default;
 };
@@ -70,7 +71,7 @@ struct NodeView {
   Role role = Role::prefill;
   Epoch epoch;
   MemberState state = MemberState::dead;
-  Seq applied, head;  // what this node has of it, and what exists
+  Seq applied, head;               // what this node has of it, and what exists
   std::optional<Duration> silent;  // since when nothing was heard; nothing if it never was
   std::optional<Load> load;
   std::string refusal;

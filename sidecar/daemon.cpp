@@ -36,8 +36,8 @@ Daemon::Daemon(const Options& options) {
   settings.epoch = epoch_now();
   settings.seed = settings.epoch.value;
   const NodeId self = node_id(settings.cluster, settings.self);
-  transport_ = std::make_unique<Transport>(self, settings.epoch.value, settings.self,
-                                           options.publish_addr);
+  transport_ =
+      std::make_unique<Transport>(self, settings.epoch.value, settings.self, options.publish_addr);
   settings.publish_addr = transport_->publish_addr();
   settings.bulk_addr = transport_->bulk_addr();
   replica_ = std::make_unique<Replica>(settings, steady_now());
@@ -100,8 +100,8 @@ void Daemon::wait() {
 
 void Daemon::turn() {
   const TimePoint now = steady_now();
-  more_waiting_ = transport_->drain(kMessagesPerTurn,
-                                    [&](const Input& input) { replica_->step(now, input); });
+  more_waiting_ =
+      transport_->drain(kMessagesPerTurn, [&](const Input& input) { replica_->step(now, input); });
   for (std::size_t i = first_ipc_item_; i < items_.size(); ++i) {
     const short ready = items_[i].revents;
     if (ready == 0) continue;
@@ -147,16 +147,12 @@ void Daemon::perform(Effect& effect) {
 std::vector<std::pair<std::string_view, std::uint64_t>> Daemon::numbers() const {
   const Transport::Counts& wire = transport_->counts();
   const ipc::Server::Counts& ipc = server_->counts();
-  return {{"bytes_sent", wire.bytes_sent},
-          {"bytes_received", wire.bytes_received},
-          {"messages_sent", wire.messages_sent},
-          {"messages_received", wire.messages_received},
-          {"messages_dropped", wire.dropped},
-          {"messages_malformed", wire.malformed},
-          {"ipc_requests", ipc.requests},
-          {"ipc_refused", ipc.refused},
-          {"ipc_clients_cut", ipc.cut},
-          {"notifications_dropped", ipc.notifications_dropped}};
+  return {
+      {"bytes_sent", wire.bytes_sent},       {"bytes_received", wire.bytes_received},
+      {"messages_sent", wire.messages_sent}, {"messages_received", wire.messages_received},
+      {"messages_dropped", wire.dropped},    {"messages_malformed", wire.malformed},
+      {"ipc_requests", ipc.requests},        {"ipc_refused", ipc.refused},
+      {"ipc_clients_cut", ipc.cut},          {"notifications_dropped", ipc.notifications_dropped}};
 }
 
 }  // namespace radixmesh

@@ -1,5 +1,5 @@
-// The shell around the core: one thread, one poll loop. Each turn reads the clock, drains the sockets
-// up to a bound, steps the replica, performs its effects in order.
+// The shell around the core: one thread, one poll loop. Each turn reads the clock, drains the
+// sockets up to a bound, steps the replica, performs its effects in order.
 #pragma once
 
 #include <memory>

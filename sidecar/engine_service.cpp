@@ -5,8 +5,8 @@
 namespace radixmesh {
 namespace {
 
-using ipc::Packer;
 using ipc::pack_text;
+using ipc::Packer;
 
 constexpr std::uint32_t kIpcProtocol = 1;
 
@@ -153,8 +153,7 @@ EngineService::Outcome EngineService::release(Call& call) {
   auto& leases = leases_[call.client];
   const auto found = leases.find(id);
   if (found == leases.end()) {
-    return refuse(RefusalCode::fix_request,
-                  "this connection holds no lease " + std::to_string(id));
+    return refuse(RefusalCode::fix_request, "this connection holds no lease " + std::to_string(id));
   }
   replica_.release(found->second);
   leases.erase(found);

@@ -1,4 +1,5 @@
-// What the methods of ipc/PROTOCOL.md do: reads their parameters, asks the replica, packs the answer.
+// What the methods of ipc/PROTOCOL.md do: reads their parameters, asks the replica, packs the
+// answer.
 #pragma once
 
 #include <functional>

@@ -12,9 +12,12 @@ bool as_json = false;
 
 spdlog::level::level_enum spdlog_level(LogLine::Level level) {
   switch (level) {
-    case LogLine::Level::info: return spdlog::level::info;
-    case LogLine::Level::warning: return spdlog::level::warn;
-    case LogLine::Level::error: return spdlog::level::err;
+    case LogLine::Level::info:
+      return spdlog::level::info;
+    case LogLine::Level::warning:
+      return spdlog::level::warn;
+    case LogLine::Level::error:
+      return spdlog::level::err;
   }
   return spdlog::level::err;
 }

@@ -14,8 +14,8 @@ int fail(int code, const char* what) {
   return code;
 }
 
-// Freed token blocks are soon needed again: handing them to the kernel and back would cost more than
-// the copy. Blocks of whole prompts stay off mmap for the same reason.
+// Freed token blocks are soon needed again: handing them to the kernel and back would cost more
+// than the copy. Blocks of whole prompts stay off mmap for the same reason.
 void keep_freed_memory() {
   ::mallopt(M_MMAP_THRESHOLD, 32 * 1024 * 1024);
   ::mallopt(M_TRIM_THRESHOLD, 256 * 1024 * 1024);

@@ -23,9 +23,8 @@ struct Raw {
 void check_address(const std::string& option, const std::string& addr) {
   const std::size_t colon = addr.rfind(':');
   const std::string port = colon == std::string::npos ? "" : addr.substr(colon + 1);
-  const bool digits = !port.empty() && port.size() <= 5 && std::ranges::all_of(port, [](char c) {
-    return c >= '0' && c <= '9';
-  });
+  const bool digits = !port.empty() && port.size() <= 5 &&
+                      std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; });
   if (colon == 0 || !digits || std::stoi(port) > 65535) {
     throw OptionError(option + ": \"" + addr + "\" is not host:port");
   }
@@ -53,7 +52,8 @@ CLI::Option* add(CLI::App& app, const std::string& flag, T& value, const std::st
 void describe(CLI::App& app, Raw& raw, Options& options) {
   ReplicaSettings& settings = options.replica;
   const auto list = [&](const std::string& flag, Addresses& value, const std::string& who) {
-    add(app, flag, value, who + ", in rank order, host:port with commas between; the same everywhere")
+    add(app, flag, value,
+        who + ", in rank order, host:port with commas between; the same everywhere")
         ->delimiter(',');
   };
   list("--prefill-cache-nodes", raw.prefill, "prefill nodes");
@@ -64,9 +64,11 @@ void describe(CLI::App& app, Raw& raw, Options& options) {
       "this node's address, one of the lists; its control socket is bound there")
       ->required();
   add(app, "--publish-addr", options.publish_addr,
-      "where ops are published, host:port; by default a port of the system's choice on the same host");
+      "where ops are published, host:port; by default a port of the system's choice on the same "
+      "host");
   add(app, "--role", raw.role, "this node's role, if it is to be checked against the lists");
-  add(app, "--rank", raw.rank, "this node's rank, if it is to be checked against the lists (-1: no)");
+  add(app, "--rank", raw.rank,
+      "this node's rank, if it is to be checked against the lists (-1: no)");
   add(app, "--cluster", settings.cluster, "the cluster's name; nodes of another one are refused");
   add(app, "--ipc", options.ipc_path, "path of the Unix socket for the engine")->required();
   add(app, "--page-size", settings.page_size, "tokens per page; the same everywhere");
@@ -108,7 +110,8 @@ void check_self(const Raw& raw, const ReplicaSettings& settings) {
 Options parse_options(int argc, const char* const* argv) {
   Options options;
   Raw raw;
-  CLI::App app{"The RadixMesh sidecar: keeps one replicated picture of which prefix is cached where"};
+  CLI::App app{
+      "The RadixMesh sidecar: keeps one replicated picture of which prefix is cached where"};
   describe(app, raw, options);
   try {
     app.parse(argc, argv);

@@ -65,8 +65,8 @@ Transport::Transport(NodeId self, std::uint64_t life, const std::string& local_c
 
   publisher_ = make_socket(zmq::socket_type::xpub, kPublishMessages);
   publisher_.set(zmq::sockopt::xpub_verbose, 1);  // a repeated marker subscription is reported too
-  publish_addr_ = bind(publisher_, publish_addr.empty() ? host_ + ":0" : publish_addr,
-                       "--publish-addr");
+  publish_addr_ =
+      bind(publisher_, publish_addr.empty() ? host_ + ":0" : publish_addr, "--publish-addr");
   subscriber_ = make_socket(zmq::socket_type::sub, kPublishMessages);
   subscriber_.set(zmq::sockopt::subscribe, kControlTopic);
   subscriber_.set(zmq::sockopt::subscribe, kOpsTopic);
@@ -180,11 +180,12 @@ std::string Transport::marker_topic(NodeId id) const {
   return topic;
 }
 
-// ---- out -----------------------------------------------------------------------------------------
+// ---- out
+// -----------------------------------------------------------------------------------------
 
 void Transport::publish(Lane lane, const Bytes& frame) {
-  if (pending_ && (pending_->lane != lane ||
-                   pending_->frames.size() + frame.size() > kGatheredBytesMax)) {
+  if (pending_ &&
+      (pending_->lane != lane || pending_->frames.size() + frame.size() > kGatheredBytesMax)) {
     flush();
   }
   if (!pending_) pending_ = Pending{lane, {}};
@@ -247,10 +248,13 @@ void Transport::answer(NodeId id, Channel channel, const Bytes& frame) {
   ++counts_.messages_sent;
 }
 
-// ---- in ------------------------------------------------------------------------------------------
+// ---- in
+// ------------------------------------------------------------------------------------------
 
 void Transport::poll_items(std::vector<zmq::pollitem_t>& out) {
-  const auto add = [&](zmq::socket_t& socket) { out.push_back({socket.handle(), 0, ZMQ_POLLIN, 0}); };
+  const auto add = [&](zmq::socket_t& socket) {
+    out.push_back({socket.handle(), 0, ZMQ_POLLIN, 0});
+  };
   add(publisher_);
   add(subscriber_);
   add(control_router_);

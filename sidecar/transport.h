@@ -1,8 +1,9 @@
 // The ZeroMQ sockets of a node, and nothing else: messages in, messages out, no decision.
 //
 //   XPUB  bound    publishes; sees subscriptions           SUB     connected to upstreams' XPUBs
-//   ROUTER bound   control, at local_cache_addr            DEALER  one per peer, to its control ROUTER
-//   ROUTER bound   bulk (replay, snapshots)                DEALER  one per peer, to its bulk ROUTER
+//   ROUTER bound   control, at local_cache_addr            DEALER  one per peer, to its control
+//   ROUTER ROUTER bound   bulk (replay, snapshots)                DEALER  one per peer, to its bulk
+//   ROUTER
 //
 // Sends never wait: what cannot go at once is dropped and counted, and repair mends it.
 #pragma once

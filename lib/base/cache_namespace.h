@@ -9,8 +9,8 @@
 
 namespace radixmesh {
 
-// One part: absent, text, or bytes. Text and bytes of equal content are different parts, as they are
-// different MessagePack values on the wire.
+// One part: absent, text, or bytes. Text and bytes of equal content are different parts, as they
+// are different MessagePack values on the wire.
 struct NamespacePart {
   enum class Kind : std::uint8_t { nil = 0, text = 1, bytes = 2 };
   Kind kind = Kind::nil;

@@ -1,5 +1,6 @@
-// CHECK_THAT(condition, values...): an assertion that is always on. It is for bugs only: what comes from
-// outside is refused with an error long before it gets here. Prints the condition and the values.
+// CHECK_THAT(condition, values...): an assertion that is always on. It is for bugs only: what comes
+// from outside is refused with an error long before it gets here. Prints the condition and the
+// values.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +21,9 @@ template <class... Values>
 
 }  // namespace radixmesh::internal
 
-#define CHECK_THAT(condition, ...)                                                           \
-  do {                                                                                       \
-    if (!(condition)) [[unlikely]]                                                           \
-      ::radixmesh::internal::check_failed(__FILE__, __LINE__, #condition __VA_OPT__(, )      \
-                                              __VA_ARGS__);                                  \
+#define CHECK_THAT(condition, ...)                                                \
+  do {                                                                            \
+    if (!(condition)) [[unlikely]]                                                \
+      ::radixmesh::internal::check_failed(__FILE__, __LINE__,                     \
+                                          #condition __VA_OPT__(, ) __VA_ARGS__); \
   } while (false)

@@ -1,5 +1,5 @@
-// The strong identifiers of the mesh. Each is a type of its own, so that a rank is never passed where
-// a sequence number is meant; none of them converts to a bare integer by itself.
+// The strong identifiers of the mesh. Each is a type of its own, so that a rank is never passed
+// where a sequence number is meant; none of them converts to a bare integer by itself.
 #pragma once
 
 #include <compare>

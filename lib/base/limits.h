@@ -20,8 +20,9 @@ inline constexpr std::uint32_t page_tokens_max = 1024;
 inline constexpr std::uint32_t request_tokens_max = 1u << 20;
 // A part of a namespace: long enough for a LoRA path or a tenant's key.
 inline constexpr std::size_t namespace_part_bytes_max = 1024;
-// Edges are merged by copying up to this many tokens; longer ones only where no copy is needed. So a
-// removal never copies more than 16 KiB, and an unmerged edge is too long for its overhead to count.
+// Edges are merged by copying up to this many tokens; longer ones only where no copy is needed. So
+// a removal never copies more than 16 KiB, and an unmerged edge is too long for its overhead to
+// count.
 inline constexpr std::uint32_t merge_copy_tokens_max = 4096;
 
 // ---- frames between nodes ---------------------------------------------------------------------
@@ -30,7 +31,8 @@ inline constexpr std::uint32_t merge_copy_tokens_max = 4096;
 inline constexpr std::size_t frame_bytes_max = 64 * 1024;
 // Several frames may share a ZeroMQ message; a larger message is refused by the socket.
 inline constexpr std::size_t message_bytes_max = 1024 * 1024;
-// Tokens and slots of one INSERT as packed: the rest of a frame is for the namespace and what wraps it.
+// Tokens and slots of one INSERT as packed: the rest of a frame is for the namespace and what wraps
+// it.
 inline constexpr std::size_t insert_payload_bytes_max = 48 * 1024;
 inline constexpr std::uint32_t insert_tokens_max = 32 * 1024;
 // Removed prefixes named by one DELETE.
@@ -47,8 +49,8 @@ inline constexpr std::size_t reason_bytes_max = 512;
 // Frames held after a gap, for one origin. When full, the newest is dropped: repair fetches it.
 inline constexpr std::size_t pending_frames_max = 4096;
 inline constexpr std::size_t pending_bytes_max = 8 * 1024 * 1024;
-// Op log: own ops, and all others' together. Past it the oldest go, and a peer that needs them takes
-// a snapshot instead.
+// Op log: own ops, and all others' together. Past it the oldest go, and a peer that needs them
+// takes a snapshot instead.
 inline constexpr std::size_t own_log_bytes_max = 64 * 1024 * 1024;
 inline constexpr std::size_t other_log_bytes_max = 64 * 1024 * 1024;
 // One answer to a REPLAY request. The asker asks again for the rest.
@@ -73,8 +75,9 @@ inline constexpr std::size_t ipc_output_bytes_max = 64 * 1024 * 1024;
 inline constexpr std::size_t ipc_leases_max = 65536;
 inline constexpr std::size_t ipc_tree_rows_max = 10000;
 
-static_assert(insert_payload_bytes_max + 4 * (namespace_part_bytes_max + 8) + 1024 < frame_bytes_max,
-              "an INSERT fits a frame, and that frame or its entry fits a REPLAY or SNAPSHOT_CHUNK");
+static_assert(
+    insert_payload_bytes_max + 4 * (namespace_part_bytes_max + 8) + 1024 < frame_bytes_max,
+    "an INSERT fits a frame, and that frame or its entry fits a REPLAY or SNAPSHOT_CHUNK");
 static_assert(frame_bytes_max <= message_bytes_max, "a frame fits a message");
 static_assert(page_tokens_max * (4 + 2 * 10) <= insert_payload_bytes_max,
               "a page with a slot run per token fits one INSERT");

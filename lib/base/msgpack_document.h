@@ -16,8 +16,8 @@ struct DocumentBounds {
 // Text and binary refer to the bytes that were parsed, which must outlive the document.
 class Document {
  public:
-  // False unless `bytes` are exactly one value within the bounds. Sizes are checked against the bytes
-  // at hand before memory is reserved for them. O(bytes).
+  // False unless `bytes` are exactly one value within the bounds. Sizes are checked against the
+  // bytes at hand before memory is reserved for them. O(bytes).
   bool parse(std::string_view bytes, const DocumentBounds& bounds);
   const msgpack::object& root() const { return root_; }
 

@@ -20,12 +20,18 @@ enum class RefusalCode : std::uint8_t {
 
 constexpr std::string_view refusal_name(RefusalCode code) {
   switch (code) {
-    case RefusalCode::fix_request: return "fix_request";
-    case RefusalCode::send_less: return "send_less";
-    case RefusalCode::use_another_node: return "use_another_node";
-    case RefusalCode::retry_later: return "retry_later";
-    case RefusalCode::upgrade: return "upgrade";
-    case RefusalCode::report_bug: return "report_bug";
+    case RefusalCode::fix_request:
+      return "fix_request";
+    case RefusalCode::send_less:
+      return "send_less";
+    case RefusalCode::use_another_node:
+      return "use_another_node";
+    case RefusalCode::retry_later:
+      return "retry_later";
+    case RefusalCode::upgrade:
+      return "upgrade";
+    case RefusalCode::report_bug:
+      return "report_bug";
   }
   return "report_bug";
 }

@@ -16,10 +16,14 @@ enum class Role : std::uint8_t {
 
 constexpr std::string_view role_name(Role role) {
   switch (role) {
-    case Role::prefill: return "prefill";
-    case Role::decode: return "decode";
-    case Role::unified: return "unified";
-    case Role::router: return "router";
+    case Role::prefill:
+      return "prefill";
+    case Role::decode:
+      return "decode";
+    case Role::unified:
+      return "unified";
+    case Role::router:
+      return "router";
   }
   return "?";
 }

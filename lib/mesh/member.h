@@ -23,10 +23,14 @@ enum class MemberState : std::uint8_t {
 
 constexpr std::string_view state_name(MemberState state) {
   switch (state) {
-    case MemberState::alive: return "alive";
-    case MemberState::suspect: return "suspect";
-    case MemberState::dead: return "dead";
-    case MemberState::left: return "left";
+    case MemberState::alive:
+      return "alive";
+    case MemberState::suspect:
+      return "suspect";
+    case MemberState::dead:
+      return "dead";
+    case MemberState::left:
+      return "left";
   }
   return "?";
 }

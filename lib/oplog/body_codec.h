@@ -19,8 +19,8 @@ struct Buffer {
 };
 using Packer = msgpack::packer<Buffer>;
 
-// Reads the elements of an array one after the other; each call is false, and leaves its output as it
-// was, where the array ends or the element is of another kind. Elements left over are skipped.
+// Reads the elements of an array one after the other; each call is false, and leaves its output as
+// it was, where the array ends or the element is of another kind. Elements left over are skipped.
 class ArrayReader {
  public:
   explicit ArrayReader(const Object& object) {

@@ -29,9 +29,15 @@ void pack_namespace(Packer& packer, const CacheNamespace& name) {
   packer.pack_array(4);
   for (const NamespacePart& part : name.parts) {
     switch (part.kind) {
-      case NamespacePart::Kind::nil: packer.pack_nil(); break;
-      case NamespacePart::Kind::text: pack_text(packer, part.value); break;
-      case NamespacePart::Kind::bytes: pack_binary(packer, part.value); break;
+      case NamespacePart::Kind::nil:
+        packer.pack_nil();
+        break;
+      case NamespacePart::Kind::text:
+        pack_text(packer, part.value);
+        break;
+      case NamespacePart::Kind::bytes:
+        pack_binary(packer, part.value);
+        break;
     }
   }
 }

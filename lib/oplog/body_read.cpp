@@ -246,25 +246,40 @@ BodyOutcome read_body(std::uint8_t type, const Object& object, Body& body) {
   if (object.type != msgpack::type::ARRAY) return BodyOutcome::bad;
   ArrayReader fields(object);
   switch (static_cast<MessageType>(type)) {
-    case MessageType::insert: return read_as<InsertOp>(fields, body);
+    case MessageType::insert:
+      return read_as<InsertOp>(fields, body);
     case MessageType::remove: {
       auto& removal = body.emplace<DeleteOp>();
       const bool good = read_anchors(&object, removal.first_pages) && !removal.first_pages.empty();
       return good ? BodyOutcome::read : BodyOutcome::bad;
     }
-    case MessageType::reset: body.emplace<ResetOp>(); return BodyOutcome::read;
-    case MessageType::head: return read_as<HeadMessage>(fields, body);
-    case MessageType::marker: return read_as<MarkerMessage>(fields, body);
-    case MessageType::hello: return read_as<HelloMessage>(fields, body);
-    case MessageType::welcome: return read_as<WelcomeMessage>(fields, body);
-    case MessageType::refused: return read_as<RefusedMessage>(fields, body);
-    case MessageType::heartbeat: return read_as<HeartbeatMessage>(fields, body);
-    case MessageType::heartbeat_ack: return read_as<HeartbeatAckMessage>(fields, body);
-    case MessageType::replay_request: return read_as<ReplayRequest>(fields, body);
-    case MessageType::replay: return read_as<ReplayMessage>(fields, body);
-    case MessageType::snapshot_request: return read_as<SnapshotRequest>(fields, body);
-    case MessageType::snapshot_chunk: return read_as<SnapshotChunk>(fields, body);
-    case MessageType::snapshot_credit: return read_as<SnapshotCredit>(fields, body);
+    case MessageType::reset:
+      body.emplace<ResetOp>();
+      return BodyOutcome::read;
+    case MessageType::head:
+      return read_as<HeadMessage>(fields, body);
+    case MessageType::marker:
+      return read_as<MarkerMessage>(fields, body);
+    case MessageType::hello:
+      return read_as<HelloMessage>(fields, body);
+    case MessageType::welcome:
+      return read_as<WelcomeMessage>(fields, body);
+    case MessageType::refused:
+      return read_as<RefusedMessage>(fields, body);
+    case MessageType::heartbeat:
+      return read_as<HeartbeatMessage>(fields, body);
+    case MessageType::heartbeat_ack:
+      return read_as<HeartbeatAckMessage>(fields, body);
+    case MessageType::replay_request:
+      return read_as<ReplayRequest>(fields, body);
+    case MessageType::replay:
+      return read_as<ReplayMessage>(fields, body);
+    case MessageType::snapshot_request:
+      return read_as<SnapshotRequest>(fields, body);
+    case MessageType::snapshot_chunk:
+      return read_as<SnapshotChunk>(fields, body);
+    case MessageType::snapshot_credit:
+      return read_as<SnapshotCredit>(fields, body);
   }
   return BodyOutcome::unknown_type;
 }

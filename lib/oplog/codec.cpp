@@ -49,13 +49,20 @@ bool read_envelope(const wire::Object& object, Envelope& envelope) {
 
 std::string_view sentence(WireError error) {
   switch (error) {
-    case WireError::truncated: return "the bytes end before the frame does";
-    case WireError::oversized: return "the frame is empty or longer than 64 KiB";
-    case WireError::not_msgpack: return "the frame is not one MessagePack value within the bounds";
-    case WireError::bad_envelope: return "the frame is not [type, origin, epoch, seq, ttl, body]";
-    case WireError::bad_body: return "the body breaks a rule of its type";
-    case WireError::unknown_control: return "the control type is not known";
-    case WireError::unknown_op: return "the op type is not known";
+    case WireError::truncated:
+      return "the bytes end before the frame does";
+    case WireError::oversized:
+      return "the frame is empty or longer than 64 KiB";
+    case WireError::not_msgpack:
+      return "the frame is not one MessagePack value within the bounds";
+    case WireError::bad_envelope:
+      return "the frame is not [type, origin, epoch, seq, ttl, body]";
+    case WireError::bad_body:
+      return "the body breaks a rule of its type";
+    case WireError::unknown_control:
+      return "the control type is not known";
+    case WireError::unknown_op:
+      return "the op type is not known";
   }
   return "?";
 }
@@ -96,7 +103,8 @@ tl::expected<std::string_view, WireError> take_frame(std::string_view& bytes) {
 
 tl::expected<Envelope, WireError> decode_envelope(std::string_view frame) {
   Document document;
-  if (!document.parse(frame.substr(kLengthBytes), kFrameBounds)) return tl::unexpected(WireError::not_msgpack);
+  if (!document.parse(frame.substr(kLengthBytes), kFrameBounds))
+    return tl::unexpected(WireError::not_msgpack);
   Envelope envelope;
   if (!read_envelope(document.root(), envelope)) return tl::unexpected(WireError::bad_envelope);
   return envelope;
@@ -104,7 +112,8 @@ tl::expected<Envelope, WireError> decode_envelope(std::string_view frame) {
 
 tl::expected<Message, WireError> decode(std::string_view frame) {
   Document document;
-  if (!document.parse(frame.substr(kLengthBytes), kFrameBounds)) return tl::unexpected(WireError::not_msgpack);
+  if (!document.parse(frame.substr(kLengthBytes), kFrameBounds))
+    return tl::unexpected(WireError::not_msgpack);
   Message message;
   if (!read_envelope(document.root(), message.envelope)) {
     return tl::unexpected(WireError::bad_envelope);
@@ -112,9 +121,12 @@ tl::expected<Message, WireError> decode(std::string_view frame) {
   const wire::Object* body = wire::ArrayReader(document.root()).at(5);
   if (body == nullptr) return tl::unexpected(WireError::bad_envelope);
   switch (wire::read_body(message.envelope.type, *body, message.body)) {
-    case wire::BodyOutcome::read: return message;
-    case wire::BodyOutcome::bad: return tl::unexpected(WireError::bad_body);
-    case wire::BodyOutcome::unknown_type: break;
+    case wire::BodyOutcome::read:
+      return message;
+    case wire::BodyOutcome::bad:
+      return tl::unexpected(WireError::bad_body);
+    case wire::BodyOutcome::unknown_type:
+      break;
   }
   return tl::unexpected(message.envelope.is_op() ? WireError::unknown_op
                                                  : WireError::unknown_control);

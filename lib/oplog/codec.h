@@ -1,5 +1,5 @@
-// Turns messages into frames and frames into messages; WIRE.md specifies the bytes. The gate for all
-// that comes from other nodes: what passes here is valid in itself, and its sizes are bounded.
+// Turns messages into frames and frames into messages; WIRE.md specifies the bytes. The gate for
+// all that comes from other nodes: what passes here is valid in itself, and its sizes are bounded.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +41,8 @@ tl::expected<Message, WireError> decode(std::string_view frame);
 // The same frame with another ttl: relays pass on what they got, bit for bit but this.
 Bytes with_ttl(std::string_view frame, std::uint8_t ttl);
 
-// How many tokens of the beginning (whole pages) fit one INSERT with their slots; at least one page.
+// How many tokens of the beginning (whole pages) fit one INSERT with their slots; at least one
+// page.
 std::uint32_t insert_share(std::span<const TokenId> tokens, const SlotRuns& slots,
                            std::uint32_t page_size);
 

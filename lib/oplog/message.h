@@ -45,15 +45,16 @@ inline constexpr std::uint32_t kProtocolMin = 1, kProtocolMax = 1;
 
 struct Envelope {
   std::uint8_t type = 0;
-  NodeId origin;  // who says it: an op's owner, a control message's sender
-  Epoch epoch;    // which life of it
-  Seq seq;        // 0 in control messages
+  NodeId origin;         // who says it: an op's owner, a control message's sender
+  Epoch epoch;           // which life of it
+  Seq seq;               // 0 in control messages
   std::uint8_t ttl = 0;  // hops that are left; only relaying topologies count it down
 
   bool is_op() const { return type < kFirstControlType; }
 };
 
-// ---- ops -----------------------------------------------------------------------------------------
+// ---- ops
+// -----------------------------------------------------------------------------------------
 
 struct InsertOp {
   Anchor anchor;
@@ -66,7 +67,8 @@ struct DeleteOp {
 };
 struct ResetOp {};
 
-// ---- control -------------------------------------------------------------------------------------
+// ---- control
+// -------------------------------------------------------------------------------------
 
 // How far one knows an origin.
 struct VectorEntry {
@@ -78,7 +80,7 @@ struct VectorEntry {
 
 // What an engine reports of itself.
 struct Load {
-  std::uint32_t running = 0, waiting = 0;  // requests
+  std::uint32_t running = 0, waiting = 0;      // requests
   std::optional<std::uint64_t> queued_tokens;  // prefill tokens that wait
   std::uint64_t kv_used = 0, kv_total = 0;     // tokens
   friend bool operator==(const Load&, const Load&) = default;
@@ -130,7 +132,7 @@ struct ReplayRequest {
   Seq first, last;
 };
 enum class ReplayStatus : std::uint8_t {
-  frames = 0,          // here they are, or as many as fit
+  frames = 0,           // here they are, or as many as fit
   snapshot_needed = 1,  // the log begins after `first`
   unknown = 2,          // I do not know more than you do
 };
@@ -156,8 +158,8 @@ struct SnapshotEntry {
 };
 enum class SnapshotStatus : std::uint8_t {
   more = 0,
-  last = 1,       // the state is complete as of `as_of`
-  cannot = 2,     // the sender has nothing newer, or cannot go on: ask again, or another
+  last = 1,    // the state is complete as of `as_of`
+  cannot = 2,  // the sender has nothing newer, or cannot go on: ask again, or another
 };
 // Carried out in this order: the removals, then the entries.
 struct SnapshotChunk {
@@ -177,10 +179,10 @@ struct SnapshotCredit {
   std::uint32_t received = 0;  // chunks
 };
 
-using Body = std::variant<InsertOp, DeleteOp, ResetOp, HeadMessage, MarkerMessage, HelloMessage,
-                          WelcomeMessage, RefusedMessage, HeartbeatMessage, HeartbeatAckMessage,
-                          ReplayRequest, ReplayMessage, SnapshotRequest, SnapshotChunk,
-                          SnapshotCredit>;
+using Body =
+    std::variant<InsertOp, DeleteOp, ResetOp, HeadMessage, MarkerMessage, HelloMessage,
+                 WelcomeMessage, RefusedMessage, HeartbeatMessage, HeartbeatAckMessage,
+                 ReplayRequest, ReplayMessage, SnapshotRequest, SnapshotChunk, SnapshotCredit>;
 
 struct Message {
   Envelope envelope;

@@ -93,9 +93,9 @@ void pack_slots(const SlotRuns& slots, std::string& out) {
   std::uint64_t end = 0;
   for (const SlotRun& run : slots.runs()) {
     const auto distance = static_cast<std::int64_t>(run.start.value - end);
-    put_leb128((static_cast<std::uint64_t>(distance) << 1) ^
-                   static_cast<std::uint64_t>(distance >> 63),
-               out);
+    put_leb128(
+        (static_cast<std::uint64_t>(distance) << 1) ^ static_cast<std::uint64_t>(distance >> 63),
+        out);
     put_leb128(run.count, out);
     end = run.start.value + run.count;
   }

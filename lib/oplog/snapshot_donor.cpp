@@ -30,8 +30,7 @@ std::size_t encoded_bytes(const SnapshotEntry& entry) {
 
 }  // namespace
 
-bool SnapshotDonor::open(TimePoint now, NodeId peer, const SnapshotRequest& request,
-                         Epoch epoch) {
+bool SnapshotDonor::open(TimePoint now, NodeId peer, const SnapshotRequest& request, Epoch epoch) {
   const Key key{peer, request.origin};
   if (!sessions_.contains(key) && sessions_.size() >= limits::snapshot_sessions_max) return false;
   Session session;
@@ -92,8 +91,7 @@ SnapshotChunk SnapshotDonor::produce(const Key& key, Session& session, Relation&
   while (const Entry* entry = relation.entry_at_or_after(state->holder, session.next_seq)) {
     SnapshotEntry copy = copy_entry(relation, *entry, chunk.has_slots);
     bytes += encoded_bytes(copy);
-    if (bytes > limits::frame_bytes_max &&
-        (!chunk.entries.empty() || !chunk.removals.empty())) {
+    if (bytes > limits::frame_bytes_max && (!chunk.entries.empty() || !chunk.removals.empty())) {
       return chunk;
     }
     session.next_seq = Seq{entry->seq.value + 1};

@@ -1,13 +1,13 @@
 // Serves snapshots: one origin's entries as of a stated seq, in bounded chunks under credit.
 //
-// A session lists the entries in the order of their seq and needs no copy of them: it only remembers
-// up to which seq it has sent. Meanwhile the origin's ops go on.
+// A session lists the entries in the order of their seq and needs no copy of them: it only
+// remembers up to which seq it has sent. Meanwhile the origin's ops go on.
 //   - What they insert has a higher seq than all before, so the session comes to it in its turn.
 //   - What they remove of entries already sent is remembered, and goes into the next chunk *before*
 //     its entries; what they remove of entries not yet sent is simply not there any more.
-// So carrying out the chunks in order leads to exactly the sender's state as of the last chunk. What
-// would break this (a RESET, another epoch, new slots for pages already sent, too many removals) ends the
-// session with `cannot`, and the receiver asks anew.
+// So carrying out the chunks in order leads to exactly the sender's state as of the last chunk.
+// What would break this (a RESET, another epoch, new slots for pages already sent, too many
+// removals) ends the session with `cannot`, and the receiver asks anew.
 #pragma once
 
 #include <cstdint>
@@ -76,8 +76,8 @@ class SnapshotDonor {
     TimePoint heard;
   };
 
-  static SnapshotChunk produce(const Key& key, Session& session, Relation& relation,
-                               bool has_slots, const std::optional<DonorState>& state);
+  static SnapshotChunk produce(const Key& key, Session& session, Relation& relation, bool has_slots,
+                               const std::optional<DonorState>& state);
 
   std::map<Key, Session> sessions_;
 };

@@ -47,8 +47,7 @@ std::uint64_t first_pages_hash(const CacheNamespace& name, std::span<const Token
   return XXH3_64bits_withSeed(seen.data(), seen.size_bytes(), seed);
 }
 
-RouteChoice prefix_first(const std::vector<RouteCandidate>& candidates,
-                         std::uint64_t first_pages) {
+RouteChoice prefix_first(const std::vector<RouteCandidate>& candidates, std::uint64_t first_pages) {
   RouteChoice choice;
   choice.prefill = choose(candidates, serves_prefill, first_pages);
   choice.decode = choose(candidates, serves_decode, first_pages);

@@ -1,6 +1,7 @@
 // The routing policy `prefix_first`: for each role the deepest match; on a tie the least load, then
 // the lowest rank. Where nobody has anything, consistent hashing of the prompt's first pages, so
-// that requests with a common beginning meet on one node and a node more or less moves only its share.
+// that requests with a common beginning meet on one node and a node more or less moves only its
+// share.
 #pragma once
 
 #include <cstdint>
@@ -32,9 +33,12 @@ enum class RouteReason : std::uint8_t {
 };
 constexpr std::string_view reason_name(RouteReason reason) {
   switch (reason) {
-    case RouteReason::prefix: return "prefix";
-    case RouteReason::hash: return "hash";
-    case RouteReason::nobody: return "nobody";
+    case RouteReason::prefix:
+      return "prefix";
+    case RouteReason::hash:
+      return "hash";
+    case RouteReason::nobody:
+      return "nobody";
   }
   return "?";
 }

@@ -22,7 +22,8 @@
 
 namespace radixmesh {
 
-static_assert(std::endian::native == std::endian::little, "tokens are hashed as they lie in memory");
+static_assert(std::endian::native == std::endian::little,
+              "tokens are hashed as they lie in memory");
 
 using Digest = unsigned __int128;
 

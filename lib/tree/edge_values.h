@@ -19,7 +19,7 @@ namespace radixmesh {
 // How this node's own cache sees the edge: locks and recency. Kept by LocalCache alone.
 struct OwnState {
   std::uint32_t lock_ref = 0;
-  bool listed = false;            // in the list of what may be evicted
+  bool listed = false;             // in the list of what may be evicted
   std::uint32_t older = kNoIndex;  // neighbours in that list
   std::uint32_t newer = kNoIndex;
 };

@@ -1,9 +1,10 @@
 // Entries: the INSERT ops whose pages still live, per holder.
 //
-// An entry is what an anchor names, what a snapshot lists, and what a DELETE points at. It covers the
-// pages that its INSERT added, (begin, end] in tokens from the root; when pages go, they go from its
-// end, and when its last page goes, it goes. Pages below it belong to entries of higher seq. So every
-// replica has the same entries of an origin at the same (epoch, seq), whatever its tree looks like.
+// An entry is what an anchor names, what a snapshot lists, and what a DELETE points at. It covers
+// the pages that its INSERT added, (begin, end] in tokens from the root; when pages go, they go
+// from its end, and when its last page goes, it goes. Pages below it belong to entries of higher
+// seq. So every replica has the same entries of an origin at the same (epoch, seq), whatever its
+// tree looks like.
 #pragma once
 
 #include <algorithm>
@@ -33,9 +34,9 @@ struct Entry {
   Seq parent;  // the entry that holds the page before `begin`; 0 where begin is 0
   HolderIndex holder;
   std::uint32_t begin = 0, end = 0;
-  std::uint32_t node = kNoIndex;          // the TreeNode at whose edge the page before `end` lies
-  EntryIndex next_in_node = kNoIndex;     // the next entry that ends in that node
-  bool digested = false;                  // its pages are in the holder's digest
+  std::uint32_t node = kNoIndex;       // the TreeNode at whose edge the page before `end` lies
+  EntryIndex next_in_node = kNoIndex;  // the next entry that ends in that node
+  bool digested = false;               // its pages are in the holder's digest
 };
 
 // The entries of all holders, each findable by (holder, seq).

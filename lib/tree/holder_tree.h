@@ -86,7 +86,8 @@ class HolderTree : public Relation {
   bool holds(NodeIndex index, HolderIndex holder) const {
     return sets_.contains(tree_[index].value.holders, holder);
   }
-  // The anchor that names the holder's page which ends at `at`; the holder has it. The root's for 0.
+  // The anchor that names the holder's page which ends at `at`; the holder has it. The root's for
+  // 0.
   Anchor anchor_at(HolderIndex holder, Position at) const;
   // Makes an edge end exactly at `at`; returns the edge that does. At an edge's end: no change.
   NodeIndex cut_at(Position at);
@@ -106,8 +107,8 @@ class HolderTree : public Relation {
   struct HolderFacts {
     bool used = false;
     std::uint64_t tokens = 0;
-    Digest digest = 0;                    // of the entries that are marked digested
-    std::vector<Seq> undigested;          // entries added since, in order
+    Digest digest = 0;            // of the entries that are marked digested
+    std::vector<Seq> undigested;  // entries added since, in order
   };
 
   // Where a store's walk through existing edges ended, and what it found.
@@ -143,7 +144,8 @@ class HolderTree : public Relation {
   EdgeObserver* observer_ = nullptr;
 };
 
-// ---- lookups -------------------------------------------------------------------------------------
+// ---- lookups
+// -------------------------------------------------------------------------------------
 
 template <class SlotsValue>
 void HolderTree<SlotsValue>::match(const CacheNamespace& name, std::span<const TokenId> tokens,

@@ -60,8 +60,7 @@ Digest HolderTree<SlotsValue>::edge_sum(NodeIndex index, std::uint32_t begin, st
 
 // The sum of H over (begin, end] of the path that leads to `node`.
 template <class SlotsValue>
-Digest HolderTree<SlotsValue>::sum_between(NodeIndex node, std::uint32_t begin,
-                                           std::uint32_t end) {
+Digest HolderTree<SlotsValue>::sum_between(NodeIndex node, std::uint32_t begin, std::uint32_t end) {
   Digest sum = 0;
   for (NodeIndex at = node; tree_[at].depth > begin; at = tree_[at].parent) {
     if (tree_[at].begin() < end) sum += edge_sum(at, begin, end);

@@ -1,13 +1,14 @@
-// How a HolderTree is written: store, remove, clear, and the splits and joins beneath them. Included
-// by holder_tree.h. Every verb finds and checks first, and changes after, in a stretch that cannot
-// fail.
+// How a HolderTree is written: store, remove, clear, and the splits and joins beneath them.
+// Included by holder_tree.h. Every verb finds and checks first, and changes after, in a stretch
+// that cannot fail.
 #pragma once
 
 #include "lib/tree/holder_tree.h"
 
 namespace radixmesh {
 
-// ---- entries and anchors -------------------------------------------------------------------------
+// ---- entries and anchors
+// -------------------------------------------------------------------------
 
 template <class SlotsValue>
 void HolderTree<SlotsValue>::list_entry(EntryIndex entry, NodeIndex at) {
@@ -37,8 +38,8 @@ std::optional<Position> HolderTree<SlotsValue>::resolve(HolderIndex holder, Anch
   return Position{at, anchor.tokens};
 }
 
-// Goes down from `at` to any entry of the holder, then up through its parents to the one that covers
-// the page: the entries on one path cover it without a gap.
+// Goes down from `at` to any entry of the holder, then up through its parents to the one that
+// covers the page: the entries on one path cover it without a gap.
 template <class SlotsValue>
 Anchor HolderTree<SlotsValue>::anchor_at(HolderIndex holder, Position at) const {
   if (at.tokens == 0) return {};
@@ -60,7 +61,8 @@ Anchor HolderTree<SlotsValue>::anchor_at(HolderIndex holder, Position at) const 
   return Anchor{entries_[found].seq, at.tokens};
 }
 
-// ---- splits and joins ----------------------------------------------------------------------------
+// ---- splits and joins
+// ----------------------------------------------------------------------------
 
 template <class SlotsValue>
 NodeIndex HolderTree<SlotsValue>::split(NodeIndex lower_index, std::uint32_t at_tokens) {
@@ -122,7 +124,8 @@ void HolderTree<SlotsValue>::join_around(NodeIndex index) {
   if (child != kNoIndex && !tree_.is_root(index)) join_if_alike(child, true);
 }
 
-// ---- store ---------------------------------------------------------------------------------------
+// ---- store
+// ---------------------------------------------------------------------------------------
 
 template <class SlotsValue>
 void HolderTree<SlotsValue>::add_to_edge(HolderIndex holder, NodeIndex index) {
@@ -154,10 +157,10 @@ void HolderTree<SlotsValue>::walk_and_mark(HolderIndex holder, const Insertion& 
     NodeIndex& node = walk.node;
     const std::uint32_t begin = walk.tokens;  // where this step's stretch of the edge begins
     if (begin < tree_[node].depth) {
-      walk.tokens += common_pages(
-          tree_[node].tokens.data() + (begin - tree_[node].begin()),
-          insertion.tokens.data() + (begin - origin),
-          std::min(tree_[node].depth - begin, length - (begin - origin)), tree_.page_size());
+      walk.tokens += common_pages(tree_[node].tokens.data() + (begin - tree_[node].begin()),
+                                  insertion.tokens.data() + (begin - origin),
+                                  std::min(tree_[node].depth - begin, length - (begin - origin)),
+                                  tree_.page_size());
       const bool whole = walk.tokens == tree_[node].depth;
       if (holds(node, holder)) {
         walk.held_end = walk.tokens;
@@ -235,7 +238,8 @@ std::optional<std::uint32_t> HolderTree<SlotsValue>::store(HolderIndex holder,
   return store_at(holder, insertion, *at);
 }
 
-// ---- remove --------------------------------------------------------------------------------------
+// ---- remove
+// --------------------------------------------------------------------------------------
 
 // The holder leaves one edge, none of whose children it holds. Its entries that end here go, or are
 // cut at `kept_end` and listed at `above`, the last edge that it keeps.
@@ -274,8 +278,9 @@ void HolderTree<SlotsValue>::take_from_edge(HolderIndex holder, NodeIndex index,
   value.holders = without;
 }
 
-// Removes the holder from `below` (whose edge begins at kept.tokens) and everything under it, deepest
-// first; kept.node is the edge above. What nobody holds any more is erased, what became alike joined.
+// Removes the holder from `below` (whose edge begins at kept.tokens) and everything under it,
+// deepest first; kept.node is the edge above. What nobody holds any more is erased, what became
+// alike joined.
 template <class SlotsValue>
 std::uint64_t HolderTree<SlotsValue>::remove_from(HolderIndex holder, Position kept,
                                                   NodeIndex below, SlotRuns* freed) {

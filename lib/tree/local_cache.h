@@ -7,8 +7,8 @@
 // edge: a list from the least to the most recently used, in which a parent is never older than its
 // child, so that its head is always a leaf (of what this node holds). Locked edges are not in it.
 //
-// Every change is written to a Journal, which numbers it as an op: the same calls work for a node of
-// a mesh and for a plain cache.
+// Every change is written to a Journal, which numbers it as an op: the same calls work for a node
+// of a mesh and for a plain cache.
 #pragma once
 
 #include <cstdint>
@@ -50,8 +50,9 @@ class LocalCache {
  public:
   virtual ~LocalCache() = default;
 
-  // Stores the whole pages of `tokens` that are not here yet, with their slots (one per token; those
-  // of pages already here are ignored: the first writer wins). Needs slots for all whole pages.
+  // Stores the whole pages of `tokens` that are not here yet, with their slots (one per token;
+  // those of pages already here are ignored: the first writer wins). Needs slots for all whole
+  // pages.
   virtual InsertResult insert(const CacheNamespace& name, std::span<const TokenId> tokens,
                               const SlotRuns& slots, Journal& journal) = 0;
 
@@ -68,8 +69,8 @@ class LocalCache {
   // recently used first, page by page from the leaf's end.
   virtual SlotRuns evict(std::uint64_t num_tokens, Journal& journal) = 0;
 
-  // Removes the last whole page of `tokens` and everything below it, if it is here. Nothing if a lock
-  // covers that page; then nothing changed.
+  // Removes the last whole page of `tokens` and everything below it, if it is here. Nothing if a
+  // lock covers that page; then nothing changed.
   virtual std::optional<SlotRuns> remove(const CacheNamespace& name,
                                          std::span<const TokenId> tokens, Journal& journal) = 0;
   // Removes everything. Nothing if anything is locked; then nothing changed.

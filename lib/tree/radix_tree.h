@@ -1,7 +1,7 @@
 // A path-compressed radix tree over pages of tokens: structure only, no holders.
 //
-// Each edge carries a whole number of pages, and two children of one node differ in their first page
-// (not in their first token). The running example, page size 2, keys abcdef, abcdgh, abxy:
+// Each edge carries a whole number of pages, and two children of one node differ in their first
+// page (not in their first token). The running example, page size 2, keys abcdef, abcdgh, abxy:
 //
 //      (1) insert abcdef     (2) insert abcdgh          (3) insert abxy
 //      root                  root                       root
@@ -15,9 +15,9 @@
 //
 // Invariants
 //  R1  every edge but a root has a length > 0, a multiple of page_size
-//  R2  children of one node differ in their first page; children_ finds each by (parent, first page)
-//  R3  depth of a node = depth of its parent + its own length; roots have depth 0
-//  R4  split() keeps the index at the *lower* half and join_parent() the index of the lower edge, so
+//  R2  children of one node differ in their first page; children_ finds each by (parent, first
+//  page) R3  depth of a node = depth of its parent + its own length; roots have depth 0 R4  split()
+//  keeps the index at the *lower* half and join_parent() the index of the lower edge, so
 //      an index that names "the end of this edge" stays right through both
 //  R5  views of a block are as token_block.h says
 // Not thread-safe. Nothing here looks at a Value but to default-construct it.
@@ -133,8 +133,8 @@ class RadixTree {
     return index;
   }
 
-  // (2), (3) Cuts the edge after `offset` tokens (a page boundary inside it). The lower half keeps the
-  // index; returns the new upper node, whose value is fresh. Copies no token.
+  // (2), (3) Cuts the edge after `offset` tokens (a page boundary inside it). The lower half keeps
+  // the index; returns the new upper node, whose value is fresh. Copies no token.
   NodeIndex split(NodeIndex lower_index, std::uint32_t offset) {
     Node& lower = nodes_[lower_index];
     CHECK_THAT(offset > 0 && offset < lower.tokens.length && offset % page_size_ == 0, offset);
@@ -284,7 +284,8 @@ class RadixTree {
       blocks_.free(block);
       return;
     }
-    // A view at the front goes when its edge is joined with one of another block; nothing is cut then.
+    // A view at the front goes when its edge is joined with one of another block; nothing is cut
+    // then.
     if (view.begin + view.length != block->live) return;
     block->live = view.begin;
     if (block->live * 2 > block->capacity) return;

@@ -2,7 +2,8 @@
 // replicates; a tree is only a compact way to keep it, and no answer depends on the tree's shape.
 //
 // Each holder's set of prefixes is prefix-closed: who holds a page holds all pages before it. Only
-// the holder itself says what it holds, in numbered ops; `store`, `remove` and `clear` are those ops.
+// the holder itself says what it holds, in numbered ops; `store`, `remove` and `clear` are those
+// ops.
 //
 // There are two implementations, by what an edge carries (edge_values.h): HolderTree<RankValue> for
 // routers and HolderTree<MemberValue> or HolderTree<OwnSlotsValue> for nodes with an engine.
@@ -98,11 +99,13 @@ class Relation {
   // Applies a RESET. Returns how many tokens went.
   virtual std::uint64_t clear(HolderIndex holder) = 0;
 
-  // See digest.h. Kept up to date lazily: the cost is that of hashing what came since the last call.
+  // See digest.h. Kept up to date lazily: the cost is that of hashing what came since the last
+  // call.
   virtual Digest digest(HolderIndex holder) = 0;
   virtual std::uint64_t tokens_of(HolderIndex holder) const = 0;
 
-  // Entries in the order of their seq; nothing past the last. The pointer lives until the next write.
+  // Entries in the order of their seq; nothing past the last. The pointer lives until the next
+  // write.
   virtual const Entry* entry_at_or_after(HolderIndex holder, Seq from) const = 0;
   virtual std::size_t entry_count(HolderIndex holder) const = 0;
   // Appends the tokens [begin, end) of the entry's path, and the slots where they are kept.

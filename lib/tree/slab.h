@@ -54,8 +54,7 @@ class Slab {
   std::size_t live() const { return live_; }
   std::size_t memory_bytes() const {
     return chunk_count_ * sizeof(Chunk) + chunks_.capacity() * sizeof(void*) +
-           open_.capacity() * sizeof(std::uint32_t) +
-           vacant_.capacity() * sizeof(std::uint32_t);
+           open_.capacity() * sizeof(std::uint32_t) + vacant_.capacity() * sizeof(std::uint32_t);
   }
 
  private:

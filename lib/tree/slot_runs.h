@@ -17,8 +17,8 @@ struct SlotRun {
   friend bool operator==(const SlotRun&, const SlotRun&) = default;
 };
 
-// A sequence of slots, one per token. Neighbouring runs are joined on append, so equal sequences are
-// equal values. All costs are in runs, not in slots.
+// A sequence of slots, one per token. Neighbouring runs are joined on append, so equal sequences
+// are equal values. All costs are in runs, not in slots.
 class SlotRuns {
  public:
   SlotRuns() = default;

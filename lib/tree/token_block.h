@@ -72,8 +72,8 @@ class TokenBlocks {
 };
 
 // How many tokens `a` and `b` have in common from their beginning, in whole pages of `page` tokens;
-// both have at least `length` tokens, a multiple of `page`. Runs at the speed of memcmp: strides are
-// compared as memory, and only the stride that differs is looked at page by page.
+// both have at least `length` tokens, a multiple of `page`. Runs at the speed of memcmp: strides
+// are compared as memory, and only the stride that differs is looked at page by page.
 inline std::uint32_t common_pages(const TokenId* a, const TokenId* b, std::uint32_t length,
                                   std::uint32_t page) {
   const std::uint32_t stride = page >= 1024 ? page : 1024 / page * page;

@@ -37,8 +37,8 @@ class TreeCache final : public LocalCache, private EdgeObserver {
 
   Position local_end(const Match& match) const;
   std::uint32_t room_for(std::uint32_t wanted, InsertResult& result, Journal& journal);
-  Position store(const CacheNamespace& name, std::span<const TokenId> tokens,
-                 const SlotRuns& slots, Position at, Journal& journal);
+  Position store(const CacheNamespace& name, std::span<const TokenId> tokens, const SlotRuns& slots,
+                 Position at, Journal& journal);
   void touch_up_from(NodeIndex index);
   void list_as_newest(NodeIndex index);
   void unlist(NodeIndex index);
@@ -53,7 +53,8 @@ class TreeCache final : public LocalCache, private EdgeObserver {
   Match match_;
 };
 
-// ---- recency -------------------------------------------------------------------------------------
+// ---- recency
+// -------------------------------------------------------------------------------------
 
 template <class SlotsValue>
 void TreeCache<SlotsValue>::list_as_newest(NodeIndex index) {
@@ -124,7 +125,8 @@ void TreeCache<SlotsValue>::before_drop(NodeIndex node) {
   unlist(node);
 }
 
-// ---- lookups and locks ---------------------------------------------------------------------------
+// ---- lookups and locks
+// ---------------------------------------------------------------------------
 
 template <class SlotsValue>
 Position TreeCache<SlotsValue>::local_end(const Match& match) const {
@@ -173,7 +175,8 @@ void TreeCache<SlotsValue>::unlock(LockedPath path) {
   tree_.join_around(path.node);
 }
 
-// ---- insert --------------------------------------------------------------------------------------
+// ---- insert
+// --------------------------------------------------------------------------------------
 
 // Makes room under the bound; returns how many of the wanted tokens (whole pages) may be stored.
 template <class SlotsValue>
@@ -235,7 +238,8 @@ Position TreeCache<SlotsValue>::store(const CacheNamespace& name, std::span<cons
   return at;
 }
 
-// ---- removal -------------------------------------------------------------------------------------
+// ---- removal
+// -------------------------------------------------------------------------------------
 
 template <class SlotsValue>
 SlotRuns TreeCache<SlotsValue>::evict(std::uint64_t num_tokens, Journal& journal) {

@@ -60,9 +60,8 @@ void Checker::applied(std::size_t node, const OpApplied& event) {
   // After a snapshot or at a new epoch the number may jump, but only forward.
   const bool forward = event.epoch > epoch || (event.epoch == epoch && event.seq > seq);
   if (!next && !forward && !violation) {
-    violation = "node " + std::to_string(node) + " applied seq " +
-                std::to_string(event.seq.value) + " of " + event.origin + " after " +
-                std::to_string(seq.value);
+    violation = "node " + std::to_string(node) + " applied seq " + std::to_string(event.seq.value) +
+                " of " + event.origin + " after " + std::to_string(seq.value);
   }
   epoch = event.epoch;
   seq = event.seq;
@@ -106,7 +105,8 @@ std::string Checker::compare(std::size_t node, const std::vector<TokenId>& query
     for (std::uint32_t end = segment.begin + page_size_; end <= segment.end; end += page_size_) {
       winner = 0;
       while (!network_.running(winner) || depths[winner] < end) ++winner;
-      if (network_.replica(winner).self().addr != segment.addr) return "a segment's winner is wrong";
+      if (network_.replica(winner).self().addr != segment.addr)
+        return "a segment's winner is wrong";
     }
     if (!segment.slots) continue;
     for (std::uint32_t end : {segment.begin + page_size_, segment.end}) {

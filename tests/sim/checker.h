@@ -1,5 +1,5 @@
-// What must be true of a mesh, checked by means that share no code with the core: a model that folds
-// each origin's own changes, as its engine asked for them, into sets of page prefixes.
+// What must be true of a mesh, checked by means that share no code with the core: a model that
+// folds each origin's own changes, as its engine asked for them, into sets of page prefixes.
 #pragma once
 
 #include <map>

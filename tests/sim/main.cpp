@@ -31,13 +31,12 @@ int main(int argc, char** argv) {
                 report.drawn.c_str(), report.failure.c_str(), argv[0],
                 static_cast<unsigned long long>(seed));
   }
-  std::printf("%llu seeds from %llu: %llu failed; %llu messages, %llu ops applied, %llu snapshots, "
-              "%llu replays; slowest to agree after healing %.0f ms\n",
-              static_cast<unsigned long long>(count), static_cast<unsigned long long>(first),
-              static_cast<unsigned long long>(failed),
-              static_cast<unsigned long long>(total.messages),
-              static_cast<unsigned long long>(total.ops),
-              static_cast<unsigned long long>(total.snapshots),
-              static_cast<unsigned long long>(total.replays), heal_ms_max);
+  std::printf(
+      "%llu seeds from %llu: %llu failed; %llu messages, %llu ops applied, %llu snapshots, "
+      "%llu replays; slowest to agree after healing %.0f ms\n",
+      static_cast<unsigned long long>(count), static_cast<unsigned long long>(first),
+      static_cast<unsigned long long>(failed), static_cast<unsigned long long>(total.messages),
+      static_cast<unsigned long long>(total.ops), static_cast<unsigned long long>(total.snapshots),
+      static_cast<unsigned long long>(total.replays), heal_ms_max);
   return failed == 0 ? 0 : 1;
 }

@@ -71,10 +71,9 @@ void Network::send(std::size_t from, std::size_t to, const Bytes& sent, bool pub
       TimePoint& last = last_arrival_[{from, to}];
       at = last = std::max(at, last);
     }
-    events_.push({at, next_order_++, to, nodes_[to].life,
-                  [sent, input](Replica& replica, TimePoint now) {
-                    replica.step(now, input(sent));
-                  }});
+    events_.push(
+        {at, next_order_++, to, nodes_[to].life,
+         [sent, input](Replica& replica, TimePoint now) { replica.step(now, input(sent)); }});
   }
 }
 

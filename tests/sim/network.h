@@ -20,8 +20,8 @@ struct Faults {
   double loss = 0, duplication = 0, reordering = 0;
   Duration delay_mean = std::chrono::microseconds(300);
   Duration reorder_extra_max = std::chrono::milliseconds(60);
-  double burst = 0;            // chance that a PUB link drops the next `burst_length` messages
-  int burst_length = 40;       // as a full high-water mark does
+  double burst = 0;       // chance that a PUB link drops the next `burst_length` messages
+  int burst_length = 40;  // as a full high-water mark does
 };
 
 class Network {
@@ -79,7 +79,8 @@ class Network {
   std::size_t index_of(NodeId id) const { return index_.at(id); }
   bool chance(double probability);
   Duration delay();
-  // `input` makes of the bytes what the receiver's step() takes; `published` ones may fall in a burst.
+  // `input` makes of the bytes what the receiver's step() takes; `published` ones may fall in a
+  // burst.
   void send(std::size_t from, std::size_t to, const Bytes& sent, bool published,
             std::function<Input(std::string_view)> input);
   void publish(std::size_t from, const Bytes& frame);

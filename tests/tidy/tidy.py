@@ -70,7 +70,7 @@ MSGPACK = [
     "lib/base/msgpack_document.*",
     "lib/oplog/body_*",
     "lib/oplog/codec.*",
-    "ipc/*codec*",
+    "ipc/client.h",
     "ipc/packing.*",
     "ipc/params.*",
     "ipc/reading.*",

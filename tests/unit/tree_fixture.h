@@ -30,11 +30,15 @@ class CountingJournal : public Journal {
   std::vector<Op> ops;
   std::uint32_t op_tokens_max = limits::request_tokens_max;
 
-  Inserted record_insert(Anchor anchor, const CacheNamespace& name,
-                         std::span<const TokenId> tokens, const SlotRuns& slots) override {
+  Inserted record_insert(Anchor anchor, const CacheNamespace& name, std::span<const TokenId> tokens,
+                         const SlotRuns& slots) override {
     const auto taken = std::min<std::size_t>(tokens.size(), op_tokens_max);
-    ops.push_back({Op::insert, anchor, {tokens.begin(), tokens.begin() + taken},
-                   slots.part(0, taken), {}, name});
+    ops.push_back({Op::insert,
+                   anchor,
+                   {tokens.begin(), tokens.begin() + taken},
+                   slots.part(0, taken),
+                   {},
+                   name});
     return {Seq{ops.size()}, static_cast<std::uint32_t>(taken)};
   }
   void record_delete(std::span<const Anchor> first_pages) override {

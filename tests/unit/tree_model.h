@@ -46,9 +46,10 @@ struct ModelEntry {
 // H of digest.h for any prefix, each computed once.
 class ModelHashes {
  public:
+  using Hash = unsigned __int128;
   explicit ModelHashes(std::uint32_t page_size) : codec_(page_size) {}
 
-  Digest of(const Prefix& prefix) {
+  Hash of(const Prefix& prefix) {
     auto [at, fresh] = known_.try_emplace(prefix, 0);
     if (!fresh) return at->second;
     std::string bytes;
@@ -61,7 +62,7 @@ class ModelHashes {
         bytes += part.value;
       }
     } else {
-      const Digest before = of(prefix.first(prefix.pages.size() - 1));
+      const Hash before = of(prefix.first(prefix.pages.size() - 1));
       for (int shift = 0; shift < 128; shift += 8) bytes += static_cast<char>(before >> shift);
       for (TokenId token : codec_.tokens(prefix.pages.substr(prefix.pages.size() - 1))) {
         for (int shift = 0; shift < 32; shift += 8) {
@@ -70,13 +71,12 @@ class ModelHashes {
       }
     }
     const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
-    return at->second = (Digest{hash.high64} << 64) | hash.low64;
+    return at->second = (Hash{hash.high64} << 64) | hash.low64;
   }
 
  private:
-  using Digest = unsigned __int128;
   PageCodec codec_;
-  std::map<Prefix, Digest> known_;
+  std::map<Prefix, Hash> known_;
 };
 
 // What one holder has. Prefixes sort so that a page's extensions follow it at once.
@@ -159,8 +159,8 @@ class HolderModel {
     return out;
   }
 
-  unsigned __int128 digest(ModelHashes& hashes) const {
-    unsigned __int128 sum = 0;
+  ModelHashes::Hash digest(ModelHashes& hashes) const {
+    ModelHashes::Hash sum = 0;
     for (const auto& [prefix, page] : pages_) sum += hashes.of(prefix);
     return sum;
   }

@@ -58,7 +58,7 @@ TEST_CASE("model: a plain cache, a member and a router agree with the model") {
   run_trials<OwnSlotsValue, MemberValue>(0);
 }
 TEST_CASE("model: a bounded cache never holds more than its bound") {
-  run_trials<MemberValue, MemberValue>(12);
+  run_trials<MemberValue, OwnSlotsValue>(12);
 }
 
 }  // namespace

@@ -43,7 +43,9 @@ class RandomMessage {
   std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
   // Integers of every length, small ones as often as large ones.
   std::uint64_t any() { return random_() >> below(64); }
-  std::uint64_t any_above_0() { return any() | 1; }
+  // What counts (epochs, seqs, beats): far from the end of its range.
+  std::uint64_t any_count() { return any() >> 2; }
+  std::uint64_t any_above_0() { return any_count() | 1; }
   std::uint32_t any32() { return static_cast<std::uint32_t>(any()); }
   std::string text(std::size_t bytes_max) {
     std::string out(below(3) == 0 ? bytes_max : below(20), 'x');
@@ -80,11 +82,12 @@ class RandomMessage {
   }
   std::vector<VectorEntry> vector() {
     std::vector<VectorEntry> out(below(5));
-    for (VectorEntry& each : out) each = {NodeId{any()}, Epoch{any()}, Seq{any()}};
+    for (VectorEntry& each : out) each = {NodeId{any()}, Epoch{any_count()}, Seq{any_count()}};
     return out;
   }
   HeadMessage head() {
-    HeadMessage out{any(), Seq{any()}, (Digest{random_()} << 64) | random_(), {}, vector()};
+    HeadMessage out{
+        any_count(), Seq{any_count()}, (Digest{random_()} << 64) | random_(), {}, vector()};
     if (below(2) == 0) return out;
     out.load = Load{any32(), any32(), std::nullopt, any(), any()};
     if (below(2) == 0) out.load->queued_tokens = any();
@@ -103,24 +106,24 @@ class RandomMessage {
     out.engine_token = text(limits::engine_token_bytes_max);
     out.publish_addr = text(limits::address_bytes_max);
     out.bulk_addr = text(limits::address_bytes_max);
-    out.seen_epoch = Epoch{any()};
+    out.seen_epoch = Epoch{any_count()};
     return out;
   }
   SnapshotChunk chunk() {
     SnapshotChunk out;
     out.origin = NodeId{any()};
-    out.epoch = Epoch{any()};
+    out.epoch = Epoch{any_count()};
     out.session = any();
     out.index = any32();
     out.status = static_cast<SnapshotStatus>(below(3));
-    out.as_of = Seq{any()};
+    out.as_of = Seq{any_count()};
     out.has_slots = below(2) == 0;
     out.removals = anchors(0);
     for (std::uint64_t left = below(4); left > 0; --left) {
       const bool at_root = below(2) == 0;
-      const Seq parent{at_root ? 0 : (any() >> 1) | 1};
+      const Seq parent{at_root ? 0 : (any_count() >> 1) | 1};
       out.entries.push_back(
-          {Seq{parent.value + 1 + (any() >> 2)}, parent, at_root ? 0 : any32() | 1, pages()});
+          {Seq{parent.value + 1 + (any_count() >> 1)}, parent, at_root ? 0 : any32() | 1, pages()});
     }
     return out;
   }
@@ -147,18 +150,19 @@ class RandomMessage {
       case MessageType::refused:
         return RefusedMessage{text(limits::reason_bytes_max)};
       case MessageType::heartbeat:
-        return HeartbeatMessage{any()};
+        return HeartbeatMessage{any_count()};
       case MessageType::heartbeat_ack:
-        return HeartbeatAckMessage{any()};
+        return HeartbeatAckMessage{any_count()};
       case MessageType::replay_request: {
-        const std::uint64_t first = (any() >> 1) | 1;
-        return ReplayRequest{NodeId{any()}, Epoch{any()}, Seq{first}, Seq{first + below(9)}};
+        const std::uint64_t first = (any_count() >> 1) | 1;
+        return ReplayRequest{NodeId{any()}, Epoch{any_count()}, Seq{first}, Seq{first + below(9)}};
       }
       case MessageType::replay:
-        return ReplayMessage{NodeId{any()}, Epoch{any()}, static_cast<ReplayStatus>(below(3)),
+        return ReplayMessage{NodeId{any()}, Epoch{any_count()}, static_cast<ReplayStatus>(below(3)),
                              text(20'000)};
       case MessageType::snapshot_request:
-        return SnapshotRequest{NodeId{any()}, Epoch{any()}, Seq{any()}, any(), below(2) == 0};
+        return SnapshotRequest{NodeId{any()}, Epoch{any_count()}, Seq{any_count()}, any(),
+                               below(2) == 0};
       case MessageType::snapshot_chunk:
         return chunk();
       case MessageType::snapshot_credit:

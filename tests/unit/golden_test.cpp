@@ -94,7 +94,8 @@ template <class SlotsValue>
 void replay_all(bool crowded) {
   for (const char* name : {"page1_100", "page1_101", "page4_102", "page16_103"}) {
     CAPTURE(name);
-    std::ifstream file(std::string(RADIXMESH_VECTORS) + "/radix_cache_" + name + ".jsonl");
+    std::ifstream file(std::string(RADIXMESH_ROOT) + "/tests/vectors/radix_cache_" + name +
+                       ".jsonl");
     std::string text;
     REQUIRE(std::getline(file, text));
     Replay<SlotsValue> replay(Json::parse(text).at("page_size"), crowded);
