@@ -12,6 +12,7 @@
 #include "ipc/framing.h"
 #include "ipc/reading.h"
 #include "lib/base/limits.h"
+#include "lib/base/msgpack_document.h"
 
 namespace radixmesh::ipc {
 
@@ -106,10 +107,22 @@ std::string Client::read_frame(std::optional<Clock::time_point> deadline, int st
   }
 }
 
+namespace {
+
+constexpr DocumentBounds kAnswerBounds{limits::ipc_values_max, limits::ipc_depth_max};
+
+// The value that a frame holds, with memory of its own; nothing if it breaks a bound.
+std::optional<Answer> parse(const std::string& body) {
+  if (!Document().parse(body, kAnswerBounds)) return std::nullopt;
+  return msgpack::unpack(body.data(), body.size());
+}
+
+}  // namespace
+
 Answer Client::call(std::string_view method, std::uint32_t params, const Fill& fill) {
   if (descriptor_ < 0) throw ConnectionError("the connection is closed: " + why_closed_);
-  std::string body;
-  Buffer buffer{body};
+  std::string request(kLengthBytes, '\0');
+  Buffer buffer{request};
   Packer packer(buffer);
   const std::uint32_t id = next_id_++;
   packer.pack_array(4);
@@ -118,27 +131,31 @@ Answer Client::call(std::string_view method, std::uint32_t params, const Fill& f
   pack_text(packer, method);
   packer.pack_map(params);
   fill(packer);
-  if (body.size() > limits::ipc_frame_bytes_max) {
+  const std::size_t size = request.size() - kLengthBytes;
+  if (size > limits::ipc_frame_bytes_max) {
     throw CallError(RefusalCode::send_less, "the request does not fit a frame");
   }
+  request.replace(0, kLengthBytes, length_bytes(size));
   const auto deadline = Clock::now() + timeout_;
-  send_all(length_bytes(body.size()), deadline);
-  send_all(body, deadline);
-  const std::string reply = read_frame(deadline, -1);
-  Answer answer;
+  send_all(request, deadline);
+  auto answer = parse(read_frame(deadline, -1));
+  if (!answer) fail("the answer is not MessagePack within the bounds");
   try {
-    answer = msgpack::unpack(reply.data(), reply.size());
-  } catch (const std::exception& error) {
-    fail(std::string("the answer is not MessagePack: ") + error.what());
+    check_response(answer->get(), id);
+  } catch (const ShapeError& error) {
+    fail(std::string("the answer is no response: ") + error.what());
   }
-  const Reader response(answer.get());
+  return Answer(answer->get().via.array.ptr[3], std::move(answer->zone()));
+}
+
+void Client::check_response(const msgpack::object& object, std::uint32_t id) {
+  const Reader response(object);
   if (response.size() != 4 || response.at(0).u64() != 1) fail("the answer is no response");
   if (const auto refusal = response.at(2).refusal()) {
     if (response.at(1).is_nil()) fail(refusal->message);
     throw CallError(refusal->code, refusal->message);
   }
   if (response.at(1).u64() != id) fail("the answer belongs to another request");
-  return Answer(answer.get().via.array.ptr[3], std::move(answer.zone()));
 }
 
 void Client::release(std::uint64_t lease) {
@@ -151,7 +168,9 @@ void Client::release(std::uint64_t lease) {
 std::optional<Answer> Client::next_event(int stop) {
   const std::string body = read_frame(std::nullopt, stop);
   if (body.empty()) return std::nullopt;
-  return msgpack::unpack(body.data(), body.size());
+  auto event = parse(body);
+  if (!event) fail("an event is not MessagePack within the bounds");
+  return event;
 }
 
 }  // namespace radixmesh::ipc

@@ -113,7 +113,8 @@ class Client {
               const std::optional<std::string>& holder = {});
 
   // Turns this connection into one of events; next_event() then waits, without limit, for
-  // [2, method, params], and answers nothing once `stop` is readable (-1: never).
+  // [2, method, params]. Where none is at hand it answers nothing once `stop` is readable (-1:
+  // never).
   void subscribe(const std::vector<std::string>& events);
   std::optional<Answer> next_event(int stop = -1);
 
@@ -123,6 +124,7 @@ class Client {
   using Fill = std::function<void(Packer&)>;
 
   Answer call(std::string_view method, std::uint32_t params, const Fill& fill);
+  void check_response(const msgpack::object& object, std::uint32_t id);
   void release(std::uint64_t lease);
   void connect(const std::string& path);
   void send_all(std::string_view bytes, Clock::time_point deadline);

@@ -71,11 +71,13 @@ void describe(CLI::App& app, Raw& raw, Options& options) {
       "this node's rank, if it is to be checked against the lists (-1: no)");
   add(app, "--cluster", settings.cluster, "the cluster's name; nodes of another one are refused");
   add(app, "--ipc", options.ipc_path, "path of the Unix socket for the engine")->required();
-  add(app, "--page-size", settings.page_size, "tokens per page; the same everywhere");
+  add(app, "--page-size", settings.page_size, "tokens per page; the same everywhere")
+      ->check(CLI::Range(1u, limits::page_tokens_max));
   add(app, "--topology", raw.topology, "mesh, ring, or auto (mesh)");
   add(app, "--policy", raw.policy, "how `route` chooses: prefix_first");
   add(app, "--max-radix-cache-size", settings.max_radix_cache_size,
-      "tokens that this node holds at most (0: no bound)");
+      "tokens that this node holds at most (0: no bound)")
+      ->check(CLI::NonNegativeNumber);
   add(app, "--keep-remote-slots", settings.keep_remote_slots,
       "whether others' slots are kept beside their prefixes (costs memory)");
   add(app, "--log-level", options.log_level, "debug, info, warn, error or off")

@@ -26,6 +26,7 @@ struct OwnState {
 
 struct RankValue {
   static constexpr bool keeps_own_slots = false;
+  static constexpr bool keeps(HolderIndex) { return false; }
   void set_slots(HolderIndex, std::uint32_t, SlotRuns) {}
   const SlotRuns* slots(HolderIndex) const { return nullptr; }
   void drop(HolderIndex) {}
@@ -37,10 +38,12 @@ struct RankValue {
 
 struct OwnSlotsValue {
   static constexpr bool keeps_own_slots = true;
+  static constexpr bool keeps(HolderIndex holder) { return holder == kSelf; }
   SlotRuns own_slots;
   OwnState own;
 
-  // Takes the slots of the edge's tokens from `offset` on; what was known of them is replaced.
+  // Takes the slots of the edge's tokens from `offset` on; what was known of them is replaced. A
+  // holder's slots are known for all of an edge or for none of it: where none are, for all.
   void set_slots(HolderIndex holder, std::uint32_t offset, SlotRuns slots) {
     if (holder == kSelf) replace(own_slots, offset, std::move(slots));
   }
@@ -64,10 +67,11 @@ struct OwnSlotsValue {
   }
   // Whether the upper edge's value and this one's can be one; holder sets are compared by the tree.
   bool can_join(const OwnSlotsValue& upper) const {
-    return upper.own.lock_ref == own.lock_ref && upper.own.listed == own.listed;
+    return upper.own.lock_ref == own.lock_ref && upper.own.listed == own.listed &&
+           upper.own_slots.empty() == own_slots.empty();
   }
   void join_front(OwnSlotsValue&& upper) {
-    upper.own_slots.append(own_slots);
+    upper.own_slots.join(own_slots);
     own_slots = std::move(upper.own_slots);
   }
   std::size_t heap_bytes() const { return own_slots.heap_bytes(); }
@@ -87,6 +91,7 @@ struct OwnSlotsValue {
 };
 
 struct MemberValue : OwnSlotsValue {
+  static constexpr bool keeps(HolderIndex) { return true; }
   struct Remote {
     HolderIndex holder;
     SlotRuns slots;
@@ -114,6 +119,7 @@ struct MemberValue : OwnSlotsValue {
   void drop(HolderIndex holder) {
     OwnSlotsValue::drop(holder);
     std::erase_if(remote, [holder](const Remote& each) { return each.holder == holder; });
+    remote.shrink_to_fit();
   }
   MemberValue split_front(std::uint32_t length) {
     MemberValue front{OwnSlotsValue::split_front(length), {}};
@@ -131,7 +137,7 @@ struct MemberValue : OwnSlotsValue {
   }
   void join_front(MemberValue&& upper) {
     for (std::size_t i = 0; i < remote.size(); ++i) {
-      upper.remote[i].slots.append(remote[i].slots);
+      upper.remote[i].slots.join(remote[i].slots);
       remote[i].slots = std::move(upper.remote[i].slots);
     }
     OwnSlotsValue::join_front(std::move(upper));

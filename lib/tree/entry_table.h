@@ -45,6 +45,11 @@ class EntryTable {
   Entry& operator[](EntryIndex index) { return entries_[index]; }
   const Entry& operator[](EntryIndex index) const { return entries_[index]; }
 
+  // Makes room for a holder's entries; needed once before its first.
+  void add_holder(HolderIndex holder) {
+    if (holder.value >= orders_.size()) orders_.resize(holder.value + 1);
+  }
+
   // Adds an entry; `seq` is above every seq that the holder has. O(1).
   EntryIndex add(const Entry& entry) {
     Order& order = order_of(entry.holder);
@@ -111,10 +116,7 @@ class EntryTable {
     return std::lower_bound(order.items.begin(), order.items.end(), seq,
                             [](const Item& item, Seq value) { return item.seq < value; });
   }
-  Order& order_of(HolderIndex holder) {
-    if (holder.value >= orders_.size()) orders_.resize(holder.value + 1);
-    return orders_[holder.value];
-  }
+  Order& order_of(HolderIndex holder) { return orders_[holder.value]; }
 
   Slab<Entry> entries_;
   std::vector<Order> orders_;  // by holder

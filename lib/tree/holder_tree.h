@@ -122,9 +122,13 @@ class HolderTree : public Relation {
   NodeIndex root_of(NodeIndex index) const;
   NodeIndex split(NodeIndex lower, std::uint32_t at_tokens);
   bool join_if_alike(NodeIndex lower, bool may_copy);
+  void join_grown(NodeIndex index);
   void list_entry(EntryIndex entry, NodeIndex at);
   void unlist_entry(EntryIndex entry);
+  void note_undigested(HolderIndex holder, Seq seq);
   void add_to_edge(HolderIndex holder, NodeIndex index);
+  NodeIndex isolate_unknown(HolderIndex holder, NodeIndex index, std::uint32_t begin,
+                            std::uint32_t end);
   void set_slots(HolderIndex holder, NodeIndex index, std::uint32_t begin, SlotRuns slots);
   void take_from_edge(HolderIndex holder, NodeIndex index, std::uint32_t kept_end, NodeIndex above,
                       SlotRuns* freed);
@@ -273,6 +277,7 @@ HolderIndex HolderTree<SlotsValue>::add_holder() {
     }
   }
   facts_.emplace_back().used = true;
+  entries_.add_holder(HolderIndex{static_cast<std::uint32_t>(facts_.size() - 1)});
   return HolderIndex{static_cast<std::uint32_t>(facts_.size() - 1)};
 }
 

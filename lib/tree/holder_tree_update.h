@@ -124,6 +124,18 @@ void HolderTree<SlotsValue>::join_around(NodeIndex index) {
   if (child != kNoIndex && !tree_.is_root(index)) join_if_alike(child, true);
 }
 
+// A prefix that grows by small INSERTs would leave one short edge for each. Joined upwards while
+// the edge above is no longer than this one, its edges stay few (O(log) of the tokens up to the
+// bound of limits.h) and each token is copied O(log) times in all.
+template <class SlotsValue>
+void HolderTree<SlotsValue>::join_grown(NodeIndex index) {
+  bool joined = true;
+  while (joined && !tree_.is_root(tree_[index].parent)) {
+    const bool may_copy = tree_[tree_[index].parent].tokens.length <= tree_[index].tokens.length;
+    joined = join_if_alike(index, may_copy);
+  }
+}
+
 // ---- store
 // ---------------------------------------------------------------------------------------
 
@@ -171,6 +183,7 @@ void HolderTree<SlotsValue>::walk_and_mark(HolderIndex holder, const Insertion& 
         add_to_edge(holder, node);
       }
       if (!insertion.slots.empty() && walk.tokens > begin) {
+        node = isolate_unknown(holder, node, begin, walk.tokens);
         set_slots(holder, node, begin, insertion.slots.part(begin - origin, walk.tokens - origin));
       }
       if (!whole) return;
@@ -183,6 +196,17 @@ void HolderTree<SlotsValue>::walk_and_mark(HolderIndex holder, const Insertion& 
   }
 }
 
+// Where the holder's slots are kept but not known for this edge, cuts it so that one edge covers
+// just [begin, end): slots are known for all of an edge or for none of it. Returns the edge that
+// ends at `end`, or the one that was given.
+template <class SlotsValue>
+NodeIndex HolderTree<SlotsValue>::isolate_unknown(HolderIndex holder, NodeIndex index,
+                                                  std::uint32_t begin, std::uint32_t end) {
+  if (!SlotsValue::keeps(holder) || tree_[index].value.slots.slots(holder) != nullptr) return index;
+  if (begin > tree_[index].begin()) split(index, begin);
+  return end < tree_[index].depth ? split(index, end) : index;
+}
+
 template <class SlotsValue>
 void HolderTree<SlotsValue>::set_slots(HolderIndex holder, NodeIndex index, std::uint32_t begin,
                                        SlotRuns slots) {
@@ -190,6 +214,17 @@ void HolderTree<SlotsValue>::set_slots(HolderIndex holder, NodeIndex index, std:
   value_heap_bytes_ -= value.slots.heap_bytes();
   value.slots.set_slots(holder, begin - tree_[index].begin(), std::move(slots));
   value_heap_bytes_ += value.slots.heap_bytes();
+}
+
+// Forgets those that went before anyone asked, once they are the most: the list is as long as the
+// entries, however seldom a digest is asked for.
+template <class SlotsValue>
+void HolderTree<SlotsValue>::note_undigested(HolderIndex holder, Seq seq) {
+  auto& undigested = facts_[holder.value].undigested;
+  if (undigested.size() > 2 * entries_.count(holder) + 16) {
+    std::erase_if(undigested, [&](Seq each) { return entries_.find(holder, each) == kNoIndex; });
+  }
+  undigested.push_back(seq);
 }
 
 template <class SlotsValue>
@@ -216,8 +251,8 @@ std::uint32_t HolderTree<SlotsValue>::store_at(HolderIndex holder, const Inserti
                                 .begin = walk.held_end,
                                 .end = end}),
              walk.node);
-  facts_[holder.value].undigested.push_back(insertion.seq);
-  join_if_alike(walk.node, false);
+  note_undigested(holder, insertion.seq);
+  join_grown(walk.node);
   return end - walk.held_end;
 }
 
@@ -312,7 +347,9 @@ std::uint64_t HolderTree<SlotsValue>::remove_from(HolderIndex holder, Position k
   } else if (tree_[kept.node].first_child != kNoIndex) {
     join_if_alike(tree_[kept.node].first_child, true);
   }
-  return before - facts_[holder.value].tokens;
+  HolderFacts& facts = facts_[holder.value];
+  if (facts.tokens == 0) std::vector<Seq>().swap(facts.undigested);
+  return before - facts.tokens;
 }
 
 template <class SlotsValue>

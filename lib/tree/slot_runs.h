@@ -51,6 +51,13 @@ class SlotRuns {
     for (const SlotRun& run : more.runs_) append(run);
   }
 
+  // As append(), and holds no more memory than it must after; for what is kept.
+  void join(const SlotRuns& more) {
+    runs_.reserve(runs_.size() + more.runs_.size());
+    append(more);
+    runs_.shrink_to_fit();
+  }
+
   // Appends the slots [begin, end) of `from`; needs end <= from.size().
   void append_part(const SlotRuns& from, std::uint64_t begin, std::uint64_t end) {
     std::uint64_t at = 0;

@@ -113,7 +113,8 @@ TEST_CASE("accepted: other forms of what is valid") {
       {"a RESET that will carry more one day", "96 03 07 05 01 01 91 2a"},
       {"a HEARTBEAT", "96 45 07 05 00 01 91 2a"},
   };
-  for (const auto& [why, hex] : cases) {
+  for (const auto& each : cases) {
+    const char *why = each.why, *hex = each.hex;
     CAPTURE(why);
     const Verdict verdict = decode_all(framed(hex));
     CHECK_MESSAGE(verdict.has_value(), show(verdict));
@@ -128,7 +129,8 @@ struct Refused {
 };
 
 void check_refused(WireError error, std::initializer_list<Refused> cases) {
-  for (const auto& [why, hex] : cases) {
+  for (const auto& each : cases) {
+    const char *why = each.why, *hex = each.hex;
     CAPTURE(why);
     const Verdict verdict = decode_all(framed(hex));
     const std::string_view expected = sentence(error);
