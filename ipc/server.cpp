@@ -1,5 +1,6 @@
 #include "ipc/server.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -30,11 +31,13 @@ Server::Server(std::string path, Service& service) : path_(std::move(path)), ser
   device_ = socket.device;
   inode_ = socket.inode;
   group_ = socket.group;
+  spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 Server::~Server() {
   while (!clients_.empty()) close_client(clients_.begin()->first);
   ::close(listener_);
+  ::close(spare_);
   remove_own(path_, device_, inode_);
 }
 
@@ -44,7 +47,8 @@ void Server::poll_items(std::vector<PollItem>& out) const {
   for (const auto& [descriptor, client] : clients_) {
     const std::size_t waiting = client->output.size() - client->written;
     // Who does not read is not read from either; half the bound leaves room for one more answer.
-    const bool reads = !client->closing && waiting < limits::ipc_output_bytes_max / 2;
+    const bool reads =
+        !client->closing && !client->ended && waiting < limits::ipc_output_bytes_max / 2;
     out.push_back(
         {descriptor, static_cast<short>((reads ? POLLIN : 0) | (waiting > 0 ? POLLOUT : 0))});
   }
@@ -68,13 +72,18 @@ void Server::serve(int descriptor, short revents) {
 }
 
 bool Server::has_backlog() const {
-  return std::ranges::any_of(clients_, [](const auto& each) { return each.second->backlog; });
+  return std::ranges::any_of(clients_, [](const auto& each) { return can_go_on(*each.second); });
+}
+
+// Whoever does not read its answers waits with its further requests, and nobody spins for it.
+bool Server::can_go_on(const Client& client) {
+  return client.backlog && client.output.size() - client.written < limits::ipc_output_bytes_max / 2;
 }
 
 void Server::serve_backlog() {
   std::vector<int> waiting;
   for (const auto& [descriptor, client] : clients_) {
-    if (client->backlog) waiting.push_back(descriptor);
+    if (can_go_on(*client)) waiting.push_back(descriptor);
   }
   for (int descriptor : waiting) {
     Client& client = *clients_.at(descriptor);
@@ -86,7 +95,10 @@ void Server::serve_backlog() {
 void Server::accept_clients() {
   while (clients_.size() < limits::ipc_clients_max) {
     const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (descriptor < 0) return;
+    if (descriptor < 0) {
+      if (errno == EMFILE || errno == ENFILE) turn_away();
+      return;
+    }
     if (!peer_may_enter(descriptor, group_)) {
       ++counts_.cut;
       ::close(descriptor);
@@ -99,9 +111,18 @@ void Server::accept_clients() {
   }
 }
 
+// Out of descriptors the listener would stay readable and the loop would spin: the client is taken
+// with the spare one, and closed.
+void Server::turn_away() {
+  ::close(spare_);
+  const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+  if (descriptor >= 0) ::close(descriptor);
+  spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ++counts_.cut;
+}
+
 void Server::read_from(int descriptor, Client& client) {
-  bool ended = false;
-  for (std::size_t total = 0; total < kReadBytesPerTurn && !ended;) {
+  for (std::size_t total = 0; total < kReadBytesPerTurn && !client.ended;) {
     const std::size_t want = std::clamp(client.input.wanted(), kReadBytes, kReadBytesPerTurn);
     const ssize_t got = ::read(descriptor, client.input.room(want), want);
     if (got > 0) {
@@ -110,11 +131,11 @@ void Server::read_from(int descriptor, Client& client) {
       if (static_cast<std::size_t>(got) < want) break;
     } else {
       if (got < 0 && again(errno)) break;
-      ended = true;
+      client.ended = true;
     }
   }
   handle_requests(client);
-  if (!write_to(descriptor, client) || ended) close_client(descriptor);
+  if (!write_to(descriptor, client)) close_client(descriptor);
 }
 
 void Server::handle_requests(Client& client) {
@@ -255,7 +276,7 @@ bool Server::write_to(int descriptor, Client& client) {
     client.output.clear();
     if (client.output.capacity() > kReadBytesPerTurn) std::string().swap(client.output);
     client.written = 0;
-    return !client.closing;
+    return !client.closing && !(client.ended && !client.backlog);
   }
   if (client.output.size() - client.written > limits::ipc_output_bytes_max) {
     ++counts_.cut;

@@ -81,9 +81,11 @@ class Server {
     std::size_t written = 0;  // of output
     std::uint8_t events = 0;
     bool closing = false;  // no more requests; closed once the output is written
+    bool ended = false;    // it sends no more; what it asked is still answered
     bool backlog = false;
   };
 
+  static bool can_go_on(const Client& client);
   void accept_clients();
   void read_from(int descriptor, Client& client);
   void handle_requests(Client& client);
@@ -91,11 +93,13 @@ class Server {
   void respond(Client& client, const std::uint32_t* id, const Refusal* refusal,
                std::string_view result);
   bool write_to(int descriptor, Client& client);
+  void turn_away();
   void close_client(int descriptor);
 
   std::string path_;
   Service& service_;
   int listener_ = -1;
+  int spare_ = -1;  // given up for a moment when there are no descriptors left
   std::uint64_t device_ = 0, inode_ = 0;  // of the socket file, so that only our own is removed
   unsigned group_ = 0;
   ClientId next_client_ = 1;

@@ -114,7 +114,7 @@ void Replica::tick(TimePoint now) {
 TimePoint Replica::next_deadline() const {
   TimePoint due = std::min({next_head_, next_heartbeat_, next_marker_ask_});
   for (const auto& [id, member] : members_) {
-    if (!member.introduced) due = std::min(due, member.next_hello);
+    if (!member.introduced || member.asks_back) due = std::min(due, member.next_hello);
   }
   for (NodeId id : lagging_) {
     const Origin& origin = origins_.at(id);
@@ -124,8 +124,7 @@ TimePoint Replica::next_deadline() const {
   return donor_.has_work() ? TimePoint::min() : due;
 }
 
-// ---- messages in
-// ---------------------------------------------------------------------------------
+// ---- messages in -------------------------------------------------------------------------------
 
 void Replica::receive_frames(TimePoint now, std::string_view payload, Via via, NodeId from) {
   while (!payload.empty()) {
@@ -147,7 +146,12 @@ void Replica::receive_frames(TimePoint now, std::string_view payload, Via via, N
       continue;
     }
     // What a connection says of itself and what its frames say must agree.
-    if (message->envelope.origin != from || find_member(from) == nullptr || from == self_->id) {
+    // Only who refuses us may be another than we think: our addresses are the same, our clusters
+    // not.
+    const bool refused =
+        via == Via::answer && std::holds_alternative<RefusedMessage>(message->body);
+    if ((message->envelope.origin != from && !refused) || find_member(from) == nullptr ||
+        from == self_->id) {
       count("unknown_senders");
       if (via == Via::question && message->envelope.origin == from) {
         if (const auto* hello = std::get_if<HelloMessage>(&message->body)) {
@@ -224,8 +228,7 @@ void Replica::receive_answer(TimePoint now, NodeId from, const Message& message)
   }
 }
 
-// ---- small things
-// --------------------------------------------------------------------------------
+// ---- small things ------------------------------------------------------------------------------
 
 namespace {
 

@@ -57,7 +57,7 @@ class Replica : private Journal {
   // Nothing if the settings can be used, else the rule they break.
   static std::optional<std::string> check(const ReplicaSettings& settings);
 
-  // ---- the mesh's side --------------------------------------------------------------------------
+  // ---- the mesh's side -------------------------------------------------------------------------
 
   // Takes one input. Never fails: what is wrong with an input is counted, and changes nothing.
   void step(TimePoint now, const Input& input);
@@ -67,7 +67,7 @@ class Replica : private Journal {
   std::vector<Effect> take_effects() { return std::exchange(effects_, {}); }
   bool ready() const { return ready_; }
 
-  // ---- the engine's verbs -----------------------------------------------------------------------
+  // ---- the engine's verbs ----------------------------------------------------------------------
 
   template <class T>
   using Result = tl::expected<T, Refusal>;
@@ -92,7 +92,7 @@ class Replica : private Journal {
   RouteView route(const CacheNamespace& name, std::span<const TokenId> tokens) const;
   void report_load(TimePoint now, const Load& load);
 
-  // ---- what is shown ----------------------------------------------------------------------------
+  // ---- what is shown ---------------------------------------------------------------------------
 
   StatusView status();
   std::vector<NodeView> nodes(TimePoint now) const;
@@ -110,6 +110,7 @@ class Replica : private Journal {
     std::uint32_t chunks = 0;  // received
     std::optional<HolderIndex> holder;
     TimePoint heard;
+    Seq as_of{}, last_entry{};  // of what was received; neither goes down
   };
   // One origin's stream and what it takes to keep it whole. This node's own is not among them.
   struct Origin {
@@ -192,6 +193,8 @@ class Replica : private Journal {
   Introduction introduce(const Member* to) const;
   void on_introduction(TimePoint now, NodeId from, const Introduction& hello, Epoch epoch,
                        bool is_hello);
+  void turn_down(TimePoint now, NodeId from, const Introduction& hello, const std::string& reason,
+                 bool is_hello);
   void on_refused(NodeId from, const RefusedMessage& refused);
   void on_head(TimePoint now, const Envelope& envelope, const HeadMessage& head,
                std::string_view frame);
@@ -222,6 +225,7 @@ class Replica : private Journal {
 
   bool dirty_ = false;  // something changed since the last HEAD
   TimePoint next_head_, next_heartbeat_, next_marker_ask_ = kNever;
+  TimePoint next_stranger_line_ = TimePoint::min();  // of the log
   std::uint64_t beat_ = 0;
   std::map<NodeId, std::string> subscribed_;  // upstream -> the address it was subscribed at
   std::map<NodeId, VectorEntry> barrier_;     // what must be applied before this node is ready

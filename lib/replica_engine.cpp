@@ -22,8 +22,7 @@ tl::unexpected<Refusal> refuse_locked() {
 
 }  // namespace
 
-// ---- the journal: own changes are numbered, logged, then published
-// -------------------------------
+// ---- the journal: own changes are numbered, logged, then published -----------------------------
 
 void Replica::publish_own(Body body, MessageType type, std::uint64_t tokens) {
   ++head_.value;
@@ -63,8 +62,7 @@ void Replica::record_reset() {
   publish_own(ResetOp{}, MessageType::reset, 0);
 }
 
-// ---- the verbs
-// -----------------------------------------------------------------------------------
+// ---- the verbs ---------------------------------------------------------------------------------
 
 Replica::Result<InsertResult> Replica::insert(TimePoint now, const CacheNamespace& name,
                                               std::span<const TokenId> tokens,
@@ -79,6 +77,11 @@ Replica::Result<InsertResult> Replica::insert(TimePoint now, const CacheNamespac
     return refuse(RefusalCode::fix_request,
                   "slots must be one per token: " + std::to_string(slots.size()) + " for " +
                       std::to_string(tokens.size()) + " tokens");
+  }
+  for (const SlotRun& run : slots.runs()) {
+    if (run.start.value + run.count < run.start.value) {
+      return refuse(RefusalCode::fix_request, "a run of slots ends past 2^64 - 1");
+    }
   }
   InsertResult result = cache_->insert(name, tokens, slots, *this);
   beat(now);
@@ -157,8 +160,7 @@ void Replica::report_load(TimePoint now, const Load& load) {
   beat(now);
 }
 
-// ---- what a lookup may show
-// ----------------------------------------------------------------------
+// ---- what a lookup may show --------------------------------------------------------------------
 
 bool Replica::visible(HolderIndex holder) const { return holder_member(holder) != nullptr; }
 

@@ -6,8 +6,7 @@
 
 namespace radixmesh {
 
-// ---- greeting
-// ------------------------------------------------------------------------------------
+// ---- greeting ----------------------------------------------------------------------------------
 
 Introduction Replica::introduce(const Member* to) const {
   Introduction hello;
@@ -28,7 +27,7 @@ Introduction Replica::introduce(const Member* to) const {
 // node that is back is found. Costs nothing while the peer is not connected.
 void Replica::greet(TimePoint now) {
   for (auto& [id, member] : members_) {
-    if (member.introduced || now < member.next_hello) continue;
+    if ((member.introduced && !member.asks_back) || now < member.next_hello) continue;
     member.next_hello = now + settings_.timers.hello;
     ask(id, Channel::control, HelloMessage{introduce(&member)});
   }
@@ -74,16 +73,20 @@ std::optional<std::string> Replica::disagreement(const Introduction& hello, Node
 
 void Replica::on_introduction(TimePoint now, NodeId from, const Introduction& hello, Epoch epoch,
                               bool is_hello) {
-  Member* member = find_member(from);
   if (const auto reason = disagreement(hello, from)) {
-    count("introductions_refused");
-    if (is_hello) answer(from, Channel::control, RefusedMessage{*reason});
-    if (member == nullptr || member->refusal != *reason) {
-      log(LogLine::Level::error, "refused", "node=" + hello.addr + " reason=\"" + *reason + "\"");
-    }
-    if (member != nullptr) member->refusal = *reason;
+    turn_down(now, from, hello, *reason, is_hello);
     return;
   }
+  Member* member = find_member(from);
+  if (is_hello) {
+    // Anyone may say HELLO in a member's name. So it only makes us ask back, at the address that
+    // the lists name; what comes from there is believed. An earlier life is answered too: it learns
+    // from seen_epoch that it must begin a higher one.
+    if (!member->introduced || epoch > member->epoch) member->asks_back = true;
+    answer(from, Channel::control, WelcomeMessage{introduce(member)});
+    return;
+  }
+  member->asks_back = false;
   if (epoch > member->epoch) begin_epoch(now, from, epoch);
   if (epoch == member->epoch) {
     if (member->bulk_addr != hello.bulk_addr) {
@@ -97,22 +100,39 @@ void Replica::on_introduction(TimePoint now, NodeId from, const Introduction& he
     heard_from(now, *member);
   }
   if (hello.seen_epoch > self_->epoch) outgrow_epoch(now, hello.seen_epoch);
-  // An earlier life is answered too: it learns from seen_epoch that it must begin a higher one.
-  if (is_hello) answer(from, Channel::control, WelcomeMessage{introduce(member)});
   restitch(now);
+}
+
+// Says why not, and notes it with the member whose address it is, if there is one. Logged once for
+// a member, and for strangers at most once a second.
+void Replica::turn_down(TimePoint now, NodeId from, const Introduction& hello,
+                        const std::string& reason, bool is_hello) {
+  count("introductions_refused");
+  if (is_hello) answer(from, Channel::control, RefusedMessage{reason});
+  Member* member = find_member(node_id(settings_.cluster, hello.addr));
+  bool is_news = now >= next_stranger_line_;
+  if (member != nullptr) {
+    is_news = member->refusal.empty();
+    member->refusal = reason;
+  } else if (is_news) {
+    next_stranger_line_ = now + settings_.timers.head_idle;
+  }
+  if (is_news) {
+    log(LogLine::Level::error, "refused", "node=" + hello.addr + " reason=\"" + reason + "\"");
+  }
 }
 
 void Replica::on_refused(NodeId from, const RefusedMessage& refused) {
   Member& member = *find_member(from);
-  if (member.refusal == refused.reason) return;
+  member.introduced = false;
+  if (!member.refusal.empty()) return;  // known: a HELLO of either side says it every time
   member.refusal = refused.reason;
   count("introductions_refused");
   log(LogLine::Level::error, "refused_by",
       "node=" + member.addr + " reason=\"" + refused.reason + "\"");
 }
 
-// ---- life
-// ----------------------------------------------------------------------------------------
+// ---- life --------------------------------------------------------------------------------------
 
 void Replica::heard_from(TimePoint now, Member& member) {
   member.last_heard = now;
@@ -204,6 +224,7 @@ void Replica::on_head(TimePoint now, const Envelope& envelope, const HeadMessage
       if (entry.epoch > self_->epoch) outgrow_epoch(now, entry.epoch);
       continue;
     }
+    if (!origins_.contains(entry.origin)) continue;
     member->vector[entry.origin] = entry;
     note_head(now, entry.origin, entry.epoch, entry.applied);
   }
@@ -222,8 +243,7 @@ void Replica::compare_digest(TimePoint now, NodeId id, Origin& origin, const Hea
   want_snapshot(now, id, origin, "digest_mismatch");
 }
 
-// ---- links
-// ---------------------------------------------------------------------------------------
+// ---- links -------------------------------------------------------------------------------------
 
 std::vector<NodeId> Replica::live_view() const {
   std::vector<NodeId> view;
@@ -271,6 +291,7 @@ void Replica::on_marker(TimePoint now, const Envelope& envelope, const MarkerMes
       if (entry.epoch > self_->epoch) outgrow_epoch(now, entry.epoch);
       continue;
     }
+    if (!origins_.contains(entry.origin)) continue;
     member->vector[entry.origin] = entry;
     note_head(now, entry.origin, entry.epoch, entry.applied);
     if (ready_ || !origins_.contains(entry.origin)) continue;

@@ -1,5 +1,6 @@
 // Ops of others: in order, applied once, passed on once.
 #include "lib/base/check.h"
+#include "lib/base/limits.h"
 #include "lib/replica.h"
 
 namespace radixmesh {
@@ -167,6 +168,7 @@ void Replica::note_head(TimePoint now, NodeId id, Epoch epoch, Seq head) {
 // with the same address ran. It goes on under a higher epoch, with the same entries and numbers;
 // the ops of the old epoch are no answer any more, so others take a snapshot.
 void Replica::outgrow_epoch(TimePoint now, Epoch seen) {
+  if (seen.value >= limits::count_max) return count("unknown_epochs");  // nobody can be above it
   self_->epoch = Epoch{seen.value + 1};
   count("epochs_outgrown");
   log(LogLine::Level::warning, "epoch_outgrown",

@@ -111,8 +111,7 @@ void Replica::want_snapshot(TimePoint now, NodeId id, Origin& origin, std::strin
   update_repair(now, id, origin);
 }
 
-// ---- replay
-// --------------------------------------------------------------------------------------
+// ---- replay ------------------------------------------------------------------------------------
 
 void Replica::on_replay_request(NodeId from, const ReplayRequest& request) {
   ReplayMessage reply{request.origin, request.epoch, ReplayStatus::frames, {}};
@@ -126,7 +125,8 @@ void Replica::on_replay_request(NodeId from, const ReplayRequest& request) {
   const Seq last = std::min(request.last, state->applied);
   for (Seq seq = request.first; seq <= last; ++seq.value) {
     const Bytes* frame = op_log_.find(request.origin, request.epoch, seq);
-    if (frame == nullptr) {
+    if (frame == nullptr ||
+        frame->size() + limits::replay_overhead_bytes_max > limits::frame_bytes_max) {
       if (seq == request.first) reply.status = ReplayStatus::snapshot_needed;
       break;
     }
@@ -170,8 +170,7 @@ void Replica::on_replay(TimePoint now, NodeId, const ReplayMessage& replay) {
   }
 }
 
-// ---- snapshots
-// -----------------------------------------------------------------------------------
+// ---- snapshots ---------------------------------------------------------------------------------
 
 std::optional<DonorState> Replica::donor_state(NodeId id) const {
   if (id == self_->id) return DonorState{self_->epoch, head_, kSelf};
@@ -220,8 +219,12 @@ void Replica::on_snapshot_chunk(TimePoint now, NodeId from, const SnapshotChunk&
   Staging& staging = *origin->staging;
   const bool in_order =
       chunk.index == staging.chunks && (staging.chunks == 0 || chunk.epoch == staging.epoch);
-  if (chunk.status == SnapshotStatus::cannot || !in_order || !stage(*origin, chunk)) {
-    count(chunk.status == SnapshotStatus::cannot ? "snapshots_declined" : "snapshots_broken");
+  const char* failed = chunk.status == SnapshotStatus::cannot ? "snapshots_declined"
+                       : !in_order                            ? "snapshots_out_of_order"
+                       : !stage(*origin, chunk)               ? "snapshots_broken"
+                                                              : nullptr;
+  if (failed != nullptr) {
+    count(failed);
     abandon_staging(*origin);
     drain(now, chunk.origin, *origin);
     update_repair(now, chunk.origin, *origin);
@@ -243,12 +246,15 @@ bool Replica::stage(Origin& origin, const SnapshotChunk& chunk) {
     staging.epoch = chunk.epoch;
   }
   ++staging.chunks;
+  if (chunk.as_of < staging.as_of) return false;
+  staging.as_of = chunk.as_of;
   for (const Anchor& first : chunk.removals) {
     if (!relation_->remove(*staging.holder, first)) return false;
   }
   for (const SnapshotEntry& entry : chunk.entries) {
-    const Entry* behind = relation_->entry_at_or_after(*staging.holder, entry.seq);
-    if (behind != nullptr) return false;  // entries come in the order of their seq
+    // Entries come in the order of their seq, also where an earlier one is gone again.
+    if (entry.seq <= staging.last_entry || entry.seq > chunk.as_of) return false;
+    staging.last_entry = entry.seq;
     const auto added = relation_->store(
         *staging.holder, Insertion{entry.seq, Anchor{entry.parent, entry.begin}, entry.body.name,
                                    entry.body.tokens, entry.body.slots});

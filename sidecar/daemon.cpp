@@ -83,7 +83,7 @@ void Daemon::wait() {
                       0});
   }
   long wait_ms = kWaitMsMax;
-  if (more_waiting_ || server_->has_backlog()) {
+  if (server_->has_backlog()) {
     wait_ms = 0;
   } else {
     const TimePoint due = replica_->next_deadline(), now = steady_now();
@@ -100,8 +100,8 @@ void Daemon::wait() {
 
 void Daemon::turn() {
   const TimePoint now = steady_now();
-  more_waiting_ =
-      transport_->drain(kMessagesPerTurn, [&](const Input& input) { replica_->step(now, input); });
+  transport_->drain(items_, kMessagesPerTurn,
+                    [&](const Input& input) { replica_->step(now, input); });
   for (std::size_t i = first_ipc_item_; i < items_.size(); ++i) {
     const short ready = items_[i].revents;
     if (ready == 0) continue;
@@ -114,6 +114,7 @@ void Daemon::turn() {
   replica_->step(now, Tick{});
   for (Effect& effect : replica_->take_effects()) perform(effect);
   transport_->flush();
+  if (items_[first_ipc_item_ - 1].revents == 0) return;
   signalfd_siginfo signal{};
   stopping_ = ::read(signals_, &signal, sizeof signal) == sizeof signal;
 }

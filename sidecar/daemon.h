@@ -33,9 +33,9 @@ class Daemon {
   std::unique_ptr<ipc::Server> server_;
   std::vector<zmq::pollitem_t> items_;
   std::vector<ipc::Server::PollItem> ipc_items_;
-  std::size_t first_ipc_item_ = 0;
+  std::size_t first_ipc_item_ = 0;  // in items_, right after that of the signals
   int signals_ = -1;
-  bool more_waiting_ = false, stopping_ = false;
+  bool stopping_ = false;
 };
 
 }  // namespace radixmesh

@@ -48,7 +48,10 @@ void open_log(const std::string& level, const std::string& format) {
   spdlog::set_default_logger(logger);
 }
 
-void log_line(LogLine::Level level, const std::string& event, const std::string& detail) {
+void log_line(LogLine::Level level, const std::string& event, const std::string& text) {
+  // Names and reasons come from other nodes too: one line stays one line.
+  std::string detail = text;
+  for (char& c : detail) c = static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? '?' : c;
   if (!as_json) {
     spdlog::log(spdlog_level(level), "event={} {}", event, detail);
     return;

@@ -20,13 +20,14 @@ struct Raw {
   std::int64_t rank = -1;
 };
 
-void check_address(const std::string& option, const std::string& addr) {
+void check_address(const std::string& option, const std::string& addr, int port_min = 1) {
   const std::size_t colon = addr.rfind(':');
   const std::string port = colon == std::string::npos ? "" : addr.substr(colon + 1);
   const bool digits = !port.empty() && port.size() <= 5 &&
                       std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; });
-  if (colon == 0 || !digits || std::stoi(port) > 65535) {
-    throw OptionError(option + ": \"" + addr + "\" is not host:port");
+  if (colon == 0 || !digits || std::stoi(port) < port_min || std::stoi(port) > 65535) {
+    throw OptionError(option + ": \"" + addr + "\" is not host:port with a port from " +
+                      std::to_string(port_min) + " to 65535");
   }
 }
 
@@ -88,7 +89,8 @@ void describe(CLI::App& app, Raw& raw, Options& options) {
   app.set_config("--config", "", "a TOML file with lines such as page-size = 16");
   app.allow_config_extras(CLI::config_extras_mode::error);
   app.set_version_flag("--version", "radixmesh-sidecar 0.1.0");
-  app.footer(std::string("Each option is also a variable: --page-size is RADIXMESH_PAGE_SIZE. "
+  app.footer(std::string("Options that take a value, but for --config, are also variables: "
+                         "--page-size is RADIXMESH_PAGE_SIZE. "
                          "Flags win over the file, the file over variables.\n\nExit codes: ") +
              kExitCodesText);
 }
@@ -126,7 +128,7 @@ Options parse_options(int argc, const char* const* argv) {
   }
   ReplicaSettings& settings = options.replica;
   check_address("--local-cache-addr", settings.self);
-  if (!options.publish_addr.empty()) check_address("--publish-addr", options.publish_addr);
+  if (!options.publish_addr.empty()) check_address("--publish-addr", options.publish_addr, 0);
   add_members("--prefill-cache-nodes", Role::prefill, raw.prefill, settings);
   add_members("--decode-cache-nodes", Role::decode, raw.decode, settings);
   add_members("--unified-cache-nodes", Role::unified, raw.unified, settings);

@@ -63,10 +63,6 @@ Transport::Transport(NodeId self, std::uint64_t life, const std::string& local_c
   put_u64(identity_, life);
   context_.set(zmq::ctxopt::blocky, 0);  // a context ends without waiting for unsent messages
 
-  publisher_ = make_socket(zmq::socket_type::xpub, kPublishMessages);
-  publisher_.set(zmq::sockopt::xpub_verbose, 1);  // a repeated marker subscription is reported too
-  publish_addr_ =
-      bind(publisher_, publish_addr.empty() ? host_ + ":0" : publish_addr, "--publish-addr");
   subscriber_ = make_socket(zmq::socket_type::sub, kPublishMessages);
   subscriber_.set(zmq::sockopt::subscribe, kControlTopic);
   subscriber_.set(zmq::sockopt::subscribe, kOpsTopic);
@@ -79,6 +75,10 @@ Transport::Transport(NodeId self, std::uint64_t life, const std::string& local_c
     router->set(zmq::sockopt::router_handover, 1);   // a reconnect with the same identity is let in
   }
   bind(control_router_, local_cache_addr, "--local-cache-addr");
+  publisher_ = make_socket(zmq::socket_type::xpub, kPublishMessages);
+  publisher_.set(zmq::sockopt::xpub_verbose, 1);  // a repeated marker subscription is reported too
+  publish_addr_ =
+      bind(publisher_, publish_addr.empty() ? host_ + ":0" : publish_addr, "--publish-addr");
   bulk_addr_ = bind(bulk_router_, host_ + ":0", "bulk address");
 }
 
@@ -180,8 +180,7 @@ std::string Transport::marker_topic(NodeId id) const {
   return topic;
 }
 
-// ---- out
-// -----------------------------------------------------------------------------------------
+// ---- out ---------------------------------------------------------------------------------------
 
 void Transport::publish(Lane lane, const Bytes& frame) {
   if (pending_ &&
@@ -248,8 +247,7 @@ void Transport::answer(NodeId id, Channel channel, const Bytes& frame) {
   ++counts_.messages_sent;
 }
 
-// ---- in
-// ------------------------------------------------------------------------------------------
+// ---- in ----------------------------------------------------------------------------------------
 
 void Transport::poll_items(std::vector<zmq::pollitem_t>& out) {
   const auto add = [&](zmq::socket_t& socket) {

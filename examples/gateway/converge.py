@@ -32,7 +32,7 @@ def wait_for_agreement(
         difference = first_difference(statuses)
         if difference is None or seconds > converge_s_max:
             return Agreement(seconds, statuses, difference)
-        time.sleep(POLL_S)
+        time.sleep(POLL_S)  # tidy: backoff
 
 
 def first_difference(statuses: Dict[str, dict]) -> Optional[str]:

@@ -89,7 +89,7 @@ class Sidecar:
                 self.disconnect()
             if time.monotonic() > deadline:
                 raise Failure(f"the {self.role} sidecar {self.addr} did not get ready: {state}")
-            time.sleep(POLL_S)
+            time.sleep(POLL_S)  # tidy: backoff
 
     def disconnect(self) -> None:
         if self.client is not None:
@@ -191,7 +191,7 @@ class LoopbackMesh:
                 # The kernel may hold the dead process's port for a moment.
                 if time.monotonic() > deadline:
                     raise
-                time.sleep(POLL_S)
+                time.sleep(POLL_S)  # tidy: backoff
 
     def check_alive(self) -> None:
         """Failure if one of them is gone. A dying one closes its socket before it can be reaped,
@@ -200,7 +200,7 @@ class LoopbackMesh:
         while time.monotonic() < deadline:
             for sidecar in self.sidecars:
                 sidecar.check_alive()
-            time.sleep(POLL_S)
+            time.sleep(POLL_S)  # tidy: backoff
 
     def stop(self) -> None:
         for sidecar in self.sidecars:

@@ -48,7 +48,7 @@ class RouterView:
                 break
             if time.monotonic() > deadline:
                 raise Failure(self._describe(missing, status))
-            time.sleep(backoff_s)
+            time.sleep(backoff_s)  # tidy: backoff
             backoff_s = min(2 * backoff_s, BACKOFF_S_MAX)
         self._changed.clear()
 

@@ -12,7 +12,7 @@ namespace radixmesh::limits {
 
 using namespace std::chrono_literals;
 
-// ---- the tree ---------------------------------------------------------------------------------
+// ---- the tree ----------------------------------------------------------------------------------
 
 // A page that is longer than this makes no sense as a unit of reuse, and must fit one INSERT.
 inline constexpr std::uint32_t page_tokens_max = 1024;
@@ -25,7 +25,7 @@ inline constexpr std::size_t namespace_part_bytes_max = 1024;
 // count.
 inline constexpr std::uint32_t merge_copy_tokens_max = 4096;
 
-// ---- frames between nodes ---------------------------------------------------------------------
+// ---- frames between nodes ----------------------------------------------------------------------
 
 // One op or control message. High-water marks count messages, so messages must have a size.
 inline constexpr std::size_t frame_bytes_max = 64 * 1024;
@@ -35,6 +35,10 @@ inline constexpr std::size_t message_bytes_max = 1024 * 1024;
 // it.
 inline constexpr std::size_t insert_payload_bytes_max = 48 * 1024;
 inline constexpr std::uint32_t insert_tokens_max = 32 * 1024;
+// Epochs, seqs and beats: so that the next one always exists. An epoch is microseconds since 1970.
+inline constexpr std::uint64_t count_max = std::uint64_t{1} << 62;
+// A REPLAY's envelope and own fields: an op's frame that leaves no room for them is not replayed.
+inline constexpr std::size_t replay_overhead_bytes_max = 64;
 // Removed prefixes named by one DELETE.
 inline constexpr std::size_t delete_entries_max = 1024;
 // Nodes of a cluster; bounds what a HEAD or a WELCOME may list.
@@ -44,7 +48,7 @@ inline constexpr std::size_t cluster_bytes_max = 128;
 inline constexpr std::size_t engine_token_bytes_max = 64;
 inline constexpr std::size_t reason_bytes_max = 512;
 
-// ---- replication ------------------------------------------------------------------------------
+// ---- replication -------------------------------------------------------------------------------
 
 // Frames held after a gap, for one origin. When full, the newest is dropped: repair fetches it.
 inline constexpr std::size_t pending_frames_max = 4096;
@@ -63,7 +67,7 @@ inline constexpr std::size_t snapshot_removals_max = 64 * 1024;
 // Bulk work per step of the core: bounds how long live traffic waits behind a repair.
 inline constexpr std::size_t bulk_bytes_per_step_max = 256 * 1024;
 
-// ---- the engine's side ------------------------------------------------------------------------
+// ---- the engine's side -------------------------------------------------------------------------
 
 inline constexpr std::size_t ipc_frame_bytes_max = 16 * 1024 * 1024;
 inline constexpr std::size_t ipc_depth_max = 8;

@@ -42,7 +42,8 @@ struct Member {
   Role role = Role::prefill;
   Epoch epoch;  // 0: never heard of
   MemberState state = MemberState::dead;
-  bool introduced = false;  // HELLO or WELCOME of its present epoch arrived, and its settings agree
+  bool introduced = false;  // its WELCOME of this epoch arrived, and its settings agree
+  bool asks_back = false;   // someone said HELLO in its name, with news: ask it itself
   std::string publish_addr, bulk_addr;
   std::string engine_token;
   std::string refusal;  // why one of us refused the other; empty if nobody did

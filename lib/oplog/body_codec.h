@@ -34,6 +34,7 @@ class ArrayReader {
   const Object* next() { return next_ < size_ ? &items_[next_++] : nullptr; }
 
   bool u64(std::uint64_t& out);
+  bool count(std::uint64_t& out);  // an integer of at most limits::count_max
   bool u32(std::uint32_t& out);
   bool boolean(bool& out);
   bool text(std::string& out, std::size_t bytes_max);

@@ -35,7 +35,8 @@ bool read_pages(ArrayReader& fields, InsertOp& body) {
   std::uint32_t count = 0;
   std::string_view tokens, slots;
   if (!read_namespace(fields.next(), body.name) || !fields.u32(count) || count == 0 ||
-      count > limits::insert_tokens_max || !fields.binary(tokens)) {
+      count > limits::insert_tokens_max || !fields.binary(tokens) ||
+      tokens.size() > limits::insert_payload_bytes_max) {
     return false;
   }
   auto unpacked = unpack_tokens(tokens, count);
@@ -43,7 +44,9 @@ bool read_pages(ArrayReader& fields, InsertOp& body) {
   body.tokens = std::move(*unpacked);
   body.slots = {};
   if (fields.nil()) return true;
-  if (!fields.binary(slots)) return false;
+  if (!fields.binary(slots) || tokens.size() + slots.size() > limits::insert_payload_bytes_max) {
+    return false;
+  }
   auto runs = unpack_slots(slots, count);
   if (runs) body.slots = std::move(*runs);
   return runs.has_value();
@@ -56,7 +59,7 @@ bool read_anchors(const Object* object, std::vector<Anchor>& anchors) {
   anchors.clear();
   while (items.left() > 0) {
     Anchor anchor;
-    if (!items.u64(anchor.seq.value) || !items.u32(anchor.tokens)) return false;
+    if (!items.count(anchor.seq.value) || !items.u32(anchor.tokens)) return false;
     if (anchor.seq.value == 0 || anchor.tokens == 0) return false;
     anchors.push_back(anchor);
   }
@@ -70,8 +73,8 @@ bool read_vector(const Object* object, std::vector<VectorEntry>& vector) {
   vector.clear();
   while (items.left() > 0) {
     VectorEntry entry;
-    if (!items.u64(entry.origin.value) || !items.u64(entry.epoch.value) ||
-        !items.u64(entry.applied.value)) {
+    if (!items.u64(entry.origin.value) || !items.count(entry.epoch.value) ||
+        !items.count(entry.applied.value)) {
       return false;
     }
     vector.push_back(entry);
@@ -80,13 +83,13 @@ bool read_vector(const Object* object, std::vector<VectorEntry>& vector) {
 }
 
 bool read(ArrayReader& fields, InsertOp& body) {
-  if (!fields.u64(body.anchor.seq.value) || !fields.u32(body.anchor.tokens)) return false;
+  if (!fields.count(body.anchor.seq.value) || !fields.u32(body.anchor.tokens)) return false;
   if ((body.anchor.seq.value == 0) != (body.anchor.tokens == 0)) return false;
   return read_pages(fields, body);
 }
 
 bool read(ArrayReader& fields, HeadMessage& body) {
-  if (!fields.u64(body.beat) || !fields.u64(body.head.value) || !fields.digest(body.digest)) {
+  if (!fields.count(body.beat) || !fields.count(body.head.value) || !fields.digest(body.digest)) {
     return false;
   }
   body.load.reset();
@@ -116,7 +119,7 @@ bool read(ArrayReader& fields, Introduction& body) {
       !fields.u32(body.rank.value) || !fields.u32(role) || !fields.binary(engine_token) ||
       !fields.text(body.publish_addr, limits::address_bytes_max) ||
       !fields.text(body.bulk_addr, limits::address_bytes_max) || fields.next() == nullptr ||
-      !fields.u64(body.seen_epoch.value)) {
+      !fields.count(body.seen_epoch.value)) {
     return false;
   }
   if (role > static_cast<std::uint32_t>(Role::router)) return false;
@@ -130,19 +133,19 @@ bool read(ArrayReader& fields, Introduction& body) {
 bool read(ArrayReader& fields, RefusedMessage& body) {
   return fields.text(body.reason, limits::reason_bytes_max);
 }
-bool read(ArrayReader& fields, HeartbeatMessage& body) { return fields.u64(body.beat); }
-bool read(ArrayReader& fields, HeartbeatAckMessage& body) { return fields.u64(body.beat); }
+bool read(ArrayReader& fields, HeartbeatMessage& body) { return fields.count(body.beat); }
+bool read(ArrayReader& fields, HeartbeatAckMessage& body) { return fields.count(body.beat); }
 
 bool read(ArrayReader& fields, ReplayRequest& body) {
-  return fields.u64(body.origin.value) && fields.u64(body.epoch.value) &&
-         fields.u64(body.first.value) && fields.u64(body.last.value) && body.first.value > 0 &&
+  return fields.u64(body.origin.value) && fields.count(body.epoch.value) &&
+         fields.count(body.first.value) && fields.count(body.last.value) && body.first.value > 0 &&
          body.first <= body.last;
 }
 
 bool read(ArrayReader& fields, ReplayMessage& body) {
   std::uint32_t status = 0;
   std::string_view frames;
-  if (!fields.u64(body.origin.value) || !fields.u64(body.epoch.value) || !fields.u32(status) ||
+  if (!fields.u64(body.origin.value) || !fields.count(body.epoch.value) || !fields.u32(status) ||
       status > static_cast<std::uint32_t>(ReplayStatus::unknown) || !fields.binary(frames)) {
     return false;
   }
@@ -152,17 +155,17 @@ bool read(ArrayReader& fields, ReplayMessage& body) {
 }
 
 bool read(ArrayReader& fields, SnapshotRequest& body) {
-  return fields.u64(body.origin.value) && fields.u64(body.epoch.value) &&
-         fields.u64(body.applied.value) && fields.u64(body.session) &&
+  return fields.u64(body.origin.value) && fields.count(body.epoch.value) &&
+         fields.count(body.applied.value) && fields.u64(body.session) &&
          fields.boolean(body.wants_slots);
 }
 
 bool read(ArrayReader& fields, SnapshotChunk& body) {
   std::uint32_t status = 0;
-  if (!fields.u64(body.origin.value) || !fields.u64(body.epoch.value) ||
+  if (!fields.u64(body.origin.value) || !fields.count(body.epoch.value) ||
       !fields.u64(body.session) || !fields.u32(body.index) || !fields.u32(status) ||
       status > static_cast<std::uint32_t>(SnapshotStatus::cannot) ||
-      !fields.u64(body.as_of.value) || !fields.boolean(body.has_slots) ||
+      !fields.count(body.as_of.value) || !fields.boolean(body.has_slots) ||
       !read_anchors(fields.next(), body.removals)) {
     return false;
   }
@@ -172,7 +175,7 @@ bool read(ArrayReader& fields, SnapshotChunk& body) {
   for (ArrayReader items(*entries); items.left() > 0;) {
     ArrayReader each(*items.next());
     SnapshotEntry entry;
-    if (!each.u64(entry.seq.value) || !each.u64(entry.parent.value) || !each.u32(entry.begin) ||
+    if (!each.count(entry.seq.value) || !each.count(entry.parent.value) || !each.u32(entry.begin) ||
         entry.seq.value == 0 || (entry.parent.value == 0) != (entry.begin == 0) ||
         entry.parent >= entry.seq || !read_pages(each, entry.body)) {
       return false;
@@ -195,6 +198,13 @@ BodyOutcome read_as(ArrayReader& fields, Body& body) {
 
 bool ArrayReader::u64(std::uint64_t& out) {
   if (next_ >= size_ || items_[next_].type != msgpack::type::POSITIVE_INTEGER) return false;
+  out = items_[next_++].via.u64;
+  return true;
+}
+
+bool ArrayReader::count(std::uint64_t& out) {
+  if (next_ >= size_ || items_[next_].type != msgpack::type::POSITIVE_INTEGER) return false;
+  if (items_[next_].via.u64 > limits::count_max) return false;
   out = items_[next_++].via.u64;
   return true;
 }

@@ -28,6 +28,7 @@ void put_length(Bytes& out, std::size_t begin) {
 std::size_t integer_bytes(std::uint8_t first) {
   if (first <= 0x7F) return 1;
   if (first >= 0xCC && first <= 0xCF) return std::size_t{1} + (1u << (first - 0xCC));
+  if (first >= 0xD0 && first <= 0xD3) return std::size_t{1} + (1u << (first - 0xD0));
   return 0;
 }
 
@@ -35,7 +36,8 @@ bool read_envelope(const wire::Object& object, Envelope& envelope) {
   wire::ArrayReader fields(object);
   std::uint64_t type = 0, ttl = 0;
   if (!fields.u64(type) || !fields.u64(envelope.origin.value) ||
-      !fields.u64(envelope.epoch.value) || !fields.u64(envelope.seq.value) || !fields.u64(ttl)) {
+      !fields.count(envelope.epoch.value) || !fields.count(envelope.seq.value) ||
+      !fields.u64(ttl)) {
     return false;
   }
   envelope.type = static_cast<std::uint8_t>(type);
@@ -134,8 +136,10 @@ tl::expected<Message, WireError> decode(std::string_view frame) {
 
 Bytes with_ttl(std::string_view frame, std::uint8_t ttl) {
   Bytes copy(frame);
-  // Past the length and the array header come four integers, then the ttl.
-  std::size_t at = kLengthBytes + 1;
+  // Past the length and the array header come four integers, then the ttl; others may have written
+  // all of them longer than they need be.
+  const auto header = static_cast<std::uint8_t>(copy[kLengthBytes]);
+  std::size_t at = kLengthBytes + (header == 0xDC ? 3 : header == 0xDD ? 5 : 1);
   for (int i = 0; i < 4; ++i) at += integer_bytes(static_cast<std::uint8_t>(copy[at]));
   const std::size_t bytes = integer_bytes(static_cast<std::uint8_t>(copy[at]));
   CHECK_THAT(bytes >= 1 && ttl <= 0x7F, bytes, ttl);

@@ -70,21 +70,18 @@ std::optional<std::vector<TokenId>> unpack_tokens(std::string_view bytes, std::u
   if (width < 1 || width > 32 || bytes.size() != payload_bytes(count, width)) return std::nullopt;
   std::vector<TokenId> tokens(count);
   const std::uint64_t mask = (std::uint64_t{1} << width) - 1;
-  std::uint64_t word = 0;
-  std::uint32_t filled = 0;
-  std::size_t at = 0;
+  std::size_t bit = 0;
   for (TokenId& token : tokens) {
-    if (filled < width) {
-      std::uint32_t next = 0;
-      const std::size_t step = std::min<std::size_t>(4, bytes.size() - at);
-      std::memcpy(&next, bytes.data() + at, step);
-      at += step;
-      word |= std::uint64_t{next} << filled;
-      filled += 32;
+    // At most 7 bits before the token and 32 of it: one load of 8 bytes always has it.
+    const std::size_t at = bit / 8;
+    std::uint64_t word = 0;
+    if (at + sizeof word <= bytes.size()) {
+      std::memcpy(&word, bytes.data() + at, sizeof word);
+    } else {
+      std::memcpy(&word, bytes.data() + at, bytes.size() - at);
     }
-    token = TokenId{static_cast<std::uint32_t>(word & mask)};
-    word >>= width;
-    filled -= width;
+    token = TokenId{static_cast<std::uint32_t>((word >> (bit % 8)) & mask)};
+    bit += width;
   }
   return tokens;
 }

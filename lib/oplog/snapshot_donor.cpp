@@ -16,6 +16,13 @@ SnapshotEntry copy_entry(const Relation& relation, const Entry& entry, bool with
   SnapshotEntry out{entry.seq, entry.parent, entry.begin, {}};
   relation.read_entry(entry, entry.begin, entry.end, out.body.tokens, out.body.slots);
   if (!with_slots || out.body.slots.size() != out.body.tokens.size()) out.body.slots = {};
+  // Slots that were replaced piece by piece may have become too many runs for one frame; an entry
+  // without slots is better than none.
+  std::string packed;
+  pack_slots(out.body.slots, packed);
+  if (packed.size() + packed_tokens_bytes(out.body.tokens) > limits::insert_payload_bytes_max) {
+    out.body.slots = {};
+  }
   if (entry.begin == 0) out.body.name = relation.entry_namespace(entry);
   return out;
 }

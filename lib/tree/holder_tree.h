@@ -78,7 +78,7 @@ class HolderTree : public Relation {
   std::uint64_t token_count() const override { return tree_.token_count(); }
   std::size_t memory_bytes() const override;
 
-  // ---- for the local cache ----------------------------------------------------------------------
+  // ---- for the local cache ---------------------------------------------------------------------
 
   void observe(EdgeObserver* observer) { observer_ = observer; }
   Node& node(NodeIndex index) { return tree_[index]; }
@@ -148,8 +148,7 @@ class HolderTree : public Relation {
   EdgeObserver* observer_ = nullptr;
 };
 
-// ---- lookups
-// -------------------------------------------------------------------------------------
+// ---- lookups -----------------------------------------------------------------------------------
 
 template <class SlotsValue>
 void HolderTree<SlotsValue>::match(const CacheNamespace& name, std::span<const TokenId> tokens,

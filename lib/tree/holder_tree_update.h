@@ -7,8 +7,7 @@
 
 namespace radixmesh {
 
-// ---- entries and anchors
-// -------------------------------------------------------------------------
+// ---- entries and anchors -----------------------------------------------------------------------
 
 template <class SlotsValue>
 void HolderTree<SlotsValue>::list_entry(EntryIndex entry, NodeIndex at) {
@@ -61,8 +60,7 @@ Anchor HolderTree<SlotsValue>::anchor_at(HolderIndex holder, Position at) const 
   return Anchor{entries_[found].seq, at.tokens};
 }
 
-// ---- splits and joins
-// ----------------------------------------------------------------------------
+// ---- splits and joins --------------------------------------------------------------------------
 
 template <class SlotsValue>
 NodeIndex HolderTree<SlotsValue>::split(NodeIndex lower_index, std::uint32_t at_tokens) {
@@ -136,8 +134,7 @@ void HolderTree<SlotsValue>::join_grown(NodeIndex index) {
   }
 }
 
-// ---- store
-// ---------------------------------------------------------------------------------------
+// ---- store -------------------------------------------------------------------------------------
 
 template <class SlotsValue>
 void HolderTree<SlotsValue>::add_to_edge(HolderIndex holder, NodeIndex index) {
@@ -273,8 +270,7 @@ std::optional<std::uint32_t> HolderTree<SlotsValue>::store(HolderIndex holder,
   return store_at(holder, insertion, *at);
 }
 
-// ---- remove
-// --------------------------------------------------------------------------------------
+// ---- remove ------------------------------------------------------------------------------------
 
 // The holder leaves one edge, none of whose children it holds. Its entries that end here go, or are
 // cut at `kept_end` and listed at `above`, the last edge that it keeps.

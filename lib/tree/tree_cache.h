@@ -53,8 +53,7 @@ class TreeCache final : public LocalCache, private EdgeObserver {
   Match match_;
 };
 
-// ---- recency
-// -------------------------------------------------------------------------------------
+// ---- recency -----------------------------------------------------------------------------------
 
 template <class SlotsValue>
 void TreeCache<SlotsValue>::list_as_newest(NodeIndex index) {
@@ -125,8 +124,7 @@ void TreeCache<SlotsValue>::before_drop(NodeIndex node) {
   unlist(node);
 }
 
-// ---- lookups and locks
-// ---------------------------------------------------------------------------
+// ---- lookups and locks -------------------------------------------------------------------------
 
 template <class SlotsValue>
 Position TreeCache<SlotsValue>::local_end(const Match& match) const {
@@ -175,8 +173,7 @@ void TreeCache<SlotsValue>::unlock(LockedPath path) {
   tree_.join_around(path.node);
 }
 
-// ---- insert
-// --------------------------------------------------------------------------------------
+// ---- insert ------------------------------------------------------------------------------------
 
 // Makes room under the bound; returns how many of the wanted tokens (whole pages) may be stored.
 template <class SlotsValue>
@@ -238,8 +235,7 @@ Position TreeCache<SlotsValue>::store(const CacheNamespace& name, std::span<cons
   return at;
 }
 
-// ---- removal
-// -------------------------------------------------------------------------------------
+// ---- removal -----------------------------------------------------------------------------------
 
 template <class SlotsValue>
 SlotRuns TreeCache<SlotsValue>::evict(std::uint64_t num_tokens, Journal& journal) {

@@ -54,8 +54,7 @@ void serve(int descriptor) {
 }  // namespace
 
 EchoServer::EchoServer() {
-  std::string pattern =
-      (std::filesystem::temp_directory_path() / "radixmesh-echo-XXXXXX").string();
+  std::string pattern = (std::filesystem::temp_directory_path() / "radixmesh-echo-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no folder at " + pattern);
   folder_ = pattern;
   path_ = folder_ + "/echo.sock";

@@ -1,5 +1,5 @@
-// The yardstick of ipc_bench: a process that reads frames from a Unix socket and answers each with as
-// many bytes as it was told. One read, one write, no look at the content.
+// The yardstick of ipc_bench: a process that reads frames from a Unix socket and answers each with
+// as many bytes as it was told. One read, one write, no look at the content.
 #pragma once
 
 #include <sys/types.h>

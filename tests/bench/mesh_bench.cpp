@@ -21,7 +21,7 @@ struct Options {
   bool json = false;
 };
 
-// Frames gather into messages of at most this; what the bare mesh sends in "gathered" floods.
+// What the mesh sent on average, and so what the bare mesh sends: frames gather into messages.
 struct Sizes {
   double op_bytes = 0, message_bytes = 0;
 };
@@ -52,25 +52,29 @@ Json flood_round(MeshLoad& load, BareMesh& bare, const Options& options) {
   const Sizes sizes = sizes_of(after, before, flood.inserts);
   const std::uint64_t each = flood.inserts / options.mesh.nodes;
   const auto op_bytes = static_cast<std::size_t>(sizes.op_bytes);
-  const double bare_single = bare.flood(options.mesh.nodes, each, op_bytes);
+  const BareMesh::Flood bare_single = bare.flood(options.mesh.nodes, each, op_bytes);
   const auto message_bytes = std::max(op_bytes, static_cast<std::size_t>(sizes.message_bytes));
   const std::uint64_t messages = std::max<std::uint64_t>(1, each * op_bytes / message_bytes);
-  const double bare_gathered = bare.flood(options.mesh.nodes, messages, message_bytes);
+  const BareMesh::Flood bare_gathered = bare.flood(options.mesh.nodes, messages, message_bytes);
   const double rate = inserts / flood.seconds;
   Json cpu = Json::array();
   for (double seconds : flood.node_cpu_seconds) cpu.push_back(seconds / inserts * 1e6);
   return {{"inserts", flood.inserts},
           {"seconds", flood.seconds},
           {"accepted_seconds", flood.accepted_seconds},
+          {"accepted_per_s", inserts / flood.accepted_seconds},
           {"inserts_per_s", rate},
           {"cpu_us_per_insert", flood.cpu_seconds / inserts * 1e6},
+          {"engines_cpu_us_per_insert", flood.own_cpu_seconds / inserts * 1e6},
+          {"cores_used", (flood.cpu_seconds + flood.own_cpu_seconds) / flood.seconds},
+          {"bare_cpu_us_per_message", bare_single.cpu_seconds / inserts * 1e6},
           {"node_cpu_us_per_insert", cpu},
           {"op_bytes", sizes.op_bytes},
           {"message_bytes", sizes.message_bytes},
-          {"bare_messages_per_s", inserts / bare_single},
-          {"bare_gathered_ops_per_s", inserts / bare_gathered},
-          {"ratio_to_bare", rate / (inserts / bare_single)},
-          {"ratio_to_bare_gathered", rate / (inserts / bare_gathered)}};
+          {"bare_messages_per_s", inserts / bare_single.seconds},
+          {"bare_gathered_ops_per_s", inserts / bare_gathered.seconds},
+          {"ratio_to_bare", rate / (inserts / bare_single.seconds)},
+          {"ratio_to_bare_gathered", rate / (inserts / bare_gathered.seconds)}};
 }
 
 Json floods(MeshLoad& load, BareMesh& bare, const Options& options) {
@@ -82,7 +86,8 @@ Json floods(MeshLoad& load, BareMesh& bare, const Options& options) {
   }
   Json out;
   for (const char* name :
-       {"inserts_per_s", "cpu_us_per_insert", "op_bytes", "message_bytes", "bare_messages_per_s",
+       {"accepted_per_s", "inserts_per_s", "cpu_us_per_insert", "engines_cpu_us_per_insert",
+        "cores_used", "bare_cpu_us_per_message", "op_bytes", "message_bytes", "bare_messages_per_s",
         "bare_gathered_ops_per_s", "ratio_to_bare", "ratio_to_bare_gathered"}) {
     std::vector<double> values;
     for (const Json& round : rounds) values.push_back(round.at(name).get<double>());
@@ -142,7 +147,7 @@ Json wire(const Counters& all, const Options& options) {
 // ---- the program -------------------------------------------------------------------------------
 
 Json run(const Options& options) {
-  const int cores = use_two_cores();
+  const int cores = use_cores(0, 2);
   Json result{{"yardsticks", to_json(measure_yardsticks())},
               {"setting",
                {{"nodes", options.mesh.nodes},
@@ -167,19 +172,24 @@ Json run(const Options& options) {
 }
 
 void print_flood(const Json& flood) {
-  std::puts("\nto all nodes   accepted/s  replicated/s  CPU us/insert  bare PUB/s  gathered/s  "
-            "ratio  gathered");
+  std::puts(
+      "\n          inserts per second    CPU us per insert  cores   bare: per second    CPU us  "
+      "times bare"
+      "\n inserts accepted at all nodes  sidecars engines   used  messages gathered  message  "
+      "messages gathered");
+  const auto row = [&](const char* what, const Json& r) {
+    const auto number = [&](const char* name) { return r.at(name).get<double>(); };
+    std::printf("%8s %8.0f %12.0f %9.1f %7.1f %6.2f %9.0f %8.0f %8.1f %9.2f %8.2f\n", what,
+                number("accepted_per_s"), number("inserts_per_s"), number("cpu_us_per_insert"),
+                number("engines_cpu_us_per_insert"), number("cores_used"),
+                number("bare_messages_per_s"), number("bare_gathered_ops_per_s"),
+                number("bare_cpu_us_per_message"), number("ratio_to_bare"),
+                number("ratio_to_bare_gathered"));
+  };
   for (const Json& r : flood.at("rounds")) {
-    std::printf("%6lld inserts %10.0f %13.0f %14.1f %11.0f %11.0f %6.2f %9.2f\n",
-                r.at("inserts").get<long long>(),
-                r.at("inserts").get<double>() / r.at("accepted_seconds").get<double>(),
-                r.at("inserts_per_s").get<double>(), r.at("cpu_us_per_insert").get<double>(),
-                r.at("bare_messages_per_s").get<double>(),
-                r.at("bare_gathered_ops_per_s").get<double>(), r.at("ratio_to_bare").get<double>(),
-                r.at("ratio_to_bare_gathered").get<double>());
+    row(std::to_string(r.at("inserts").get<std::uint64_t>()).c_str(), r);
   }
-  std::printf("median         %24.0f %14.1f\n", flood.at("inserts_per_s").get<double>(),
-              flood.at("cpu_us_per_insert").get<double>());
+  row("median", flood);
 }
 
 void print_idle(const Json& idle) {
@@ -187,8 +197,9 @@ void print_idle(const Json& idle) {
     std::printf("%-66s %8.0f %8.0f\n", what, idle.at(name).at("p50_us").get<double>(),
                 idle.at(name).at("p99_us").get<double>());
   };
-  std::puts("\none insert at a time, us                                                  p50"
-            "      p99");
+  std::puts(
+      "\none insert at a time, us                                                  p50"
+      "      p99");
   row("request written -> `op` notified by the last other node", "visible");
   row("request written -> answered", "answered");
   row("bare: request written -> note of the last receiver", "bare_visible");
@@ -200,20 +211,21 @@ void print_idle(const Json& idle) {
 void print(const Json& result) {
   print_yardsticks(result.at("yardsticks"));
   const Json& s = result.at("setting");
-  std::printf("%lld engines and %lld routers, %s, on %lld cores; prompts of %lld tokens, page %lld; "
-              "%lld inserts under way per engine\n",
-              s.at("nodes").get<long long>(), s.at("routers").get<long long>(),
-              s.at("topology").get<std::string>().c_str(), s.at("cores").get<long long>(),
-              s.at("tokens").get<long long>(), s.at("page_size").get<long long>(),
-              s.at("window").get<long long>());
+  std::printf(
+      "%lld engines and %lld routers, %s, on %lld cores; prompts of %lld tokens, page %lld; "
+      "%lld inserts under way per engine\n",
+      s.at("nodes").get<long long>(), s.at("routers").get<long long>(),
+      s.at("topology").get<std::string>().c_str(), s.at("cores").get<long long>(),
+      s.at("tokens").get<long long>(), s.at("page_size").get<long long>(),
+      s.at("window").get<long long>());
   print_flood(result.at("flood"));
   if (result.contains("idle")) print_idle(result.at("idle"));
   const Json& w = result.at("wire");
-  std::printf("\nbytes: %.2f per new token and %.0f beside the tokens per op, as published; with all "
-              "else sent %.2f per token; %.1f ops a message\n",
-              w.at("op_bytes_per_token").get<double>(),
-              w.at("op_bytes_beside_tokens").get<double>(),
-              w.at("sent_bytes_per_token").get<double>(), w.at("ops_per_message").get<double>());
+  std::printf(
+      "\nbytes: %.2f per new token and %.0f beside the tokens per op, as published; with all "
+      "else sent %.2f per token; %.1f ops a message\n",
+      w.at("op_bytes_per_token").get<double>(), w.at("op_bytes_beside_tokens").get<double>(),
+      w.at("sent_bytes_per_token").get<double>(), w.at("ops_per_message").get<double>());
   std::printf("all nodes agree: %lld inserts\n", result.at("inserted").get<long long>());
 }
 
@@ -252,7 +264,8 @@ int main(int argc, char** argv) {
     if (options.load.tokens % options.mesh.page_size != 0) {
       throw std::runtime_error("--tokens must be a multiple of --page-size");
     }
-    if (options.mesh.nodes + options.mesh.routers < 2) throw std::runtime_error("one node is no mesh");
+    if (options.mesh.nodes + options.mesh.routers < 2)
+      throw std::runtime_error("one node is no mesh");
     const Json result = run(options);
     options.json ? void(std::puts(result.dump(2).c_str())) : print(result);
   } catch (const std::exception& error) {

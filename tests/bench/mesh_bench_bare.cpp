@@ -12,7 +12,7 @@
 #include <stdexcept>
 #include <zmq.hpp>
 
-#include "tests/bench/yardstick.h"
+#include "tests/bench/sidecars.h"
 
 namespace radixmesh::bench {
 namespace {
@@ -32,9 +32,7 @@ struct Note {
   std::int64_t at_ns = 0;
 };
 
-std::int64_t now_ns() {
-  return std::chrono::nanoseconds(Clock::now().time_since_epoch()).count();
-}
+std::int64_t now_ns() { return std::chrono::nanoseconds(Clock::now().time_since_epoch()).count(); }
 
 void write_all(int descriptor, const void* data, std::size_t size) {
   const char* at = static_cast<const char*>(data);
@@ -65,7 +63,7 @@ Note read_note(int descriptor, Note::Kind kind) {
   return note;
 }
 
-// ---- a node --------------------------------------------------------------------------------------
+// ---- a node ------------------------------------------------------------------------------------
 
 class BareNode {
  public:
@@ -128,8 +126,8 @@ class BareNode {
   // `ports` are those of the others, two bytes each. Returns once all of them subscribed here.
   void connect(const std::string& ports) {
     for (std::size_t i = 0; i < ports.size(); i += 2) {
-      const int port = static_cast<std::uint8_t>(ports[i]) << 8 |
-                       static_cast<std::uint8_t>(ports[i + 1]);
+      const int port =
+          static_cast<std::uint8_t>(ports[i]) << 8 | static_cast<std::uint8_t>(ports[i + 1]);
       subscriber_.connect("tcp://127.0.0.1:" + std::to_string(port));
     }
     for (std::size_t i = 0; i < ports.size() / 2; ++i) {
@@ -167,7 +165,7 @@ class BareNode {
 
 }  // namespace
 
-// ---- the bench's side ----------------------------------------------------------------------------
+// ---- the bench's side --------------------------------------------------------------------------
 
 BareMesh::BareMesh(std::size_t nodes) {
   std::vector<std::uint64_t> ports;
@@ -213,7 +211,14 @@ BareMesh::~BareMesh() {
   }
 }
 
-double BareMesh::flood(std::size_t publishers, std::uint64_t messages, std::size_t bytes) {
+double BareMesh::cpu_seconds() const {
+  double sum = 0;
+  for (const Node& node : nodes_) sum += cpu_seconds_of(node.pid);
+  return sum;
+}
+
+BareMesh::Flood BareMesh::flood(std::size_t publishers, std::uint64_t messages, std::size_t bytes) {
+  const double before = cpu_seconds();
   const std::int64_t start = now_ns();
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     const bool publishes = i < publishers;
@@ -227,13 +232,12 @@ double BareMesh::flood(std::size_t publishers, std::uint64_t messages, std::size
   for (const Node& node : nodes_) {
     last = std::max(last, read_note(node.link, Note::Kind::done).at_ns);
   }
-  return static_cast<double>(last - start) * 1e-9;
+  return {static_cast<double>(last - start) * 1e-9, cpu_seconds() - before};
 }
 
 BareMesh::Trip BareMesh::publish_one(const std::string& request, std::size_t bytes) {
-  const Note note{.kind = Note::Kind::one,
-                  .size = static_cast<std::uint32_t>(request.size()),
-                  .bytes = bytes};
+  const Note note{
+      .kind = Note::Kind::one, .size = static_cast<std::uint32_t>(request.size()), .bytes = bytes};
   std::string whole(reinterpret_cast<const char*>(&note), sizeof note);
   whole += request;
   std::vector<pollfd> items;

@@ -1,6 +1,7 @@
 #include "tests/bench/mesh_bench_load.h"
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -32,7 +33,7 @@ MeshLoad::MeshLoad(Sidecars& sidecars, const LoadOptions& options)
   }
 }
 
-// ---- many at a time ------------------------------------------------------------------------------
+// ---- many at a time ----------------------------------------------------------------------------
 
 void MeshLoad::make_next_insert(Engine& engine) {
   make_prompt(next_prompt_, options_.tokens, tokens_);
@@ -111,11 +112,13 @@ Flood MeshLoad::flood(std::uint64_t inserts) {
   for (std::size_t i = 0; i < sidecars_.size(); ++i) before.push_back(sidecars_.cpu_seconds(i));
   for (Engine& engine : engines_) engine.to_send = inserts / engines_.size();
   out.inserts = inserts / engines_.size() * engines_.size();
+  const double own = cpu_seconds_of(::getpid());
   const auto start = Clock::now();
   await_answers();
   out.accepted_seconds = seconds_since(start);
   await_all();
   out.seconds = seconds_since(start);
+  out.own_cpu_seconds = cpu_seconds_of(::getpid()) - own;
   for (std::size_t i = 0; i < sidecars_.size(); ++i) {
     out.node_cpu_seconds.push_back(sidecars_.cpu_seconds(i) - before[i]);
     out.cpu_seconds += out.node_cpu_seconds.back();
@@ -123,7 +126,7 @@ Flood MeshLoad::flood(std::uint64_t inserts) {
   return out;
 }
 
-// ---- one at a time -------------------------------------------------------------------------------
+// ---- one at a time -----------------------------------------------------------------------------
 
 void MeshLoad::subscribe() {
   make_request(
@@ -181,7 +184,7 @@ MeshLoad::Trip MeshLoad::insert_one() {
   return trip;
 }
 
-// ---- what must hold ------------------------------------------------------------------------------
+// ---- what must hold ----------------------------------------------------------------------------
 
 void MeshLoad::check() {
   await_all();
@@ -204,8 +207,7 @@ void MeshLoad::check() {
     expect_equal("version vector" + who, seen_versions, versions);
     expect_equal("digests" + who, seen_digests, digests);
     for (std::size_t i = 0; i < engines_.size(); ++i) {
-      const std::uint64_t seq =
-          status.field("version_vector").field(sidecars_.addr(i)).at(1).u64();
+      const std::uint64_t seq = status.field("version_vector").field(sidecars_.addr(i)).at(1).u64();
       expect_equal("ops of " + sidecars_.addr(i) + who, seq, engines_[i].inserted);
     }
     expect_equal("tokens in the tree" + who, status.field("tree_tokens").u64(),
@@ -227,13 +229,13 @@ Counters MeshLoad::counters() {
     ipc::Client client(sidecars_.socket(node));
     const ipc::Answer answer = client.status();
     const Reader status(answer.get());
-    for (const char* name :
-         {"bytes_sent", "bytes_received", "messages_sent", "messages_received", "messages_dropped",
-          "messages_malformed", "memory_bytes"}) {
+    for (const char* name : {"bytes_sent", "bytes_received", "messages_sent", "messages_received",
+                             "messages_dropped", "messages_malformed", "memory_bytes"}) {
       sum[name] += status.field(name).u64();
     }
-    status.field("counters").for_each_pair(
-        [&](const std::string& name, const Reader& value) { sum[name] += value.u64(); });
+    status.field("counters").for_each_pair([&](const std::string& name, const Reader& value) {
+      sum[name] += value.u64();
+    });
   }
   return sum;
 }

@@ -23,6 +23,7 @@ struct Flood {
   double accepted_seconds = 0;  // until the engines had the answers to all inserts
   double seconds = 0;           // until the last node had applied all
   double cpu_seconds = 0;       // of all sidecars
+  double own_cpu_seconds = 0;   // of this process: the engines
   std::vector<double> node_cpu_seconds;
 };
 

@@ -15,8 +15,8 @@ namespace radixmesh::bench {
 
 inline constexpr std::uint32_t kVocabulary = 128'000;
 
-// Replaces the content of `tokens` by prompt `index`. Its first token is the index, so no two of the
-// first 128,000 prompts share as much as one token; the rest is noise (splitmix64).
+// Replaces the content of `tokens` by prompt `index`. Its first token is the index, so no two of
+// the first 128,000 prompts share as much as one token; the rest is noise (splitmix64).
 inline void make_prompt(std::uint64_t index, std::uint32_t count, std::vector<TokenId>& tokens) {
   tokens.resize(count);
   std::uint64_t state = index * 0xD1342543DE82EF95u;

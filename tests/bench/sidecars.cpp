@@ -58,15 +58,32 @@ void wait_until(const std::string& what, const std::function<bool()>& condition)
   }
 }
 
-int use_two_cores() {
-  cpu_set_t all, two;
-  CPU_ZERO(&two);
-  if (::sched_getaffinity(0, sizeof all, &all) != 0) return 0;
-  for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&two) < 2; ++cpu) {
-    if (CPU_ISSET(cpu, &all)) CPU_SET(cpu, &two);
+double cpu_seconds_of(pid_t pid) {
+  clockid_t clock{};
+  timespec time{};
+  if (::clock_getcpuclockid(pid, &clock) != 0) return 0;
+  ::clock_gettime(clock, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+int use_cores(int first, int count) {
+  static const cpu_set_t all = [] {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    ::sched_getaffinity(0, sizeof set, &set);
+    return set;
+  }();
+  cpu_set_t chosen;
+  CPU_ZERO(&chosen);
+  int index = 0;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &all)) continue;
+    if (index >= first && index < first + count) CPU_SET(cpu, &chosen);
+    ++index;
   }
-  ::sched_setaffinity(0, sizeof two, &two);
-  return CPU_COUNT(&two);
+  if (CPU_COUNT(&chosen) == 0) throw std::runtime_error("there are not so many cores");
+  ::sched_setaffinity(0, sizeof chosen, &chosen);
+  return CPU_COUNT(&chosen);
 }
 
 Sidecars::Sidecars(const SidecarsOptions& options)
@@ -147,14 +164,6 @@ bool Sidecars::has_joined(Member& member) {
     // It has not bound its socket yet.
   }
   return false;
-}
-
-double Sidecars::cpu_seconds(std::size_t i) const {
-  clockid_t clock{};
-  timespec time{};
-  if (::clock_getcpuclockid(members_[i].pid, &clock) != 0) return 0;
-  ::clock_gettime(clock, &time);
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
 void Sidecars::stop() {

@@ -1,8 +1,7 @@
 // Real sidecar processes on loopback: engines (role unified, ranks from 0), then routers.
 //
-// Ports are chosen by the system and stay reserved until each sidecar has bound its own; sockets lie
-// in a new folder below $TMPDIR. All processes are bound to the first two cores that this one may
-// use, this one included, so that figures of machines with more compare.
+// Ports are chosen by the system and stay reserved until each sidecar has bound its own; sockets
+// lie in a new folder below $TMPDIR.
 #pragma once
 
 #include <sys/types.h>
@@ -25,8 +24,12 @@ struct SidecarsOptions {
 // Until `condition` is true, asking again each millisecond; throws after raw_link.h's kPatience.
 void wait_until(const std::string& what, const std::function<bool()>& condition);
 
-// Binds this process, and all that it starts from now on, to two cores. How many there are now.
-int use_two_cores();
+// User and system time of all threads of a process, up to now.
+double cpu_seconds_of(pid_t pid);
+
+// Binds this process, and all that it starts from now on, to some of the cores that it was started
+// on, so that figures of machines with more compare. Returns how many there are.
+int use_cores(int first, int count);
 
 class Sidecars {
  public:
@@ -41,8 +44,7 @@ class Sidecars {
   const std::string& addr(std::size_t i) const { return members_[i].addr; }
   const std::string& socket(std::size_t i) const { return members_[i].socket; }
   pid_t pid(std::size_t i) const { return members_[i].pid; }
-  // User and system time of all its threads, up to now.
-  double cpu_seconds(std::size_t i) const;
+  double cpu_seconds(std::size_t i) const { return cpu_seconds_of(pid(i)); }
 
  private:
   struct Member {

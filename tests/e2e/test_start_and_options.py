@@ -340,8 +340,10 @@ def test_peers_that_cannot_be_reached_are_tried_again(mesh_of):
     p0.client.insert(list(range(10)), [(0, 10)])
     wait_until(p0.ready, "a member that was never seen stops blocking")
     assert alive_at(p0) == {p0.addr}
-    mesh.start("d0")
+    mesh["d0"].start()
+    wait_until(mesh["d0"].answers, "d0 answers")
     mesh.wait_alive()
+    mesh.wait_agree()
     assert mesh["d0"].client.match_prefix(list(range(10))).depths == {p0.addr: 10}
     assert len(p0.lines()) < 10, "no line per attempt"
     mesh.start("p1")
@@ -372,7 +374,8 @@ def test_nodes_whose_settings_differ_refuse_each_other_and_say_why(mesh_of, flag
         else:
             node.flags += [flag, value]
         node.start()
-    mesh.wait_ready(*mesh.nodes)
+    for node in mesh.nodes:
+        wait_until(node.answers, f"{node.name} answers")
     p0.client.insert([1, 2, 3], [(0, 3)])
     for node, other in ((p0, d0), (d0, p0)):
         reason = wait_until(lambda: refusal_at(node, other), f"{node.name} says why")
@@ -393,7 +396,10 @@ def test_node_lists_that_differ_are_refused_by_both(mesh_of):
     mesh = mesh_of(prefill=1, decode=1)
     p0, d0 = mesh.nodes
     d0.flags[d0.flags.index("--prefill-cache-nodes") + 1] += f",{Reservation().addr}"
-    mesh.start()
+    for node in mesh.nodes:
+        node.start()
+        wait_until(node.answers, f"{node.name} answers")
     for node, other in ((p0, d0), (d0, p0)):
         reason = wait_until(lambda: refusal_at(node, other), f"{node.name} says why")
         assert "rank" in reason
+        wait_until(lambda: alive_at(node) == {node.addr}, f"{node.name} is alone", 8)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
-from typing import Any, List
+from typing import Any, List, Sequence
 
 import msgpack
 
@@ -42,12 +43,10 @@ def publish_port(node: Node) -> int:
     return int(publish.rpartition(":")[2])
 
 
-def head_of(node: Node) -> List[Any]:
-    """The next HEAD that the node publishes: [type, origin, epoch, seq, ttl, body]."""
-    with Zmtp(publish_port(node), "SUB") as subscriber:
-        subscriber.send(b"\x01C")
-        while True:
-            topic, payload = subscriber.receive()
-            message = msgpack.unpackb(payload[4:])
-            if topic == b"C" and message[0] == HEAD:
-                return message
+def heads_of(nodes: Sequence[Node]) -> List[List[Any]]:
+    """The next HEAD that each of them publishes: [type, origin, epoch, seq, ttl, body]."""
+    with contextlib.ExitStack() as stack:
+        subscribers = [stack.enter_context(Zmtp(publish_port(node), "SUB")) for node in nodes]
+        for subscriber in subscribers:
+            subscriber.send(b"\x01C")
+        return [msgpack.unpackb(subscriber.receive()[1][4:]) for subscriber in subscribers]

@@ -1,4 +1,4 @@
-"""A random workload at one node, from a seed: shared prefixes, growth, and removals of all kinds."""
+"""A random workload at one node, from a seed: shared prefixes, growth, removals of all kinds."""
 
 from __future__ import annotations
 

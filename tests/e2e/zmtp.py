@@ -37,6 +37,18 @@ class Zmtp:
 
     def __init__(self, port: int, socket_type: str, identity: bytes = b"", timeout_s: float = 5.0):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout_s)
+        self._shake_hands(socket_type, identity)
+
+    @classmethod
+    def over(cls, connection: socket.socket, socket_type: str) -> Zmtp:
+        """The side that was connected to."""
+        accepted = cls.__new__(cls)
+        accepted.socket = connection
+        accepted.socket.settimeout(5.0)
+        accepted._shake_hands(socket_type, b"")
+        return accepted
+
+    def _shake_hands(self, socket_type: str, identity: bytes) -> None:
         try:
             self.socket.sendall(GREETING + ready(socket_type.encode(), identity))
             self._exactly(64)

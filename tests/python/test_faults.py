@@ -97,7 +97,7 @@ def byte_by_byte(connection, request):
     connection.sendall(length.to_bytes(4, "big"))
     for _ in range(length):
         connection.sendall(b"\x90")
-        time.sleep(0.01)  # the pace of this fault, nothing waits for it
+        time.sleep(0.01)  # tidy: backoff
 
 
 def replying(*values):

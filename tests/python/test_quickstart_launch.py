@@ -86,7 +86,7 @@ def wait_until(condition, seconds=20):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.01)
+        time.sleep(0.01)  # tidy: backoff
 
 
 def test_starts_six_with_the_same_lists_and_stops_them(stand_in, tmp_path):

@@ -52,7 +52,7 @@ void Network::send(std::size_t from, std::size_t to, const Bytes& sent, bool pub
   ++messages;
   bytes += sent.size();
   if (!running(to) || cut.contains({from, to})) return;
-  if (published) {
+  if (published && faults.burst > 0) {
     int& left = bursts_[{from, to}];
     if (left == 0 && chance(faults.burst)) left = faults.burst_length;
     if (left > 0) {

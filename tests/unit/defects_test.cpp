@@ -35,8 +35,7 @@ std::vector<std::string> owners(const MatchView& match) {
 using Depths = std::map<std::string, std::uint32_t>;
 using Names = std::vector<std::string>;
 
-// ---- data safety
-// ---------------------------------------------------------------------------------
+// ---- data safety -------------------------------------------------------------------------------
 
 TEST_CASE("D1: slots of another node are never returned as local") {
   NamedMesh mesh = mesh_of({"p0", "p1"});
@@ -138,8 +137,7 @@ TEST_CASE("D6: a lock covers what matched and not the rest of its edge, on a dec
   CHECK(mesh.evict("d0", 6) == run_of(12, 4));
 }
 
-// ---- convergence
-// ---------------------------------------------------------------------------------
+// ---- convergence -------------------------------------------------------------------------------
 
 // Every node's answer to each query, apart from what is local: all must be alike.
 void check_alike(NamedMesh& mesh, const std::vector<std::string>& queries) {
@@ -449,8 +447,7 @@ TEST_CASE("D13: a lookup changes nothing") {
   }
 }
 
-// ---- transport, ops, interface
-// -------------------------------------------------------------------
+// ---- transport, ops, interface -----------------------------------------------------------------
 
 TEST_CASE("D25: an op of 1,000 tokens costs a quarter of what it did, and little beside them") {
   LoneReplica d0;
@@ -539,8 +536,7 @@ TEST_CASE("D27: the empty key is an answer, and so are the totals of an empty tr
   CHECK(mesh.reset("p0").empty());
 }
 
-// ---- the tests themselves
-// ------------------------------------------------------------------------
+// ---- the tests themselves ----------------------------------------------------------------------
 
 // Only D28 runs these, in a process of their own.
 TEST_CASE("planted: a check that fails" * doctest::skip()) { CHECK(1 == 2); }

@@ -60,7 +60,7 @@ class LoneReplica {
   }
   // From then on the peer counts as alive.
   void introduce(const std::string& name, Epoch epoch = kPeerEpoch) {
-    HelloMessage hello;
+    WelcomeMessage hello;
     hello.cluster = settings_.cluster;
     hello.page_size = settings_.page_size;
     hello.fingerprint = settings_fingerprint(settings_.cluster, settings_.page_size);
@@ -70,7 +70,8 @@ class LoneReplica {
       hello.rank = NodeRank{i};
       hello.role = settings_.members[i].role;
     }
-    asked(name, encode(message(name, 0, hello, epoch)));
+    const Bytes welcome = encode(message(name, 0, hello, epoch));
+    replica.step(now, Received{id(name), Channel::control, true, welcome});
   }
 
   template <class T>

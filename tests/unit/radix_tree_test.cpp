@@ -326,8 +326,7 @@ TEST_CASE("relation: a holder that evicts for ever without a digest does not gro
   CHECK(t.tree.memory_bytes() <= memory + 256);
 }
 
-// ---- the local cache
-// -----------------------------------------------------------------------------
+// ---- the local cache ---------------------------------------------------------------------------
 
 struct Cached : Drawn<MemberValue> {
   explicit Cached(std::uint64_t tokens_max = 0) : Drawn(2), cache(tree, tokens_max) {}

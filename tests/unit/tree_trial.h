@@ -118,7 +118,7 @@ class TreeTrial : private Journal {
     replicas_.push_back(std::move(replica));
   }
 
-  // ---- what to do it with -----------------------------------------------------------------------
+  // ---- what to do it with ----------------------------------------------------------------------
 
   Prefix draw() { return {choices_.below(options_.names), draw_key(options_.shape, choices_)}; }
   std::size_t remote() {
@@ -158,7 +158,7 @@ class TreeTrial : private Journal {
     replicas_[0].tree->match(name(key), tokens_with_tail(key), match_);
   }
 
-  // ---- the owner --------------------------------------------------------------------------------
+  // ---- the owner -------------------------------------------------------------------------------
 
   void insert(const Prefix& key) {
     const std::vector<TokenId> tokens = tokens_with_tail(key);
@@ -308,7 +308,7 @@ class TreeTrial : private Journal {
     send(op);
   }
 
-  // ---- the other holders ------------------------------------------------------------------------
+  // ---- the other holders -----------------------------------------------------------------------
 
   // After any page that it holds on the way, so also over pages that it holds already.
   void remote_insert(std::size_t origin) {
@@ -386,7 +386,7 @@ class TreeTrial : private Journal {
     }
   }
 
-  // ---- the trees --------------------------------------------------------------------------------
+  // ---- the trees -------------------------------------------------------------------------------
 
   void send(const TrialOp& op) {
     for (std::size_t i = op.origin == 0 ? 1 : 0; i < replicas_.size(); ++i) {

@@ -31,8 +31,7 @@ TokenId any_token(std::mt19937& random, std::uint64_t below) {
   return TokenId{static_cast<std::uint32_t>(random() % below)};
 }
 
-// ---- the page
-// ------------------------------------------------------------------------------------
+// ---- the page ----------------------------------------------------------------------------------
 
 TEST_CASE("WIRE.md has one example of each message, and they say what they should") {
   const auto blocks = hex_blocks(std::string(RADIXMESH_ROOT) + "/lib/oplog/WIRE.md");
@@ -73,8 +72,7 @@ TEST_CASE("frames of one payload come one after the other, and nothing is left")
   CHECK(left.empty());
 }
 
-// ---- accepted and refused
-// ------------------------------------------------------------------------
+// ---- accepted and refused ----------------------------------------------------------------------
 
 // One token 1 without slots at the root: [1, origin 7, epoch 5, seq 1, ttl 1, body].
 constexpr const char* kInsert = "96 01 07 05 01 01 96 00 00 c0 01 c4 02 01 01 c0";
@@ -344,8 +342,7 @@ TEST_CASE("refused: more than the bounds of limits.h") {
   CHECK(hello([](auto& it) { it.protocol_min = 2; }) == bad);
 }
 
-// ---- relays
-// --------------------------------------------------------------------------------------
+// ---- relays ------------------------------------------------------------------------------------
 
 TEST_CASE("a relay changes the ttl and nothing else") {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
@@ -360,8 +357,7 @@ TEST_CASE("a relay changes the ttl and nothing else") {
   }
 }
 
-// ---- sizes
-// ---------------------------------------------------------------------------------------
+// ---- sizes -------------------------------------------------------------------------------------
 
 TEST_CASE("1,024 new tokens of a vocabulary of 128,000 cost 2.5 bytes each and 64 bytes an op") {
   std::mt19937 random(1);
@@ -415,8 +411,7 @@ TEST_CASE("whatever is inserted, each share fits a frame, and shares make the wh
   }
 }
 
-// ---- packing
-// -------------------------------------------------------------------------------------
+// ---- packing -----------------------------------------------------------------------------------
 
 TEST_CASE("packed tokens come back at every width and count, in the bytes that were foretold") {
   std::mt19937 random(3);
