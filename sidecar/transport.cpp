@@ -77,6 +77,8 @@ Transport::Transport(NodeId self, std::uint64_t life, const std::string& local_c
   bind(control_router_, local_cache_addr, "--local-cache-addr");
   publisher_ = make_socket(zmq::socket_type::xpub, kPublishMessages);
   publisher_.set(zmq::sockopt::xpub_verbose, 1);  // a repeated marker subscription is reported too
+  // What comes in are subscriptions, ours of at most 10 bytes: no stranger can fill it with topics.
+  publisher_.set(zmq::sockopt::maxmsgsize, std::int64_t{64});
   publish_addr_ =
       bind(publisher_, publish_addr.empty() ? host_ + ":0" : publish_addr, "--publish-addr");
   bulk_addr_ = bind(bulk_router_, host_ + ":0", "bulk address");
