@@ -47,8 +47,8 @@ void Server::poll_items(std::vector<PollItem>& out) const {
   for (const auto& [descriptor, client] : clients_) {
     const std::size_t waiting = client->output.size() - client->written;
     // Who does not read is not read from either; half the bound leaves room for one more answer.
-    const bool reads =
-        !client->closing && !client->ended && waiting < limits::ipc_output_bytes_max / 2;
+    const bool reads = !client->closing && !client->ended && !client->backlog &&
+                       waiting < limits::ipc_output_bytes_max / 2;
     out.push_back(
         {descriptor, static_cast<short>((reads ? POLLIN : 0) | (waiting > 0 ? POLLOUT : 0))});
   }

@@ -170,7 +170,7 @@ void Replica::receive_frames(TimePoint now, std::string_view payload, Via via, N
 
 void Replica::receive_published(TimePoint now, const Message& message, std::string_view frame) {
   if (message.envelope.is_op()) {
-    on_op(now, message, frame);
+    on_op(now, message, frame, true);
   } else if (const auto* head = std::get_if<HeadMessage>(&message.body)) {
     on_head(now, message.envelope, *head, frame);
   } else if (const auto* marker = std::get_if<MarkerMessage>(&message.body)) {
@@ -230,32 +230,8 @@ void Replica::receive_answer(TimePoint now, NodeId from, const Message& message)
 
 // ---- small things ------------------------------------------------------------------------------
 
-namespace {
-
-template <class Body>
-constexpr MessageType type_of() {
-  if constexpr (std::is_same_v<Body, InsertOp>) return MessageType::insert;
-  if constexpr (std::is_same_v<Body, DeleteOp>) return MessageType::remove;
-  if constexpr (std::is_same_v<Body, ResetOp>) return MessageType::reset;
-  if constexpr (std::is_same_v<Body, HeadMessage>) return MessageType::head;
-  if constexpr (std::is_same_v<Body, MarkerMessage>) return MessageType::marker;
-  if constexpr (std::is_same_v<Body, HelloMessage>) return MessageType::hello;
-  if constexpr (std::is_same_v<Body, WelcomeMessage>) return MessageType::welcome;
-  if constexpr (std::is_same_v<Body, RefusedMessage>) return MessageType::refused;
-  if constexpr (std::is_same_v<Body, HeartbeatMessage>) return MessageType::heartbeat;
-  if constexpr (std::is_same_v<Body, HeartbeatAckMessage>) return MessageType::heartbeat_ack;
-  if constexpr (std::is_same_v<Body, ReplayRequest>) return MessageType::replay_request;
-  if constexpr (std::is_same_v<Body, ReplayMessage>) return MessageType::replay;
-  if constexpr (std::is_same_v<Body, SnapshotRequest>) return MessageType::snapshot_request;
-  if constexpr (std::is_same_v<Body, SnapshotChunk>) return MessageType::snapshot_chunk;
-  if constexpr (std::is_same_v<Body, SnapshotCredit>) return MessageType::snapshot_credit;
-}
-
-}  // namespace
-
 Message Replica::control(Body body) const {
-  const MessageType type =
-      std::visit([](const auto& each) { return type_of<std::decay_t<decltype(each)>>(); }, body);
+  const MessageType type = type_of(body);
   const std::uint8_t ttl = initial_ttl(settings_.topology, members_.size());
   return Message{Envelope{static_cast<std::uint8_t>(type), self_->id, self_->epoch, {}, ttl},
                  std::move(body)};

@@ -154,7 +154,8 @@ class Replica : private Journal {
   const Member* holder_member(HolderIndex holder) const;
 
   // replica_ops.cpp
-  void on_op(TimePoint now, const Message& message, std::string_view frame);
+  // `live`: it came as published; a replay of it proves nothing about its origin's life.
+  void on_op(TimePoint now, const Message& message, std::string_view frame, bool live);
   void on_unreadable_op(TimePoint now, const Envelope& envelope);
   void begin_epoch(TimePoint now, NodeId id, Epoch epoch);
   void apply_next(TimePoint now, NodeId id, Origin& origin, const Message& message,

@@ -323,8 +323,11 @@ void Replica::check_ready(TimePoint now) {
     if (members_.at(id).state == MemberState::alive && !marked_.contains(id)) return;
   }
   for (const auto& [id, needed] : barrier_) {
-    const OriginStream& stream = origins_.at(id).stream;
+    const Origin& origin = origins_.at(id);
+    const OriginStream& stream = origin.stream;
     if (std::tuple(stream.epoch(), stream.applied()) < std::tuple(needed.epoch, needed.applied)) {
+      // What nobody alive has cannot be waited for.
+      if (now - started_ >= settings_.timers.dead_after && donors_for(id, origin).empty()) continue;
       return;
     }
   }

@@ -5,7 +5,7 @@
 
 namespace radixmesh {
 
-void Replica::on_op(TimePoint now, const Message& message, std::string_view frame) {
+void Replica::on_op(TimePoint now, const Message& message, std::string_view frame, bool live) {
   const Envelope& envelope = message.envelope;
   if (envelope.origin == self_->id) {
     if (envelope.epoch > self_->epoch) outgrow_epoch(now, envelope.epoch);
@@ -24,13 +24,13 @@ void Replica::on_op(TimePoint now, const Message& message, std::string_view fram
   switch (verdict) {
     case OriginStream::Verdict::next:
       relay(envelope, frame);
-      heard_from(now, *find_member(envelope.origin));
+      if (live) heard_from(now, *find_member(envelope.origin));
       apply_next(now, envelope.origin, *origin, message, frame);
       drain(now, envelope.origin, *origin);
       break;
     case OriginStream::Verdict::held:
       relay(envelope, frame);
-      heard_from(now, *find_member(envelope.origin));
+      if (live) heard_from(now, *find_member(envelope.origin));
       count("ops_held");
       break;
     case OriginStream::Verdict::overflow:
@@ -81,6 +81,7 @@ void Replica::begin_epoch(TimePoint now, NodeId id, Epoch epoch) {
   member.introduced = false;
   member.next_hello = now;
   member.load.reset();
+  member.vector.clear();
   update_repair(now, id, origin);
   if (known) {
     count("epochs_begun");
@@ -97,6 +98,8 @@ void Replica::apply_next(TimePoint now, NodeId id, Origin& origin, const Message
     return;
   }
   origin.stream.applied_one();
+  // What could not be had or applied is applied now; only a wrong state still needs replacing.
+  if (!origin.replaces_all) origin.wants_snapshot = false;
   op_log_.append(id, message.envelope.epoch, message.envelope.seq, Bytes(frame));
   origin.repair.progressed(now, repair_pace());
   origin.failures = 0;

@@ -163,7 +163,7 @@ void Replica::on_replay(TimePoint now, NodeId, const ReplayMessage& replay) {
       return count("malformed_frames");
     }
     if (const auto message = decode(*frame)) {
-      on_op(now, *message, *frame);
+      on_op(now, *message, *frame, false);
     } else {
       on_unreadable_op(now, *envelope);
     }
@@ -177,7 +177,7 @@ std::optional<DonorState> Replica::donor_state(NodeId id) const {
   auto found = origins_.find(id);
   if (found == origins_.end() || found->second.stream.epoch().value == 0) return std::nullopt;
   const Origin& origin = found->second;
-  if (origin.wants_snapshot) return std::nullopt;  // what is here may be wrong
+  if (origin.replaces_all) return std::nullopt;  // what is here may be wrong
   return DonorState{origin.stream.epoch(), origin.stream.applied(), origin.holder};
 }
 
@@ -270,6 +270,8 @@ void Replica::commit(TimePoint now, NodeId id, Origin& origin, const SnapshotChu
   if (got < have || (got == have && !origin.wants_snapshot)) {
     count("snapshots_outdated");
     abandon_staging(origin);
+    if (!origin.replaces_all) origin.wants_snapshot = false;
+    drain(now, id, origin);
     update_repair(now, id, origin);
     return;
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <variant>
@@ -181,6 +182,25 @@ using Body =
     std::variant<InsertOp, DeleteOp, ResetOp, HeadMessage, MarkerMessage, HelloMessage,
                  WelcomeMessage, RefusedMessage, HeartbeatMessage, HeartbeatAckMessage,
                  ReplayRequest, ReplayMessage, SnapshotRequest, SnapshotChunk, SnapshotCredit>;
+
+// The type of each alternative of Body, in their order.
+inline constexpr MessageType kBodyTypes[] = {MessageType::insert,
+                                             MessageType::remove,
+                                             MessageType::reset,
+                                             MessageType::head,
+                                             MessageType::marker,
+                                             MessageType::hello,
+                                             MessageType::welcome,
+                                             MessageType::refused,
+                                             MessageType::heartbeat,
+                                             MessageType::heartbeat_ack,
+                                             MessageType::replay_request,
+                                             MessageType::replay,
+                                             MessageType::snapshot_request,
+                                             MessageType::snapshot_chunk,
+                                             MessageType::snapshot_credit};
+static_assert(std::size(kBodyTypes) == std::variant_size_v<Body>);
+inline MessageType type_of(const Body& body) { return kBodyTypes[body.index()]; }
 
 struct Message {
   Envelope envelope;

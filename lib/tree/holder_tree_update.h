@@ -3,6 +3,8 @@
 // that cannot fail.
 #pragma once
 
+#include <utility>
+
 #include "lib/tree/holder_tree.h"
 
 namespace radixmesh {
@@ -73,12 +75,9 @@ NodeIndex HolderTree<SlotsValue>::split(NodeIndex lower_index, std::uint32_t at_
   upper.slots = lower.slots.split_front(offset);
   value_heap_bytes_ += lower.slots.heap_bytes() + upper.slots.heap_bytes();
   lower.sum_known = false;  // H at the lower end stays what it was
-  for (EntryIndex e = lower.entries; e != kNoIndex;) {
+  for (EntryIndex e = std::exchange(lower.entries, kNoIndex); e != kNoIndex;) {
     const EntryIndex next = entries_[e].next_in_node;
-    if (entries_[e].end <= at_tokens) {
-      unlist_entry(e);
-      list_entry(e, upper_index);
-    }
+    list_entry(e, entries_[e].end <= at_tokens ? upper_index : lower_index);
     e = next;
   }
   if (observer_ != nullptr) observer_->after_split(upper_index, lower_index);

@@ -20,29 +20,10 @@ class LoneReplica {
       : settings_(with_members(std::move(settings))), replica(settings_, TimePoint{}) {}
 
   static NodeId id(const std::string& name) { return node_id("default", name); }
-  static MessageType type_of(const Body& body) {
-    static constexpr MessageType kTypes[] = {MessageType::insert,
-                                             MessageType::remove,
-                                             MessageType::reset,
-                                             MessageType::head,
-                                             MessageType::marker,
-                                             MessageType::hello,
-                                             MessageType::welcome,
-                                             MessageType::refused,
-                                             MessageType::heartbeat,
-                                             MessageType::heartbeat_ack,
-                                             MessageType::replay_request,
-                                             MessageType::replay,
-                                             MessageType::snapshot_request,
-                                             MessageType::snapshot_chunk,
-                                             MessageType::snapshot_credit};
-    return kTypes[body.index()];
-  }
-
   // What a peer would say; an op if `seq` is not 0.
   static Message message(const std::string& from, std::uint64_t seq, Body body,
                          Epoch epoch = kPeerEpoch, std::uint8_t ttl = 1) {
-    const auto type = static_cast<std::uint8_t>(type_of(body));
+    const auto type = static_cast<std::uint8_t>(radixmesh::type_of(body));
     return Message{Envelope{type, id(from), epoch, Seq{seq}, ttl}, std::move(body)};
   }
   static InsertOp insert_of(std::string_view letters, std::uint64_t slot, Anchor anchor = {}) {

@@ -13,22 +13,7 @@ class RandomMessage {
   explicit RandomMessage(std::uint64_t seed) : random_(seed) {}
 
   Message operator()() {
-    static constexpr MessageType kTypes[] = {MessageType::insert,
-                                             MessageType::remove,
-                                             MessageType::reset,
-                                             MessageType::head,
-                                             MessageType::marker,
-                                             MessageType::hello,
-                                             MessageType::welcome,
-                                             MessageType::refused,
-                                             MessageType::heartbeat,
-                                             MessageType::heartbeat_ack,
-                                             MessageType::replay_request,
-                                             MessageType::replay,
-                                             MessageType::snapshot_request,
-                                             MessageType::snapshot_chunk,
-                                             MessageType::snapshot_credit};
-    const MessageType type = kTypes[below(std::size(kTypes))];
+    const MessageType type = kBodyTypes[below(std::size(kBodyTypes))];
     Message message;
     message.envelope.type = static_cast<std::uint8_t>(type);
     message.envelope.origin = NodeId{any()};
