@@ -150,7 +150,6 @@ class Replica : private Journal {
   void record_reset() override;
   void publish_own(Body body, MessageType type, std::uint64_t tokens);
   MatchView view_of(const Match& match) const;
-  bool visible(HolderIndex holder) const;
   const Member* holder_member(HolderIndex holder) const;
 
   // replica_ops.cpp

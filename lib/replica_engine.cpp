@@ -162,8 +162,6 @@ void Replica::report_load(TimePoint now, const Load& load) {
 
 // ---- what a lookup may show --------------------------------------------------------------------
 
-bool Replica::visible(HolderIndex holder) const { return holder_member(holder) != nullptr; }
-
 // The live member behind a holder; null for one that is silent, and for a snapshot coming in.
 const Member* Replica::holder_member(HolderIndex holder) const {
   auto found = holders_.find(holder);

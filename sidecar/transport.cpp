@@ -132,16 +132,13 @@ zmq::socket_t Transport::connect_dealer(const std::string& addr, int high_water_
 }
 
 void Transport::add_peer(NodeId id, const std::string& control_addr) {
-  Peer& peer = peers_[id];
-  peer.control_addr = control_addr;
-  peer.control = connect_dealer(control_addr, kControlAskMessages);
+  peers_[id].control = connect_dealer(control_addr, kControlAskMessages);
 }
 
 void Transport::set_bulk_peer(NodeId id, const std::string& bulk_addr) {
   auto found = peers_.find(id);
   if (found == peers_.end()) return;
   found->second.bulk.reset();
-  found->second.bulk_addr = bulk_addr;
   try {
     found->second.bulk = connect_dealer(bulk_addr, kBulkMessages);
   } catch (const zmq::error_t&) {

@@ -83,7 +83,7 @@ class Transport {
 
  private:
   struct Peer {
-    std::string control_addr, bulk_addr, publish_addr;
+    std::string publish_addr;  // empty: not subscribed to
     std::optional<zmq::socket_t> control, bulk;
   };
   struct Pending {
