@@ -16,8 +16,20 @@ tl::unexpected<Refusal> refuse_on_router() {
                 "a router holds nothing: call this at a prefill, decode or unified node");
 }
 
-tl::unexpected<Refusal> refuse_locked() {
-  return refuse(RefusalCode::retry_later, "a page that would go is locked: release it first");
+tl::unexpected<Refusal> refuse_removal(LocalCache::Kept why) {
+  if (why == LocalCache::Kept::locked) {
+    return refuse(RefusalCode::retry_later, "a page that would go is locked: release it first");
+  }
+  return refuse(RefusalCode::send_less, "more than " + std::to_string(limits::answer_runs_max) +
+                                            " runs of slots would go: evict some first");
+}
+
+std::size_t runs_in(const MatchView& view) {
+  std::size_t runs = view.local_slots.runs().size();
+  for (const SegmentView& segment : view.segments) {
+    runs += segment.slots ? segment.slots->runs().size() : 0;
+  }
+  return runs;
 }
 
 }  // namespace
@@ -90,7 +102,7 @@ Replica::Result<InsertResult> Replica::insert(TimePoint now, const CacheNamespac
 
 Replica::Result<SlotRuns> Replica::evict(TimePoint now, std::uint64_t num_tokens) {
   if (!cache_) return refuse_on_router();
-  SlotRuns freed = cache_->evict(num_tokens, *this);
+  SlotRuns freed = cache_->evict(num_tokens, limits::evicted_runs_max, *this);
   beat(now);
   return freed;
 }
@@ -99,7 +111,7 @@ Replica::Result<SlotRuns> Replica::remove(TimePoint now, const CacheNamespace& n
                                           std::span<const TokenId> tokens) {
   if (!cache_) return refuse_on_router();
   auto freed = cache_->remove(name, tokens, *this);
-  if (!freed) return refuse_locked();
+  if (!freed) return refuse_removal(freed.error());
   beat(now);
   return std::move(*freed);
 }
@@ -107,7 +119,7 @@ Replica::Result<SlotRuns> Replica::remove(TimePoint now, const CacheNamespace& n
 Replica::Result<SlotRuns> Replica::reset(TimePoint now) {
   if (!cache_) return refuse_on_router();
   auto freed = cache_->reset(*this);
-  if (!freed) return refuse_locked();
+  if (!freed) return refuse_removal(freed.error());
   beat(now);
   return std::move(*freed);
 }
@@ -123,6 +135,11 @@ Replica::Result<Replica::Acquired> Replica::acquire(const CacheNamespace& name,
   if (!cache_) return refuse_on_router();
   relation_->match(name, tokens, match_);
   Acquired acquired{view_of(match_), {}};
+  if (runs_in(acquired.match) > limits::answer_runs_max) {
+    return refuse(RefusalCode::send_less, "the match has more than " +
+                                              std::to_string(limits::answer_runs_max) +
+                                              " runs of slots: acquire fewer tokens");
+  }
   acquired.path = cache_->lock(match_);
   return acquired;
 }

@@ -94,10 +94,12 @@ EngineService::Outcome EngineService::hello(Call& call) {
   pack_number(out, "page_size", status.page_size);
   pack_number(out, "epoch", self.epoch.value);
   pack_text(out, "limits");
-  out.pack_map(6);
+  out.pack_map(8);
   pack_number(out, "frame_bytes_max", limits::ipc_frame_bytes_max);
   pack_number(out, "tokens_max", limits::request_tokens_max);
   pack_number(out, "runs_max", limits::ipc_runs_max);
+  pack_number(out, "answer_runs_max", limits::answer_runs_max);
+  pack_number(out, "evicted_runs_max", limits::evicted_runs_max);
   pack_number(out, "clients_max", limits::ipc_clients_max);
   pack_number(out, "output_bytes_max", limits::ipc_output_bytes_max);
   pack_number(out, "leases_max", limits::ipc_leases_max);

@@ -16,7 +16,8 @@ using Addresses = std::vector<std::string>;
 // What the command line gives, before it is checked as a whole.
 struct Raw {
   Addresses prefill, decode, unified, router;
-  std::string role, topology = "auto", policy = "prefix_first";
+  std::string role, topology = "auto", policy = "prefix_first", gc = "off";
+  std::uint32_t keep_copies = 1;
   std::int64_t rank = -1;
 };
 
@@ -79,6 +80,10 @@ void describe(CLI::App& app, Raw& raw, Options& options) {
   add(app, "--max-radix-cache-size", settings.max_radix_cache_size,
       "tokens that this node holds at most (0: no bound)")
       ->check(CLI::NonNegativeNumber);
+  add(app, "--gc", raw.gc, "how duplicate KV is collected: off");
+  add(app, "--keep-copies", raw.keep_copies,
+      "copies of a prefix that collection leaves; with --gc off all stay")
+      ->check(CLI::PositiveNumber);
   add(app, "--keep-remote-slots", settings.keep_remote_slots,
       "whether others' slots are kept beside their prefixes (costs memory)");
   add(app, "--log-level", options.log_level, "debug, info, warn, error or off")
@@ -139,6 +144,7 @@ Options parse_options(int argc, const char* const* argv) {
   if (raw.policy != "prefix_first") {
     throw OptionError("--policy: " + raw.policy + " is not prefix_first");
   }
+  if (raw.gc != "off") throw OptionError("--gc: " + raw.gc + " is not off");
   if (!raw.role.empty() && !parse_role(raw.role)) {
     throw OptionError("--role: " + raw.role + " is not prefill, decode, unified or router");
   }

@@ -78,6 +78,10 @@ inline constexpr std::size_t ipc_clients_max = 256;
 inline constexpr std::size_t ipc_output_bytes_max = 64 * 1024 * 1024;
 inline constexpr std::size_t ipc_leases_max = 65536;
 inline constexpr std::size_t ipc_tree_rows_max = 10000;
+// Slot runs of one answer, each at most 15 bytes. What frees or names more is refused before it
+// changes anything; `evict` stops with the first edge that passes `evicted_runs_max`.
+inline constexpr std::size_t answer_runs_max = request_tokens_max + 16 * 1024;
+inline constexpr std::size_t evicted_runs_max = 16 * 1024;
 
 static_assert(
     insert_payload_bytes_max + 4 * (namespace_part_bytes_max + 8) + 1024 < frame_bytes_max,
@@ -87,6 +91,11 @@ static_assert(page_tokens_max * (4 + 2 * 10) <= insert_payload_bytes_max,
               "a page with a slot run per token fits one INSERT");
 static_assert(delete_entries_max * 14 < frame_bytes_max, "a full DELETE fits a frame");
 static_assert(request_tokens_max * 4 < ipc_frame_bytes_max, "a whole request fits an IPC frame");
+static_assert(evicted_runs_max + request_tokens_max <= answer_runs_max,
+              "an edge has at most as many runs as a request has tokens");
+static_assert(
+    answer_runs_max * 15 + 2 * members_max * (address_bytes_max + 32) < ipc_frame_bytes_max,
+    "a match with its depths and segments, one of each for every member, fits an IPC frame");
 static_assert(ipc_frame_bytes_max < ipc_output_bytes_max, "one answer never cuts a client");
 
 }  // namespace radixmesh::limits

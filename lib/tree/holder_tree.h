@@ -102,6 +102,12 @@ class HolderTree : public Relation {
   // `freed` is given, the slots are appended. A namespace that becomes empty goes.
   std::uint64_t remove_from(HolderIndex holder, Position kept, NodeIndex below, SlotRuns* freed);
   std::uint64_t clear(HolderIndex holder, SlotRuns* freed);
+  // Whether the holder's slots, at `top` and below or everywhere, are at most `runs_max` runs.
+  // O(edges below), and no more than it takes to pass the bound.
+  bool runs_fit(HolderIndex holder, NodeIndex top, std::size_t runs_max) const {
+    return count_runs(holder, top, runs_max) <= runs_max;
+  }
+  bool runs_fit(HolderIndex holder, std::size_t runs_max) const;
 
  private:
   struct HolderFacts {
@@ -120,11 +126,11 @@ class HolderTree : public Relation {
   };
 
   NodeIndex root_of(NodeIndex index) const;
+  std::size_t count_runs(HolderIndex holder, NodeIndex top, std::size_t enough) const;
   NodeIndex split(NodeIndex lower, std::uint32_t at_tokens);
   bool join_if_alike(NodeIndex lower, bool may_copy);
   void join_grown(NodeIndex index);
   void list_entry(EntryIndex entry, NodeIndex at);
-  void unlist_entry(EntryIndex entry);
   void note_undigested(HolderIndex holder, Seq seq);
   void add_to_edge(HolderIndex holder, NodeIndex index);
   NodeIndex isolate_unknown(HolderIndex holder, NodeIndex index, std::uint32_t begin,
@@ -229,6 +235,36 @@ bool HolderTree<SlotsValue>::slots_at(std::uint32_t node, HolderIndex holder, st
   const SlotRuns* slots = tree_[node].value.slots.slots(holder);
   if (slots == nullptr) return false;
   out.append_part(*slots, begin - tree_[node].begin(), end - tree_[node].begin());
+  return true;
+}
+
+// Counts until there are more than enough.
+template <class SlotsValue>
+std::size_t HolderTree<SlotsValue>::count_runs(HolderIndex holder, NodeIndex top,
+                                               std::size_t enough) const {
+  std::size_t runs = 0;
+  NodeIndex at = top;
+  while (runs <= enough) {
+    const SlotRuns* slots = tree_[at].value.slots.slots(holder);
+    if (slots != nullptr) runs += slots->runs().size();
+    if (tree_[at].first_child != kNoIndex) {
+      at = tree_[at].first_child;
+      continue;
+    }
+    while (at != top && tree_[at].next_sibling == kNoIndex) at = tree_[at].parent;
+    if (at == top) break;
+    at = tree_[at].next_sibling;
+  }
+  return runs;
+}
+
+template <class SlotsValue>
+bool HolderTree<SlotsValue>::runs_fit(HolderIndex holder, std::size_t runs_max) const {
+  std::size_t runs = 0;
+  for (const auto& [name, root] : tree_.roots()) {
+    runs += count_runs(holder, root, runs_max - runs);
+    if (runs > runs_max) return false;
+  }
   return true;
 }
 

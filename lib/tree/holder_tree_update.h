@@ -19,13 +19,6 @@ void HolderTree<SlotsValue>::list_entry(EntryIndex entry, NodeIndex at) {
 }
 
 template <class SlotsValue>
-void HolderTree<SlotsValue>::unlist_entry(EntryIndex entry) {
-  EntryIndex* link = &tree_[entries_[entry].node].value.entries;
-  while (*link != entry) link = &entries_[*link].next_in_node;
-  *link = entries_[entry].next_in_node;
-}
-
-template <class SlotsValue>
 std::optional<Position> HolderTree<SlotsValue>::resolve(HolderIndex holder, Anchor anchor) const {
   const EntryIndex index = entries_.find(holder, anchor.seq);
   if (index == kNoIndex) return std::nullopt;
@@ -105,10 +98,10 @@ bool HolderTree<SlotsValue>::join_if_alike(NodeIndex lower_index, bool may_copy)
   lower.sum_known = lower.sum_known && upper.sum_known;
   lower.sum += upper.sum;
   sets_.release(upper.holders);
-  while (upper.entries != kNoIndex) {
-    const EntryIndex entry = upper.entries;
-    unlist_entry(entry);
-    list_entry(entry, lower_index);
+  for (EntryIndex e = std::exchange(upper.entries, kNoIndex); e != kNoIndex;) {
+    const EntryIndex next = entries_[e].next_in_node;
+    list_entry(e, lower_index);
+    e = next;
   }
   tree_.join_parent(lower_index);
   return true;
@@ -278,13 +271,15 @@ void HolderTree<SlotsValue>::take_from_edge(HolderIndex holder, NodeIndex index,
                                             std::uint32_t kept_end, NodeIndex above,
                                             SlotRuns* freed) {
   HolderFacts& facts = facts_[holder.value];
-  for (EntryIndex e = tree_[index].value.entries; e != kNoIndex;) {
+  // The list is made anew, as a walk along it for every entry would cost their square.
+  for (EntryIndex e = std::exchange(tree_[index].value.entries, kNoIndex); e != kNoIndex;) {
     const EntryIndex next = entries_[e].next_in_node;
     Entry& entry = entries_[e];
-    if (entry.holder == holder) {
+    if (entry.holder != holder) {
+      list_entry(e, index);
+    } else {
       const std::uint32_t cut = std::max(entry.begin, kept_end);
       if (entry.digested) facts.digest -= sum_between(index, cut, entry.end);
-      unlist_entry(e);
       if (cut == entry.begin) {
         entries_.remove(e);
       } else {

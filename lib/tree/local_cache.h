@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <tl/expected.hpp>
 
 #include "lib/tree/relation.h"
 
@@ -66,15 +67,19 @@ class LocalCache {
   virtual void unlock(LockedPath path) = 0;
 
   // Frees at least `num_tokens` tokens in whole pages, or all that is unlocked: leaves first, least
-  // recently used first, page by page from the leaf's end.
-  virtual SlotRuns evict(std::uint64_t num_tokens, Journal& journal) = 0;
+  // recently used first, page by page from the leaf's end. Stops early with the first edge that
+  // brings what is freed to `runs_max` runs of slots.
+  virtual SlotRuns evict(std::uint64_t num_tokens, std::size_t runs_max, Journal& journal) = 0;
 
-  // Removes the last whole page of `tokens` and everything below it, if it is here. Nothing if a
-  // lock covers that page; then nothing changed.
-  virtual std::optional<SlotRuns> remove(const CacheNamespace& name,
-                                         std::span<const TokenId> tokens, Journal& journal) = 0;
-  // Removes everything. Nothing if anything is locked; then nothing changed.
-  virtual std::optional<SlotRuns> reset(Journal& journal) = 0;
+  // Why remove() or reset() changed nothing: a lock covers a page that would go, or the slots freed
+  // would be more than limits::answer_runs_max runs.
+  enum class Kept : std::uint8_t { locked, too_many_runs };
+  // Removes the last whole page of `tokens` and everything below it, if it is here.
+  virtual tl::expected<SlotRuns, Kept> remove(const CacheNamespace& name,
+                                              std::span<const TokenId> tokens,
+                                              Journal& journal) = 0;
+  // Removes everything.
+  virtual tl::expected<SlotRuns, Kept> reset(Journal& journal) = 0;
 
   virtual std::uint64_t total_tokens() const = 0;
   virtual std::uint64_t protected_tokens() const = 0;

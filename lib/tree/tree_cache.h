@@ -1,6 +1,9 @@
 // TreeCache: the local cache of local_cache.h over a HolderTree.
 #pragma once
 
+#include <limits>
+
+#include "lib/base/limits.h"
 #include "lib/tree/holder_tree.h"
 #include "lib/tree/local_cache.h"
 
@@ -24,10 +27,10 @@ class TreeCache final : public LocalCache, private EdgeObserver {
   void touch(const Match& match) override;
   LockedPath lock(const Match& match) override;
   void unlock(LockedPath path) override;
-  SlotRuns evict(std::uint64_t num_tokens, Journal& journal) override;
-  std::optional<SlotRuns> remove(const CacheNamespace& name, std::span<const TokenId> tokens,
-                                 Journal& journal) override;
-  std::optional<SlotRuns> reset(Journal& journal) override;
+  SlotRuns evict(std::uint64_t num_tokens, std::size_t runs_max, Journal& journal) override;
+  tl::expected<SlotRuns, Kept> remove(const CacheNamespace& name, std::span<const TokenId> tokens,
+                                      Journal& journal) override;
+  tl::expected<SlotRuns, Kept> reset(Journal& journal) override;
   std::uint64_t total_tokens() const override { return tree_.tokens_of(kSelf); }
   std::uint64_t protected_tokens() const override { return protected_; }
 
@@ -185,7 +188,9 @@ std::uint32_t TreeCache<SlotsValue>::room_for(std::uint32_t wanted, InsertResult
   const std::uint64_t most = (tokens_max_ - protected_) / page * page;
   const auto aim = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, most));
   if (total_tokens() + aim > tokens_max_) {
-    result.freed = evict(total_tokens() + aim - tokens_max_, journal);
+    // At most a request's tokens go, so the runs are bounded as well.
+    const std::uint64_t excess = total_tokens() + aim - tokens_max_;
+    result.freed = evict(excess, std::numeric_limits<std::size_t>::max(), journal);
   }
   return aim;
 }
@@ -238,12 +243,13 @@ Position TreeCache<SlotsValue>::store(const CacheNamespace& name, std::span<cons
 // ---- removal -----------------------------------------------------------------------------------
 
 template <class SlotsValue>
-SlotRuns TreeCache<SlotsValue>::evict(std::uint64_t num_tokens, Journal& journal) {
+SlotRuns TreeCache<SlotsValue>::evict(std::uint64_t num_tokens, std::size_t runs_max,
+                                      Journal& journal) {
   SlotRuns freed;
   std::vector<Anchor> removed;
   const std::uint32_t page = tree_.page_size();
   std::uint64_t left = num_tokens;
-  while (left > 0 && oldest_ != kNoIndex) {
+  while (left > 0 && oldest_ != kNoIndex && freed.runs().size() < runs_max) {
     const NodeIndex leaf = oldest_;
     const std::uint64_t whole_pages = (left + page - 1) / page * page;
     const auto length = static_cast<std::uint32_t>(
@@ -263,16 +269,18 @@ SlotRuns TreeCache<SlotsValue>::evict(std::uint64_t num_tokens, Journal& journal
 }
 
 template <class SlotsValue>
-std::optional<SlotRuns> TreeCache<SlotsValue>::remove(const CacheNamespace& name,
-                                                      std::span<const TokenId> tokens,
-                                                      Journal& journal) {
+tl::expected<SlotRuns, LocalCache::Kept> TreeCache<SlotsValue>::remove(
+    const CacheNamespace& name, std::span<const TokenId> tokens, Journal& journal) {
   SlotRuns freed;
   const std::uint32_t page = tree_.page_size();
   const auto length = static_cast<std::uint32_t>(tokens.size() / page * page);
   tree_.match(name, tokens, match_);
   const Position end = local_end(match_);
   if (length == 0 || end.tokens < length) return freed;
-  if (own(end.node).lock_ref > 0) return std::nullopt;
+  if (own(end.node).lock_ref > 0) return tl::unexpected(Kept::locked);
+  if (!tree_.runs_fit(kSelf, end.node, limits::answer_runs_max)) {
+    return tl::unexpected(Kept::too_many_runs);
+  }
   const Anchor first = tree_.anchor_at(kSelf, end);
   const std::uint32_t cut = length - page;
   if (cut > tree_.node(end.node).begin()) tree_.cut_at(Position{end.node, cut});
@@ -282,8 +290,9 @@ std::optional<SlotRuns> TreeCache<SlotsValue>::remove(const CacheNamespace& name
 }
 
 template <class SlotsValue>
-std::optional<SlotRuns> TreeCache<SlotsValue>::reset(Journal& journal) {
-  if (protected_ > 0) return std::nullopt;
+tl::expected<SlotRuns, LocalCache::Kept> TreeCache<SlotsValue>::reset(Journal& journal) {
+  if (protected_ > 0) return tl::unexpected(Kept::locked);
+  if (!tree_.runs_fit(kSelf, limits::answer_runs_max)) return tl::unexpected(Kept::too_many_runs);
   SlotRuns freed;
   tree_.clear(kSelf, &freed);
   journal.record_reset();

@@ -20,6 +20,8 @@ LIMITS = {
     "frame_bytes_max": 16 * 1024 * 1024,
     "tokens_max": 1048576,
     "runs_max": 65536,
+    "answer_runs_max": 65536,
+    "evicted_runs_max": 4096,
     "clients_max": 64,
     "output_bytes_max": 64 * 1024 * 1024,
     "leases_max": 4,

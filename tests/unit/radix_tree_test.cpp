@@ -371,7 +371,7 @@ TEST_CASE("cache: what others hold is neither local nor evictable") {
   SlotRuns slots;
   CHECK(t.cache.local_match(t.match("abcdef"), &slots) == 4);
   CHECK(slots == SlotRuns{{Slot{10}, 4}});
-  CHECK(t.cache.evict(100, t.journal) == SlotRuns{{Slot{10}, 4}});
+  CHECK(t.cache.evict(100, 1000, t.journal) == SlotRuns{{Slot{10}, 4}});
   CHECK(t.depths("abcdef") == "1:6");
 }
 
@@ -381,7 +381,7 @@ TEST_CASE("cache: a lock pins exactly what it matched, also inside an edge") {
   const LockedPath lock = t.cache.lock(t.match("abcdxx"));
   CHECK(t.cache.protected_tokens() == 4);
   CHECK(t.cache.evictable_tokens() == 4);
-  CHECK(t.cache.evict(100, t.journal) == SlotRuns{{Slot{5}, 4}});
+  CHECK(t.cache.evict(100, 1000, t.journal) == SlotRuns{{Slot{5}, 4}});
   CHECK_FALSE(t.cache.reset(t.journal));
   CHECK_FALSE(t.cache.remove({}, tokens_of("ab"), t.journal));
   t.cache.unlock(lock);
@@ -401,9 +401,9 @@ TEST_CASE("cache: the least recently used leaf goes first, from its end, page by
   t.insert("abcdef", 1);
   t.insert("abxyzz", 11);
   t.cache.touch(t.match("abcdef"));
-  CHECK(t.cache.evict(1, t.journal) == SlotRuns{{Slot{15}, 2}});
-  CHECK(t.cache.evict(2, t.journal) == SlotRuns{{Slot{13}, 2}});
-  CHECK(t.cache.evict(2, t.journal) == SlotRuns{{Slot{5}, 2}});
+  CHECK(t.cache.evict(1, 1000, t.journal) == SlotRuns{{Slot{15}, 2}});
+  CHECK(t.cache.evict(2, 1000, t.journal) == SlotRuns{{Slot{13}, 2}});
+  CHECK(t.cache.evict(2, 1000, t.journal) == SlotRuns{{Slot{5}, 2}});
   CHECK(t.draw() == "abcd");
   REQUIRE(t.journal.ops.size() == 5);
   CHECK(t.journal.ops[2].removed == std::vector{Anchor{Seq{2}, 6}});

@@ -214,7 +214,7 @@ class TreeTrial : private Journal {
     const std::uint64_t page = options_.page_size;
     const std::uint64_t evictable = models_[0].tokens() - lock_model_.pages_covered({}) * page;
     gone_.clear();
-    const SlotRuns freed = cache_->evict(num_tokens, *this);
+    const SlotRuns freed = cache_->evict(num_tokens, limits::evicted_runs_max, *this);
     // Exactly that much: a page that went before its extensions would have taken them with it.
     expect_freed(freed, std::min((num_tokens + page - 1) / page * page, evictable));
   }

@@ -42,6 +42,8 @@ class Limits:
     frame_bytes_max: int
     tokens_max: int  # in one request
     runs_max: int  # in one request
+    answer_runs_max: int  # in one answer
+    evicted_runs_max: int  # at which `evict` stops
     clients_max: int
     output_bytes_max: int  # unread output at which a client is cut
     leases_max: int  # on one connection

@@ -1,0 +1,61 @@
+// An answer that would not fit a frame must be refused before anything changed, or stop early.
+#include <doctest/doctest.h>
+
+#include "lib/base/limits.h"
+#include "tests/unit/lone_replica.h"
+
+namespace radixmesh {
+namespace {
+
+// `count` tokens that begin with `first`, each in a slot that no run can share with the next.
+void insert_scattered(LoneReplica& d0, TokenId first, std::uint32_t count) {
+  std::vector<TokenId> tokens(count, TokenId{7});
+  tokens[0] = first;
+  SlotRuns slots;
+  const std::uint64_t base = std::uint64_t{static_cast<std::uint32_t>(first)} << 32;
+  for (std::uint64_t i = 0; i < count; ++i) slots.append(SlotRun{Slot{base + 2 * i}, 1});
+  const auto result = d0.replica.insert(d0.now, {}, tokens, slots);
+  REQUIRE(result);
+  REQUIRE(result->stored == count);
+}
+
+TEST_CASE("reset and delete refuse to free more runs than an answer holds, and change nothing") {
+  LoneReplica d0;
+  insert_scattered(d0, TokenId{1}, 600'000);
+  insert_scattered(d0, TokenId{2}, 600'000);
+  d0.replica.take_effects();
+  const auto refused = d0.replica.reset(d0.now);
+  REQUIRE(!refused);
+  CHECK(refused.error().code == RefusalCode::send_less);
+  CHECK(d0.replica.status().local_tokens == 1'200'000);
+  CHECK(d0.owed<Publish>().empty());
+
+  SUBCASE("evict goes as far as its bound, and what is left can be reset") {
+    const auto freed = d0.replica.evict(d0.now, 1'200'000);
+    REQUIRE(freed);
+    CHECK(freed->runs().size() == 600'000);
+    const auto rest = d0.replica.reset(d0.now);
+    REQUIRE(rest);
+    CHECK(rest->size() == 600'000);
+  }
+  SUBCASE("each half can be deleted") {
+    const std::vector<TokenId> first{TokenId{1}};
+    const auto freed = d0.replica.remove(d0.now, {}, first);
+    REQUIRE(freed);
+    CHECK(freed->size() == 600'000);
+  }
+}
+
+TEST_CASE("acquire refuses a match of more runs than an answer holds, and locks nothing") {
+  LoneReplica d0;
+  insert_scattered(d0, TokenId{1}, 600'000);
+  std::vector<TokenId> tokens(600'000, TokenId{7});
+  tokens[0] = TokenId{1};
+  const auto refused = d0.replica.acquire({}, tokens);  // local_slots and one segment's
+  REQUIRE(!refused);
+  CHECK(refused.error().code == RefusalCode::send_less);
+  CHECK(d0.replica.status().protected_tokens == 0);
+}
+
+}  // namespace
+}  // namespace radixmesh
