@@ -41,9 +41,16 @@ inline constexpr std::uint64_t count_max = std::uint64_t{1} << 62;
 inline constexpr std::size_t replay_overhead_bytes_max = 64;
 // Removed prefixes named by one DELETE.
 inline constexpr std::size_t delete_entries_max = 1024;
-// Nodes of a cluster; bounds what a HEAD or a WELCOME may list.
+// Nodes of a cluster; bounds what a HEAD, a TICK or a list of members may name.
 inline constexpr std::size_t members_max = 1024;
+// Above it `auto` arranges groups: a mesh of N nodes has N (N - 1) links, and each op N - 1 sends.
+inline constexpr std::size_t mesh_members_max = 64;
+// What a rank may be when it is given; higher ones are handed out after it.
+inline constexpr std::uint32_t given_rank_max = 1'000'000;
 inline constexpr std::size_t address_bytes_max = 256;
+// Origins in one heartbeat, and news in one message: what is more comes in turn, or in several.
+inline constexpr std::size_t heartbeat_digests_max = 512;
+inline constexpr std::size_t news_per_message_max = 64;
 inline constexpr std::size_t cluster_bytes_max = 128;
 inline constexpr std::size_t engine_token_bytes_max = 64;
 inline constexpr std::size_t reason_bytes_max = 512;
@@ -89,6 +96,12 @@ static_assert(
 static_assert(frame_bytes_max <= message_bytes_max, "a frame fits a message");
 static_assert(page_tokens_max * (4 + 2 * 10) <= insert_payload_bytes_max,
               "a page with a slot run per token fits one INSERT");
+static_assert(members_max * 27 + news_per_message_max * (address_bytes_max + 32) + 1024 <
+                  frame_bytes_max,
+              "a HEAD with every origin and news fits a frame, and so does a TICK");
+static_assert(heartbeat_digests_max * 45 + news_per_message_max * (address_bytes_max + 32) + 1024 <
+                  frame_bytes_max,
+              "a heartbeat fits a frame");
 static_assert(delete_entries_max * 14 < frame_bytes_max, "a full DELETE fits a frame");
 static_assert(request_tokens_max * 4 < ipc_frame_bytes_max, "a whole request fits an IPC frame");
 static_assert(evicted_runs_max + request_tokens_max <= answer_runs_max,

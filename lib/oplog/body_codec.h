@@ -58,12 +58,17 @@ void pack_body(Packer& packer, const HeadMessage& body);
 void pack_body(Packer& packer, const MarkerMessage& body);
 void pack_body(Packer& packer, const Introduction& body);
 void pack_body(Packer& packer, const RefusedMessage& body);
-void pack_body(Packer& packer, const HeartbeatMessage& body);
-void pack_body(Packer& packer, const HeartbeatAckMessage& body);
+void pack_body(Packer& packer, const Pulse& body);
 void pack_body(Packer& packer, const ReplayRequest& body);
 void pack_body(Packer& packer, const ReplayMessage& body);
 void pack_body(Packer& packer, const SnapshotRequest& body);
 void pack_body(Packer& packer, const SnapshotChunk& body);
 void pack_body(Packer& packer, const SnapshotCredit& body);
+void pack_body(Packer& packer, const ProbeRequest& body);
+void pack_body(Packer& packer, const ProbeReport& body);
+void pack_body(Packer& packer, const NewsMessage& body);
+void pack_body(Packer& packer, const TickMessage& body);
+void pack_body(Packer& packer, const TickAckMessage& body);
+void pack_body(Packer& packer, const JoinedMessage& body);
 
 }  // namespace radixmesh::wire

@@ -74,6 +74,43 @@ void pack_vector(Packer& packer, const std::vector<VectorEntry>& vector) {
   }
 }
 
+void pack_load(Packer& packer, const std::optional<Load>& load) {
+  if (!load) {
+    packer.pack_nil();
+    return;
+  }
+  packer.pack_array(5);
+  packer.pack_uint32(load->running);
+  packer.pack_uint32(load->waiting);
+  if (load->queued_tokens) {
+    packer.pack_uint64(*load->queued_tokens);
+  } else {
+    packer.pack_nil();
+  }
+  packer.pack_uint64(load->kv_used);
+  packer.pack_uint64(load->kv_total);
+}
+
+void pack_news(Packer& packer, const std::vector<MemberNews>& news) {
+  packer.pack_array(static_cast<std::uint32_t>(news.size()));
+  for (const MemberNews& each : news) {
+    packer.pack_array(6);
+    pack_text(packer, each.addr);
+    packer.pack_uint32(each.rank.value);
+    packer.pack_uint8(static_cast<std::uint8_t>(each.role));
+    packer.pack_uint64(each.epoch.value);
+    packer.pack_uint32(each.refute);
+    packer.pack_uint8(static_cast<std::uint8_t>(each.state));
+  }
+}
+
+// Three fields of an array that the caller began.
+void pack_standing(Packer& packer, const Standing& standing) {
+  packer.pack_uint64(standing.epoch.value);
+  packer.pack_uint32(standing.refute);
+  packer.pack_uint8(static_cast<std::uint8_t>(standing.state));
+}
+
 }  // namespace
 
 void pack_body(Packer& packer, const InsertOp& body) {
@@ -88,25 +125,22 @@ void pack_body(Packer& packer, const DeleteOp& body) { pack_anchors(packer, body
 void pack_body(Packer& packer, const ResetOp&) { packer.pack_array(0); }
 
 void pack_body(Packer& packer, const HeadMessage& body) {
-  packer.pack_array(5);
+  packer.pack_array(9);
   packer.pack_uint64(body.beat);
   packer.pack_uint64(body.head.value);
   pack_digest(packer, body.digest);
-  if (body.load) {
-    packer.pack_array(5);
-    packer.pack_uint32(body.load->running);
-    packer.pack_uint32(body.load->waiting);
-    if (body.load->queued_tokens) {
-      packer.pack_uint64(*body.load->queued_tokens);
-    } else {
-      packer.pack_nil();
-    }
-    packer.pack_uint64(body.load->kv_used);
-    packer.pack_uint64(body.load->kv_total);
+  pack_load(packer, body.load);
+  pack_vector(packer, body.vector);
+  packer.pack_uint32(body.refute);
+  pack_binary(packer, body.engine_token);
+  if (body.taken_over) {
+    packer.pack_array(2);
+    packer.pack_uint64(body.taken_over->epoch.value);
+    packer.pack_uint64(body.taken_over->seq.value);
   } else {
     packer.pack_nil();
   }
-  pack_vector(packer, body.vector);
+  pack_news(packer, body.news);
 }
 
 void pack_body(Packer& packer, const MarkerMessage& body) {
@@ -115,7 +149,7 @@ void pack_body(Packer& packer, const MarkerMessage& body) {
 }
 
 void pack_body(Packer& packer, const Introduction& body) {
-  packer.pack_array(13);
+  packer.pack_array(17);
   packer.pack_uint32(body.protocol_min);
   packer.pack_uint32(body.protocol_max);
   packer.pack_uint64(body.fingerprint);
@@ -128,7 +162,13 @@ void pack_body(Packer& packer, const Introduction& body) {
   pack_text(packer, body.publish_addr);
   pack_text(packer, body.bulk_addr);
   packer.pack_nil();  // kept for authentication
-  packer.pack_uint64(body.seen_epoch.value);
+  packer.pack_uint32(body.refute);
+  pack_standing(packer, body.seen);
+  packer.pack_array(4);
+  packer.pack_uint64(body.former.epoch.value);
+  packer.pack_uint64(body.former.seq.value);
+  pack_binary(packer, body.former.engine_token);
+  body.former.has_slots ? packer.pack_true() : packer.pack_false();
 }
 
 void pack_body(Packer& packer, const RefusedMessage& body) {
@@ -136,14 +176,20 @@ void pack_body(Packer& packer, const RefusedMessage& body) {
   pack_text(packer, body.reason);
 }
 
-void pack_body(Packer& packer, const HeartbeatMessage& body) {
-  packer.pack_array(1);
+void pack_body(Packer& packer, const Pulse& body) {
+  packer.pack_array(8);
   packer.pack_uint64(body.beat);
-}
-
-void pack_body(Packer& packer, const HeartbeatAckMessage& body) {
-  packer.pack_array(1);
-  packer.pack_uint64(body.beat);
+  packer.pack_uint64(body.view_hash);
+  pack_standing(packer, body.seen);
+  pack_load(packer, body.load);
+  packer.pack_array(static_cast<std::uint32_t>(4 * body.digests.size()));
+  for (const DigestEntry& each : body.digests) {
+    packer.pack_uint64(each.at.origin.value);
+    packer.pack_uint64(each.at.epoch.value);
+    packer.pack_uint64(each.at.applied.value);
+    pack_digest(packer, each.digest);
+  }
+  pack_news(packer, body.news);
 }
 
 void pack_body(Packer& packer, const ReplayRequest& body) {
@@ -163,12 +209,13 @@ void pack_body(Packer& packer, const ReplayMessage& body) {
 }
 
 void pack_body(Packer& packer, const SnapshotRequest& body) {
-  packer.pack_array(5);
+  packer.pack_array(6);
   packer.pack_uint64(body.origin.value);
   packer.pack_uint64(body.epoch.value);
   packer.pack_uint64(body.applied.value);
   packer.pack_uint64(body.session);
   body.wants_slots ? packer.pack_true() : packer.pack_false();
+  pack_binary(packer, body.engine_token);
 }
 
 void pack_body(Packer& packer, const SnapshotChunk& body) {
@@ -196,6 +243,53 @@ void pack_body(Packer& packer, const SnapshotCredit& body) {
   packer.pack_uint64(body.origin.value);
   packer.pack_uint64(body.session);
   packer.pack_uint32(body.received);
+}
+
+void pack_body(Packer& packer, const ProbeRequest& body) {
+  packer.pack_array(1);
+  packer.pack_uint64(body.target.value);
+}
+
+void pack_body(Packer& packer, const ProbeReport& body) {
+  packer.pack_array(2);
+  packer.pack_uint64(body.target.value);
+  body.alive ? packer.pack_true() : packer.pack_false();
+}
+
+void pack_body(Packer& packer, const NewsMessage& body) {
+  packer.pack_array(2);
+  pack_news(packer, body.news);
+  body.wants_answer ? packer.pack_true() : packer.pack_false();
+}
+
+void pack_body(Packer& packer, const TickMessage& body) {
+  packer.pack_array(7);
+  packer.pack_uint64(body.initiator.value);
+  packer.pack_uint64(body.initiator_epoch.value);
+  packer.pack_uint64(body.nonce);
+  packer.pack_uint8(body.round);
+  packer.pack_uint32(body.hops_left);
+  packer.pack_array(static_cast<std::uint32_t>(3 * body.visited.size()));
+  for (const Visit& visit : body.visited) {
+    packer.pack_uint64(visit.node.value);
+    packer.pack_uint64(visit.epoch.value);
+    packer.pack_uint32(visit.refute);
+  }
+  packer.pack_array(static_cast<std::uint32_t>(body.skipped.size()));
+  for (NodeId node : body.skipped) packer.pack_uint64(node.value);
+}
+
+void pack_body(Packer& packer, const TickAckMessage& body) {
+  packer.pack_array(3);
+  packer.pack_uint64(body.initiator.value);
+  packer.pack_uint64(body.nonce);
+  packer.pack_uint8(body.round);
+}
+
+void pack_body(Packer& packer, const JoinedMessage& body) {
+  packer.pack_array(2);
+  packer.pack_uint32(body.rank.value);
+  packer.pack_uint32(body.members);
 }
 
 }  // namespace radixmesh::wire

@@ -88,53 +88,131 @@ bool read(ArrayReader& fields, InsertOp& body) {
   return read_pages(fields, body);
 }
 
+bool read_load(ArrayReader& fields, std::optional<Load>& load) {
+  load.reset();
+  if (fields.nil()) return true;
+  const Object* object = fields.next();
+  if (object == nullptr) return false;
+  ArrayReader items(*object);
+  Load read;
+  if (!items.u32(read.running) || !items.u32(read.waiting)) return false;
+  if (!items.nil() && !items.u64(read.queued_tokens.emplace())) return false;
+  if (!items.u64(read.kv_used) || !items.u64(read.kv_total)) return false;
+  load = read;
+  return true;
+}
+
+bool read_role(ArrayReader& fields, Role& role) {
+  std::uint32_t number = 0;
+  if (!fields.u32(number) || number > static_cast<std::uint32_t>(Role::router)) return false;
+  role = static_cast<Role>(number);
+  return true;
+}
+
+bool read_state(ArrayReader& fields, MemberState& state) {
+  std::uint32_t number = 0;
+  if (!fields.u32(number) || number > static_cast<std::uint32_t>(MemberState::left)) return false;
+  state = static_cast<MemberState>(number);
+  return true;
+}
+
+bool read_news(const Object* object, std::vector<MemberNews>& news) {
+  if (object == nullptr || object->type != msgpack::type::ARRAY) return false;
+  ArrayReader items(*object);
+  if (items.left() > limits::news_per_message_max) return false;
+  news.clear();
+  while (items.left() > 0) {
+    ArrayReader fields(*items.next());
+    MemberNews each;
+    if (!fields.text(each.addr, limits::address_bytes_max) || each.addr.empty() ||
+        !fields.u32(each.rank.value) || !read_role(fields, each.role) ||
+        !fields.count(each.epoch.value) || !fields.u32(each.refute) ||
+        !read_state(fields, each.state)) {
+      return false;
+    }
+    news.push_back(std::move(each));
+  }
+  return true;
+}
+
+bool read_standing(ArrayReader& fields, Standing& standing) {
+  return fields.count(standing.epoch.value) && fields.u32(standing.refute) &&
+         read_state(fields, standing.state);
+}
+
+bool read_engine_token(ArrayReader& fields, std::string& token) {
+  std::string_view bytes;
+  if (!fields.binary(bytes) || bytes.size() > limits::engine_token_bytes_max) return false;
+  token = bytes;
+  return true;
+}
+
 bool read(ArrayReader& fields, HeadMessage& body) {
-  if (!fields.count(body.beat) || !fields.count(body.head.value) || !fields.digest(body.digest)) {
+  if (!fields.count(body.beat) || !fields.count(body.head.value) || !fields.digest(body.digest) ||
+      !read_load(fields, body.load) || !read_vector(fields.next(), body.vector) ||
+      !fields.u32(body.refute) || !read_engine_token(fields, body.engine_token)) {
     return false;
   }
-  body.load.reset();
+  body.taken_over.reset();
   if (!fields.nil()) {
     const Object* object = fields.next();
     if (object == nullptr) return false;
     ArrayReader items(*object);
-    Load load;
-    if (!items.u32(load.running) || !items.u32(load.waiting)) return false;
-    if (!items.nil() && !items.u64(load.queued_tokens.emplace())) return false;
-    if (!items.u64(load.kv_used) || !items.u64(load.kv_total)) return false;
-    body.load = load;
+    TakenOver taken;
+    if (!items.count(taken.epoch.value) || !items.count(taken.seq.value)) return false;
+    body.taken_over = taken;
   }
-  return read_vector(fields.next(), body.vector);
+  return read_news(fields.next(), body.news);
 }
 
 bool read(ArrayReader& fields, MarkerMessage& body) {
   return read_vector(fields.next(), body.vector);
 }
 
+bool read_former(const Object* object, Former& former) {
+  if (object == nullptr) return false;
+  ArrayReader fields(*object);
+  return fields.count(former.epoch.value) && fields.count(former.seq.value) &&
+         read_engine_token(fields, former.engine_token) && fields.boolean(former.has_slots);
+}
+
 bool read(ArrayReader& fields, Introduction& body) {
-  std::uint32_t role = 0;
-  std::string_view engine_token;
-  if (!fields.u32(body.protocol_min) || !fields.u32(body.protocol_max) ||
-      !fields.u64(body.fingerprint) || !fields.text(body.cluster, limits::cluster_bytes_max) ||
-      !fields.u32(body.page_size) || !fields.text(body.addr, limits::address_bytes_max) ||
-      !fields.u32(body.rank.value) || !fields.u32(role) || !fields.binary(engine_token) ||
-      !fields.text(body.publish_addr, limits::address_bytes_max) ||
-      !fields.text(body.bulk_addr, limits::address_bytes_max) || fields.next() == nullptr ||
-      !fields.count(body.seen_epoch.value)) {
-    return false;
-  }
-  if (role > static_cast<std::uint32_t>(Role::router)) return false;
-  if (engine_token.size() > limits::engine_token_bytes_max) return false;
-  if (body.protocol_min > body.protocol_max) return false;
-  body.role = static_cast<Role>(role);
-  body.engine_token = engine_token;
-  return true;
+  return fields.u32(body.protocol_min) && fields.u32(body.protocol_max) &&
+         body.protocol_min <= body.protocol_max && fields.u64(body.fingerprint) &&
+         fields.text(body.cluster, limits::cluster_bytes_max) && fields.u32(body.page_size) &&
+         fields.text(body.addr, limits::address_bytes_max) && !body.addr.empty() &&
+         fields.u32(body.rank.value) && read_role(fields, body.role) &&
+         read_engine_token(fields, body.engine_token) &&
+         fields.text(body.publish_addr, limits::address_bytes_max) &&
+         fields.text(body.bulk_addr, limits::address_bytes_max) && fields.next() != nullptr &&
+         fields.u32(body.refute) && read_standing(fields, body.seen) &&
+         read_former(fields.next(), body.former);
 }
 
 bool read(ArrayReader& fields, RefusedMessage& body) {
   return fields.text(body.reason, limits::reason_bytes_max);
 }
-bool read(ArrayReader& fields, HeartbeatMessage& body) { return fields.count(body.beat); }
-bool read(ArrayReader& fields, HeartbeatAckMessage& body) { return fields.count(body.beat); }
+
+bool read(ArrayReader& fields, Pulse& body) {
+  if (!fields.count(body.beat) || !fields.u64(body.view_hash) ||
+      !read_standing(fields, body.seen) || !read_load(fields, body.load)) {
+    return false;
+  }
+  const Object* digests = fields.next();
+  if (digests == nullptr || digests->type != msgpack::type::ARRAY) return false;
+  ArrayReader items(*digests);
+  if (items.left() % 4 != 0 || items.left() / 4 > limits::heartbeat_digests_max) return false;
+  body.digests.clear();
+  while (items.left() > 0) {
+    DigestEntry entry;
+    if (!items.u64(entry.at.origin.value) || !items.count(entry.at.epoch.value) ||
+        !items.count(entry.at.applied.value) || !items.digest(entry.digest)) {
+      return false;
+    }
+    body.digests.push_back(entry);
+  }
+  return read_news(fields.next(), body.news);
+}
 
 bool read(ArrayReader& fields, ReplayRequest& body) {
   return fields.u64(body.origin.value) && fields.count(body.epoch.value) &&
@@ -157,7 +235,7 @@ bool read(ArrayReader& fields, ReplayMessage& body) {
 bool read(ArrayReader& fields, SnapshotRequest& body) {
   return fields.u64(body.origin.value) && fields.count(body.epoch.value) &&
          fields.count(body.applied.value) && fields.u64(body.session) &&
-         fields.boolean(body.wants_slots);
+         fields.boolean(body.wants_slots) && read_engine_token(fields, body.engine_token);
 }
 
 bool read(ArrayReader& fields, SnapshotChunk& body) {
@@ -187,6 +265,59 @@ bool read(ArrayReader& fields, SnapshotChunk& body) {
 
 bool read(ArrayReader& fields, SnapshotCredit& body) {
   return fields.u64(body.origin.value) && fields.u64(body.session) && fields.u32(body.received);
+}
+
+bool read(ArrayReader& fields, ProbeRequest& body) { return fields.u64(body.target.value); }
+bool read(ArrayReader& fields, ProbeReport& body) {
+  return fields.u64(body.target.value) && fields.boolean(body.alive);
+}
+bool read(ArrayReader& fields, NewsMessage& body) {
+  return read_news(fields.next(), body.news) && fields.boolean(body.wants_answer);
+}
+
+bool read_round(ArrayReader& fields, std::uint8_t& round) {
+  std::uint32_t number = 0;
+  if (!fields.u32(number) || number < 1 || number > 2) return false;
+  round = static_cast<std::uint8_t>(number);
+  return true;
+}
+
+bool read(ArrayReader& fields, TickMessage& body) {
+  if (!fields.u64(body.initiator.value) || !fields.count(body.initiator_epoch.value) ||
+      !fields.count(body.nonce) || !read_round(fields, body.round) || !fields.u32(body.hops_left)) {
+    return false;
+  }
+  const Object* visited = fields.next();
+  const Object* skipped = fields.next();
+  if (visited == nullptr || visited->type != msgpack::type::ARRAY || skipped == nullptr ||
+      skipped->type != msgpack::type::ARRAY) {
+    return false;
+  }
+  ArrayReader visits(*visited), skips(*skipped);
+  if (visits.left() % 3 != 0 || visits.left() / 3 > limits::members_max ||
+      skips.left() > limits::members_max) {
+    return false;
+  }
+  while (visits.left() > 0) {
+    Visit visit;
+    if (!visits.u64(visit.node.value) || !visits.count(visit.epoch.value) ||
+        !visits.u32(visit.refute)) {
+      return false;
+    }
+    body.visited.push_back(visit);
+  }
+  for (NodeId node; skips.left() > 0; body.skipped.push_back(node)) {
+    if (!skips.u64(node.value)) return false;
+  }
+  return true;
+}
+
+bool read(ArrayReader& fields, TickAckMessage& body) {
+  return fields.u64(body.initiator.value) && fields.count(body.nonce) &&
+         read_round(fields, body.round);
+}
+bool read(ArrayReader& fields, JoinedMessage& body) {
+  return fields.u32(body.rank.value) && fields.u32(body.members);
 }
 
 template <class T>
@@ -290,6 +421,20 @@ BodyOutcome read_body(std::uint8_t type, const Object& object, Body& body) {
       return read_as<SnapshotChunk>(fields, body);
     case MessageType::snapshot_credit:
       return read_as<SnapshotCredit>(fields, body);
+    case MessageType::probe_request:
+      return read_as<ProbeRequest>(fields, body);
+    case MessageType::probe_report:
+      return read_as<ProbeReport>(fields, body);
+    case MessageType::news:
+      return read_as<NewsMessage>(fields, body);
+    case MessageType::tick:
+      return read_as<TickMessage>(fields, body);
+    case MessageType::tick_ack:
+      return read_as<TickAckMessage>(fields, body);
+    case MessageType::join:
+      return read_as<JoinMessage>(fields, body);
+    case MessageType::joined:
+      return read_as<JoinedMessage>(fields, body);
   }
   return BodyOutcome::unknown_type;
 }

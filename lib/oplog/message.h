@@ -11,6 +11,7 @@
 
 #include "lib/base/cache_namespace.h"
 #include "lib/base/ids.h"
+#include "lib/base/member_state.h"
 #include "lib/base/role.h"
 #include "lib/tree/digest.h"
 #include "lib/tree/entry_table.h"
@@ -38,6 +39,13 @@ enum class MessageType : std::uint8_t {
   snapshot_request = 73,
   snapshot_chunk = 74,
   snapshot_credit = 75,
+  probe_request = 76,
+  probe_report = 77,
+  news = 78,
+  tick = 79,
+  tick_ack = 80,
+  join = 81,
+  joined = 82,
 };
 inline constexpr std::uint8_t kFirstControlType = 64;
 
@@ -85,18 +93,55 @@ struct Load {
   friend bool operator==(const Load&, const Load&) = default;
 };
 
+// What someone says of a member. Later is what has the higher (epoch, refute); at equal ones a
+// later MemberState. Only the member itself raises either number.
+struct MemberNews {
+  std::string addr;
+  NodeRank rank;
+  Role role = Role::prefill;
+  Epoch epoch;
+  std::uint32_t refute = 0;
+  MemberState state = MemberState::alive;
+};
+
+// The earlier life whose entries a node goes on with: all that the ops up to `seq` of it made.
+// Epoch 0: with none, it began empty.
+struct TakenOver {
+  Epoch epoch;
+  Seq seq;
+  friend bool operator==(const TakenOver&, const TakenOver&) = default;
+};
+
 // A node's announcement of itself: it reveals a lost tail, and lets others compare digests.
 struct HeadMessage {
   std::uint64_t beat = 0;  // counts HEADs of this life, so that a relay passes each on once
   Seq head;                // the sender's own last op
   Digest digest = 0;       // of the sender's entries as of `head`
   std::optional<Load> load;
-  std::vector<VectorEntry> vector;  // what the sender has of the others
+  std::vector<VectorEntry> vector;  // what the sender has of the others; of many, a part in turn
+  std::uint32_t refute = 0;
+  std::string engine_token;             // as in Introduction
+  std::optional<TakenOver> taken_over;  // nothing as long as it is not decided
+  std::vector<MemberNews> news;
 };
 
 // Published to one subscriber when its subscription arrives: from here on it misses nothing.
 struct MarkerMessage {
   std::vector<VectorEntry> vector;  // of all, the sender included
+};
+
+// What a node believes of another: its latest life that was heard of, and the state of that.
+struct Standing {
+  Epoch epoch;
+  std::uint32_t refute = 0;
+  MemberState state = MemberState::alive;
+};
+// What a node still has of a life of another that ended, for the same engine to take it back.
+struct Former {
+  Epoch epoch;  // 0: nothing
+  Seq seq;
+  std::string engine_token;
+  bool has_slots = false;
 };
 
 // HELLO and WELCOME are alike: who I am, where I am reached, and what must agree.
@@ -110,19 +155,32 @@ struct Introduction {
   Role role = Role::prefill;
   std::string engine_token;  // empty: the engine has said nothing of itself
   std::string publish_addr, bulk_addr;
-  Epoch seen_epoch;  // WELCOME: the highest epoch that the sender knows of the receiver
+  std::uint32_t refute = 0;
+  Standing seen;  // what the sender believes of the receiver
+  Former former;  // what the sender keeps of an earlier life of the receiver
 };
 struct HelloMessage : Introduction {};
 struct WelcomeMessage : Introduction {};
 struct RefusedMessage {
   std::string reason;
 };
-struct HeartbeatMessage {
-  std::uint64_t beat = 0;
+
+// What one has of an origin, with the digest of it.
+struct DigestEntry {
+  VectorEntry at;
+  Digest digest = 0;
 };
-struct HeartbeatAckMessage {
+// The short heartbeat and its answer are alike.
+struct Pulse {
   std::uint64_t beat = 0;
+  std::uint64_t view_hash = 0;  // of the members that the sender believes alive or suspect
+  Standing seen;                // what the sender believes of the receiver
+  std::optional<Load> load;
+  std::vector<DigestEntry> digests;  // the sender's own among them; of many, a part in turn
+  std::vector<MemberNews> news;
 };
+struct HeartbeatMessage : Pulse {};
+struct HeartbeatAckMessage : Pulse {};
 
 // Asks for the ops [first, last] of an origin's epoch.
 struct ReplayRequest {
@@ -149,6 +207,8 @@ struct SnapshotRequest {
   Seq applied;
   std::uint64_t session = 0;  // the asker's number for this attempt
   bool wants_slots = false;
+  // Where the asker is the origin: its earlier life, if this engine's. Else empty.
+  std::string engine_token;
 };
 struct SnapshotEntry {
   Seq seq, parent;
@@ -178,10 +238,60 @@ struct SnapshotCredit {
   std::uint32_t received = 0;  // chunks
 };
 
-using Body =
-    std::variant<InsertOp, DeleteOp, ResetOp, HeadMessage, MarkerMessage, HelloMessage,
-                 WelcomeMessage, RefusedMessage, HeartbeatMessage, HeartbeatAckMessage,
-                 ReplayRequest, ReplayMessage, SnapshotRequest, SnapshotChunk, SnapshotCredit>;
+// "I do not hear `target`: do you?" Answered at once; where that was a no, and `target` is heard
+// after all, again.
+struct ProbeRequest {
+  NodeId target;
+};
+struct ProbeReport {
+  NodeId target;
+  bool alive = false;
+};
+
+// Membership, pushed; whoever is asked to answers with its own.
+struct NewsMessage {
+  std::vector<MemberNews> news;
+  bool wants_answer = false;
+};
+
+// The token that goes around the ring twice: the first round collects who was reached, the second
+// tells everyone that everyone was.
+struct Visit {
+  NodeId node;
+  Epoch epoch;
+  std::uint32_t refute = 0;
+  friend auto operator<=>(const Visit&, const Visit&) = default;
+};
+struct TickMessage {
+  NodeId initiator;
+  Epoch initiator_epoch;
+  std::uint64_t nonce = 0;  // grows with every token of this initiator's life
+  std::uint8_t round = 1;   // 1 or 2
+  std::uint32_t hops_left = 0;
+  std::vector<Visit> visited;   // a set; complete in round 2
+  std::vector<NodeId> skipped;  // those that did not take the token
+};
+struct TickAckMessage {
+  NodeId initiator;
+  std::uint64_t nonce = 0;
+  std::uint8_t round = 1;
+};
+
+// A node that is in nobody's lists asks to be let in. `rank` of the introduction is kAnyRank where
+// one is to be handed out.
+inline constexpr NodeRank kAnyRank{0xFFFFFFFF};
+struct JoinMessage : Introduction {};
+// It is let in, with this rank. NEWS with all members follows.
+struct JoinedMessage {
+  NodeRank rank;
+  std::uint32_t members = 0;
+};
+
+using Body = std::variant<InsertOp, DeleteOp, ResetOp, HeadMessage, MarkerMessage, HelloMessage,
+                          WelcomeMessage, RefusedMessage, HeartbeatMessage, HeartbeatAckMessage,
+                          ReplayRequest, ReplayMessage, SnapshotRequest, SnapshotChunk,
+                          SnapshotCredit, ProbeRequest, ProbeReport, NewsMessage, TickMessage,
+                          TickAckMessage, JoinMessage, JoinedMessage>;
 
 // The type of each alternative of Body, in their order.
 inline constexpr MessageType kBodyTypes[] = {MessageType::insert,
@@ -198,7 +308,14 @@ inline constexpr MessageType kBodyTypes[] = {MessageType::insert,
                                              MessageType::replay,
                                              MessageType::snapshot_request,
                                              MessageType::snapshot_chunk,
-                                             MessageType::snapshot_credit};
+                                             MessageType::snapshot_credit,
+                                             MessageType::probe_request,
+                                             MessageType::probe_report,
+                                             MessageType::news,
+                                             MessageType::tick,
+                                             MessageType::tick_ack,
+                                             MessageType::join,
+                                             MessageType::joined};
 static_assert(std::size(kBodyTypes) == std::variant_size_v<Body>);
 inline MessageType type_of(const Body& body) { return kBodyTypes[body.index()]; }
 

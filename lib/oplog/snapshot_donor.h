@@ -46,11 +46,11 @@ class SnapshotDonor {
     NodeId peer;
     SnapshotChunk chunk;
   };
-  template <class StateOf>  // (NodeId) -> std::optional<DonorState>
+  template <class StateOf>  // (peer, origin) -> std::optional<DonorState>
   std::optional<Outgoing> next(Relation& relation, bool has_slots, StateOf&& state_of) {
     for (auto& [key, session] : sessions_) {
       if (session.sent >= session.received + limits::snapshot_credit_chunks) continue;
-      const std::optional<DonorState> state = state_of(key.second);
+      const std::optional<DonorState> state = state_of(key.first, key.second);
       Outgoing out{key.first, produce(key, session, relation, has_slots, state)};
       if (out.chunk.status != SnapshotStatus::more) sessions_.erase(key);
       return out;

@@ -14,7 +14,8 @@ from zmtp import Zmtp
 INSERT, DELETE, RESET = 1, 2, 3
 HEAD, MARKER, HELLO, WELCOME, REFUSED, HEARTBEAT, HEARTBEAT_ACK = range(64, 71)
 REPLAY_REQUEST, REPLAY, SNAPSHOT_REQUEST, SNAPSHOT_CHUNK, SNAPSHOT_CREDIT = range(71, 76)
-TYPES = [INSERT, DELETE, RESET, *range(HEAD, SNAPSHOT_CREDIT + 1)]
+PROBE_REQUEST, PROBE_REPORT, NEWS, TICK, TICK_ACK, JOIN, JOINED = range(76, 83)
+TYPES = [INSERT, DELETE, RESET, *range(HEAD, JOINED + 1)]
 ROUTER = 3
 
 
@@ -34,7 +35,8 @@ def hello(cluster: str, addr: str, page_size: int = 1, rank: int = 0, role: int 
     endpoint = "127.0.0.1:1"
     fingerprint = 12345
     head = [1, 1, fingerprint, cluster, page_size, addr, rank, role, b""]
-    return [*head, endpoint, endpoint, None, 0]
+    nothing_seen, no_former = [0, 0, 0], [0, 0, b"", False]
+    return [*head, endpoint, endpoint, None, 0, *nothing_seen, no_former]
 
 
 def publish_port(node: Node) -> int:

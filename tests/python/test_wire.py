@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import struct
 
 import msgpack
 import pytest
@@ -11,7 +12,10 @@ PAGE = pathlib.Path(__file__).resolve().parents[2] / "lib" / "oplog" / "WIRE.md"
 BYTES = re.compile(r"[0-9a-f]{2}(?: [0-9a-f]{2})*(?=  |$)")
 
 P0, D0, R0 = "10.0.0.1:7000", "10.0.0.2:7000", "10.0.0.3:7000"
-EPOCH_P0, EPOCH_D0 = 1_760_000_000_000_000, 1_760_000_000_500_000
+EPOCH_P0, EPOCH_D0, EPOCH_R0 = 1_760_000_000_000_000, 1_760_000_000_500_000, 1
+PREFILL, DECODE, ROUTER = 0, 1, 3
+ALIVE, SUSPECT = 0, 1
+ANY_RANK = (1 << 32) - 1
 PAGE_SIZE = 4
 TYPES = {
     "INSERT at the root": 1,
@@ -30,7 +34,16 @@ TYPES = {
     "SNAPSHOT_REQUEST": 73,
     "SNAPSHOT_CHUNK": 74,
     "SNAPSHOT_CREDIT": 75,
+    "PROBE_REQUEST": 76,
+    "PROBE_REPORT": 77,
+    "NEWS": 78,
+    "TICK": 79,
+    "TICK_ACK": 80,
+    "JOIN": 81,
+    "JOINED": 82,
 }
+OF_D0 = {"HELLO", "HEARTBEAT", "REPLAY_REQUEST", "SNAPSHOT_REQUEST", "SNAPSHOT_CREDIT"}
+OF_D0 |= {"PROBE_REPORT", "NEWS", "TICK_ACK", "JOIN"}
 
 
 def hex_examples():
@@ -114,8 +127,7 @@ def test_the_page_has_the_examples_that_are_decoded_here():
 def test_the_envelope(name):
     kind, origin, epoch, seq, ttl, content = unframe(hex_examples()[name])
     assert kind == TYPES[name]
-    questions = ("HELLO", "HEARTBEAT", "REPLAY_REQUEST", "SNAPSHOT_REQUEST", "SNAPSHOT_CREDIT")
-    sender = (node_id(D0), EPOCH_D0) if name in questions else (node_id(P0), EPOCH_P0)
+    sender = (node_id(D0), EPOCH_D0) if name in OF_D0 else (node_id(P0), EPOCH_P0)
     assert (origin, epoch) == sender
     assert (seq > 0) == (kind < 64)
     assert ttl == 1
@@ -142,42 +154,90 @@ def test_delete_and_reset():
     assert body("RESET") == []
 
 
-def test_head():
-    beat, head, digest, load, vector = body("HEAD")
-    assert (beat, head) == (7, 2)
-    assert load == [3, 1, None, 12, 4096]
-    assert vector == [node_id(D0), EPOCH_D0, 5, node_id(R0), 1, 0]
+def digest_of_the_inserts():
     namespace, first, _ = pages(*body("INSERT at the root")[2:])
     _, second, _ = pages(*body("INSERT after an anchor")[2:])
-    total = sum(hashes(namespace, first + second)) % (1 << 128)
-    assert digest == total.to_bytes(16, "big")
+    return (sum(hashes(namespace, first + second)) % (1 << 128)).to_bytes(16, "big")
+
+
+def news_of_r0(refute, state):
+    return [R0, 2, ROUTER, EPOCH_R0, refute, state]
+
+
+def test_head():
+    beat, head, digest, load, vector, refute, engine_token, taken_over, news = body("HEAD")
+    assert (beat, head) == (7, 2)
+    assert digest == digest_of_the_inserts()
+    assert load == [3, 1, None, 12, 4096]
+    assert vector == [node_id(D0), EPOCH_D0, 5, node_id(R0), EPOCH_R0, 0]
+    assert (refute, engine_token, taken_over) == (1, b"\xaa\xbb", [0, 0])
+    assert news == [news_of_r0(0, SUSPECT)]
 
 
 def test_marker():
     assert body("MARKER") == [[node_id(P0), EPOCH_P0, 2, node_id(D0), EPOCH_D0, 5]]
 
 
+ENDPOINTS_P0, ENDPOINTS_D0 = ["10.0.0.1:7001", "10.0.0.1:7002"], ["10.0.0.2:7001", "10.0.0.2:7002"]
+NOTHING_KNOWN = [0, 0, ALIVE, [0, 0, b"", False]]
+
+
 @pytest.mark.parametrize(
-    "name, who",
+    "name, who, knows",
     [
-        ("HELLO", [D0, 1, 1, b"", "tcp://10.0.0.2:7001", "tcp://10.0.0.2:7002", None, 0]),
+        ("HELLO", [D0, 1, DECODE, b"", *ENDPOINTS_D0, None, 0], NOTHING_KNOWN),
         (
             "WELCOME",
-            [P0, 0, 0, b"\xaa\xbb", "tcp://10.0.0.1:7001", "tcp://10.0.0.1:7002", None, EPOCH_D0],
+            [P0, 0, PREFILL, b"\xaa\xbb", *ENDPOINTS_P0, None, 1],
+            [EPOCH_D0, 0, ALIVE, [1_759_000_000_000_000, 12, b"\xcc\xdd", True]],
         ),
+        ("JOIN", [D0, ANY_RANK, DECODE, b"", *ENDPOINTS_D0, None, 0], NOTHING_KNOWN),
     ],
 )
-def test_introductions(name, who):
+def test_introductions(name, who, knows):
     protocol_min, protocol_max, fingerprint, cluster, page_size, *rest = body(name)
     assert (protocol_min, protocol_max, cluster, page_size) == (1, 1, "default", PAGE_SIZE)
     settings = cluster.encode() + b"\0" + page_size.to_bytes(4, "little")
     assert fingerprint == xxhash.xxh3_64_intdigest(settings)
-    assert rest == who
+    assert rest == who + knows
 
 
-def test_refused_and_heartbeats():
+def test_refused_and_joined():
     assert body("REFUSED") == ["page_size differs: 4 here, 16 there"]
-    assert body("HEARTBEAT") == body("HEARTBEAT_ACK") == [300]
+    assert body("JOINED") == [1, 2]
+
+
+def test_heartbeats():
+    of_p0 = [node_id(P0), EPOCH_P0, 2, digest_of_the_inserts()]
+    beat, view_hash, *seen, load, digests, news = body("HEARTBEAT")
+    assert seen == [EPOCH_P0, 1, ALIVE]
+    assert load == [2, 0, 500, 96, 8192]
+    assert digests == [node_id(D0), EPOCH_D0, 5, bytes(16), *of_p0]
+    assert news == []
+    assert body("HEARTBEAT_ACK") == [
+        *(beat, view_hash, EPOCH_D0, 0, ALIVE, None),
+        of_p0,
+        [news_of_r0(0, SUSPECT)],
+    ]
+    view = b""
+    for addr, epoch, refute in [(P0, EPOCH_P0, 1), (D0, EPOCH_D0, 0), (R0, EPOCH_R0, 0)]:
+        view += struct.pack("<QQI", node_id(addr), epoch, refute)
+    assert (beat, view_hash) == (300, xxhash.xxh3_64_intdigest(view))
+
+
+def test_probe_and_news():
+    assert body("PROBE_REQUEST") == [node_id(R0)]
+    assert body("PROBE_REPORT") == [node_id(R0), True]
+    of_d0 = [D0, 1, DECODE, EPOCH_D0, 0, ALIVE]
+    assert body("NEWS") == [[of_d0, news_of_r0(1, ALIVE)], True]
+
+
+def test_tick():
+    initiator, epoch, nonce, round_, hops_left, visited, skipped = body("TICK")
+    assert (initiator, epoch, hops_left) == (node_id(P0), EPOCH_P0, 6)
+    assert visited == [node_id(P0), EPOCH_P0, 1]
+    assert skipped == [node_id(R0)]
+    assert body("TICK_ACK") == [initiator, nonce, round_] == [node_id(P0), 4, 1]
 
 
 def test_replay():
@@ -188,7 +248,7 @@ def test_replay():
 
 
 def test_snapshot():
-    assert body("SNAPSHOT_REQUEST") == [node_id(P0), EPOCH_P0, 1, 9, True]
+    assert body("SNAPSHOT_REQUEST") == [node_id(P0), EPOCH_P0, 1, 9, True, b""]
     *chunk, anchors, entries = body("SNAPSHOT_CHUNK")
     assert chunk == [node_id(P0), EPOCH_P0, 9, 1, 1, 4, True]
     assert anchors == [1, 8]

@@ -136,7 +136,7 @@ TEST_CASE("an entry whose slots were replaced piece by piece can be given in a s
     d0.published(LoneReplica::message("p0", ++seq, again));
   }
   CHECK(d0.replica.status().vector.at("p0").seq == Seq{seq});
-  const SnapshotRequest request{LoneReplica::id("p0"), kPeerEpoch, {}, 77, true};
+  const SnapshotRequest request{LoneReplica::id("p0"), kPeerEpoch, {}, 77, true, {}};
   d0.asked("p1", encode(LoneReplica::message("p1", 0, request)));
   std::size_t tokens = 0;
   for (const Answer& answer : d0.owed<Answer>()) {

@@ -1,7 +1,7 @@
 // The hex examples of lib/oplog/WIRE.md: read from the page, and what each of them says.
 //
 // All are of one story: three nodes of the cluster "default" with pages of 4 tokens. p0 inserts two
-// prefixes; d0 missed them.
+// prefixes; d0 missed them. r0 is silent for a while.
 #pragma once
 
 #include <fstream>
@@ -22,7 +22,8 @@ struct WireExample {
 
 inline const std::string kAddrP0 = "10.0.0.1:7000", kAddrD0 = "10.0.0.2:7000",
                          kAddrR0 = "10.0.0.3:7000";
-inline constexpr Epoch kEpochP0{1'760'000'000'000'000}, kEpochD0{1'760'000'000'500'000};
+inline constexpr Epoch kEpochP0{1'760'000'000'000'000}, kEpochD0{1'760'000'000'500'000},
+    kEpochR0{1};
 
 inline std::vector<TokenId> token_list(std::initializer_list<std::uint32_t> ids) {
   std::vector<TokenId> tokens;
@@ -55,18 +56,30 @@ inline InsertOp example_insert_after() {
   return insert;
 }
 
-// `digest` is that of the entries which the two INSERTs make: the sum over three pages.
+// Of the entries which the two INSERTs make: the sum over three pages.
+inline Digest example_digest() {
+  const InsertOp first = example_insert_root(), second = example_insert_after();
+  PrefixHasher hasher(PrefixHasher::of_namespace(first.name), 4);
+  Digest digest = hasher.next(first.tokens.data());
+  digest += hasher.next(first.tokens.data() + 4);
+  return digest + hasher.next(second.tokens.data());
+}
+
+inline MemberNews example_news_of_r0(std::uint32_t refute, MemberState state) {
+  return {kAddrR0, NodeRank{2}, Role::router, kEpochR0, refute, state};
+}
+
 inline HeadMessage example_head() {
   HeadMessage head;
   head.beat = 7;
   head.head = Seq{2};
-  InsertOp first = example_insert_root(), second = example_insert_after();
-  PrefixHasher hasher(PrefixHasher::of_namespace(first.name), 4);
-  head.digest = hasher.next(first.tokens.data());
-  head.digest += hasher.next(first.tokens.data() + 4);
-  head.digest += hasher.next(second.tokens.data());
+  head.digest = example_digest();
   head.load = Load{3, 1, std::nullopt, 12, 4096};
-  head.vector = {{example_node(kAddrD0), kEpochD0, Seq{5}}, {example_node(kAddrR0), Epoch{1}, {}}};
+  head.vector = {{example_node(kAddrD0), kEpochD0, Seq{5}}, {example_node(kAddrR0), kEpochR0, {}}};
+  head.refute = 1;
+  head.engine_token = "\xAA\xBB";
+  head.taken_over = TakenOver{};
+  head.news = {example_news_of_r0(0, MemberState::suspect)};
   return head;
 }
 
@@ -78,11 +91,32 @@ inline Introduction example_introduction(bool of_p0) {
   hello.addr = of_p0 ? kAddrP0 : kAddrD0;
   hello.rank = NodeRank{of_p0 ? 0u : 1u};
   hello.role = of_p0 ? Role::prefill : Role::decode;
-  hello.engine_token = of_p0 ? std::string("\xAA\xBB", 2) : "";
-  hello.publish_addr = of_p0 ? "tcp://10.0.0.1:7001" : "tcp://10.0.0.2:7001";
-  hello.bulk_addr = of_p0 ? "tcp://10.0.0.1:7002" : "tcp://10.0.0.2:7002";
-  hello.seen_epoch = of_p0 ? kEpochD0 : Epoch{};
+  hello.publish_addr = of_p0 ? "10.0.0.1:7001" : "10.0.0.2:7001";
+  hello.bulk_addr = of_p0 ? "10.0.0.1:7002" : "10.0.0.2:7002";
+  if (!of_p0) return hello;
+  hello.engine_token = "\xAA\xBB";
+  hello.refute = 1;
+  hello.seen = {kEpochD0, 0, MemberState::alive};
+  hello.former = {Epoch{1'759'000'000'000'000}, Seq{12}, "\xCC\xDD", true};
   return hello;
+}
+
+// d0, which holds nothing, has p0's entries and asks p0; p0 answers.
+inline Pulse example_pulse(bool of_p0) {
+  Pulse pulse;
+  pulse.beat = 300;
+  pulse.view_hash = 0x2B085E1C6486CD47;  // of p0, d0 and r0
+  const DigestEntry p0{{example_node(kAddrP0), kEpochP0, Seq{2}}, example_digest()};
+  if (of_p0) {
+    pulse.seen = {kEpochD0, 0, MemberState::alive};
+    pulse.digests = {p0};
+    pulse.news = {example_news_of_r0(0, MemberState::suspect)};
+  } else {
+    pulse.seen = {kEpochP0, 1, MemberState::alive};
+    pulse.load = Load{2, 0, 500, 96, 8192};
+    pulse.digests = {{{example_node(kAddrD0), kEpochD0, Seq{5}}, 0}, p0};
+  }
+  return pulse;
 }
 
 inline SnapshotChunk example_chunk() {
@@ -102,8 +136,26 @@ inline SnapshotChunk example_chunk() {
   return chunk;
 }
 
+inline TickMessage example_tick() {
+  TickMessage tick;
+  tick.initiator = example_node(kAddrP0);
+  tick.initiator_epoch = kEpochP0;
+  tick.nonce = 4;
+  tick.round = 1;
+  tick.hops_left = 6;
+  tick.visited = {{example_node(kAddrP0), kEpochP0, 1}};
+  tick.skipped = {example_node(kAddrR0)};
+  return tick;
+}
+
+inline JoinMessage example_join() {
+  JoinMessage join{example_introduction(false)};
+  join.rank = kAnyRank;
+  return join;
+}
+
 inline std::vector<WireExample> wire_examples() {
-  const NodeId p0 = example_node(kAddrP0);
+  const NodeId p0 = example_node(kAddrP0), r0 = example_node(kAddrR0);
   const auto of_p0 = [](MessageType type, std::uint64_t seq, Body body) {
     return example_message(type, true, Seq{seq}, std::move(body));
   };
@@ -113,6 +165,9 @@ inline std::vector<WireExample> wire_examples() {
   const Message reset = of_p0(MessageType::reset, 5, ResetOp{});
   const std::vector<VectorEntry> vector = {{p0, kEpochP0, Seq{2}},
                                            {example_node(kAddrD0), kEpochD0, Seq{5}}};
+  const std::vector<MemberNews> news = {
+      {kAddrD0, NodeRank{1}, Role::decode, kEpochD0, 0, MemberState::alive},
+      example_news_of_r0(1, MemberState::alive)};
   return {
       {"INSERT at the root", of_p0(MessageType::insert, 1, example_insert_root())},
       {"INSERT after an anchor", of_p0(MessageType::insert, 2, example_insert_after())},
@@ -124,16 +179,24 @@ inline std::vector<WireExample> wire_examples() {
       {"WELCOME", of_p0(MessageType::welcome, 0, WelcomeMessage{example_introduction(true)})},
       {"REFUSED",
        of_p0(MessageType::refused, 0, RefusedMessage{"page_size differs: 4 here, 16 there"})},
-      {"HEARTBEAT", of_d0(MessageType::heartbeat, HeartbeatMessage{300})},
-      {"HEARTBEAT_ACK", of_p0(MessageType::heartbeat_ack, 0, HeartbeatAckMessage{300})},
+      {"HEARTBEAT", of_d0(MessageType::heartbeat, HeartbeatMessage{example_pulse(false)})},
+      {"HEARTBEAT_ACK",
+       of_p0(MessageType::heartbeat_ack, 0, HeartbeatAckMessage{example_pulse(true)})},
       {"REPLAY_REQUEST",
        of_d0(MessageType::replay_request, ReplayRequest{p0, kEpochP0, Seq{5}, Seq{5}})},
       {"REPLAY", of_p0(MessageType::replay, 0,
                        ReplayMessage{p0, kEpochP0, ReplayStatus::frames, encode(reset)})},
       {"SNAPSHOT_REQUEST",
-       of_d0(MessageType::snapshot_request, SnapshotRequest{p0, kEpochP0, Seq{1}, 9, true})},
+       of_d0(MessageType::snapshot_request, SnapshotRequest{p0, kEpochP0, Seq{1}, 9, true, {}})},
       {"SNAPSHOT_CHUNK", of_p0(MessageType::snapshot_chunk, 0, example_chunk())},
       {"SNAPSHOT_CREDIT", of_d0(MessageType::snapshot_credit, SnapshotCredit{p0, 9, 2})},
+      {"PROBE_REQUEST", of_p0(MessageType::probe_request, 0, ProbeRequest{r0})},
+      {"PROBE_REPORT", of_d0(MessageType::probe_report, ProbeReport{r0, true})},
+      {"NEWS", of_d0(MessageType::news, NewsMessage{news, true})},
+      {"TICK", of_p0(MessageType::tick, 0, example_tick())},
+      {"TICK_ACK", of_d0(MessageType::tick_ack, TickAckMessage{p0, 4, 1})},
+      {"JOIN", of_d0(MessageType::join, example_join())},
+      {"JOINED", of_p0(MessageType::joined, 0, JoinedMessage{NodeRank{1}, 2})},
   };
 }
 

@@ -70,12 +70,40 @@ class RandomMessage {
     for (VectorEntry& each : out) each = {NodeId{any()}, Epoch{any_count()}, Seq{any_count()}};
     return out;
   }
+  Digest digest() { return (Digest{random_()} << 64) | random_(); }
+  std::optional<Load> load() {
+    if (below(2) == 0) return std::nullopt;
+    Load out{any32(), any32(), std::nullopt, any(), any()};
+    if (below(2) == 0) out.queued_tokens = any();
+    return out;
+  }
+  Role role() { return static_cast<Role>(below(4)); }
+  MemberState state() { return static_cast<MemberState>(below(4)); }
+  std::string engine_token() { return text(limits::engine_token_bytes_max); }
+  Standing standing() { return {Epoch{any_count()}, any32(), state()}; }
+  std::vector<MemberNews> news() {
+    std::vector<MemberNews> out(below(9) == 0 ? limits::news_per_message_max : below(4));
+    for (MemberNews& each : out) {
+      each = {text(limits::address_bytes_max - 1) + "x",
+              NodeRank{any32()},
+              role(),
+              Epoch{any_count()},
+              any32(),
+              state()};
+    }
+    return out;
+  }
   HeadMessage head() {
-    HeadMessage out{
-        any_count(), Seq{any_count()}, (Digest{random_()} << 64) | random_(), {}, vector()};
-    if (below(2) == 0) return out;
-    out.load = Load{any32(), any32(), std::nullopt, any(), any()};
-    if (below(2) == 0) out.load->queued_tokens = any();
+    HeadMessage out;
+    out.beat = any_count();
+    out.head = Seq{any_count()};
+    out.digest = digest();
+    out.load = load();
+    out.vector = vector();
+    out.refute = any32();
+    out.engine_token = engine_token();
+    if (below(2) == 0) out.taken_over = TakenOver{Epoch{any_count()}, Seq{any_count()}};
+    out.news = news();
     return out;
   }
   Introduction introduction() {
@@ -85,13 +113,42 @@ class RandomMessage {
     out.cluster = text(limits::cluster_bytes_max);
     out.page_size = any32();
     out.fingerprint = any();
-    out.addr = text(limits::address_bytes_max);
+    out.addr = "a" + text(limits::address_bytes_max - 1);
     out.rank = NodeRank{any32()};
-    out.role = static_cast<Role>(below(4));
-    out.engine_token = text(limits::engine_token_bytes_max);
+    out.role = role();
+    out.engine_token = engine_token();
     out.publish_addr = text(limits::address_bytes_max);
     out.bulk_addr = text(limits::address_bytes_max);
-    out.seen_epoch = Epoch{any_count()};
+    out.refute = any32();
+    out.seen = standing();
+    out.former = {Epoch{any_count()}, Seq{any_count()}, engine_token(), below(2) == 0};
+    return out;
+  }
+  Pulse pulse() {
+    Pulse out;
+    out.beat = any_count();
+    out.view_hash = any();
+    out.seen = standing();
+    out.load = load();
+    out.digests.resize(below(9) == 0 ? limits::heartbeat_digests_max : below(5));
+    for (DigestEntry& each : out.digests) {
+      each = {{NodeId{any()}, Epoch{any_count()}, Seq{any_count()}}, digest()};
+    }
+    out.news = news();
+    return out;
+  }
+  std::uint8_t tick_round() { return static_cast<std::uint8_t>(1 + below(2)); }
+  TickMessage tick() {
+    TickMessage out;
+    out.initiator = NodeId{any()};
+    out.initiator_epoch = Epoch{any_count()};
+    out.nonce = any_count();
+    out.round = tick_round();
+    out.hops_left = any32();
+    out.visited.resize(below(9) == 0 ? limits::members_max : below(5));
+    for (Visit& each : out.visited) each = {NodeId{any()}, Epoch{any_count()}, any32()};
+    out.skipped.resize(below(9) == 0 ? limits::members_max : below(5));
+    for (NodeId& each : out.skipped) each = NodeId{any()};
     return out;
   }
   SnapshotChunk chunk() {
@@ -135,9 +192,9 @@ class RandomMessage {
       case MessageType::refused:
         return RefusedMessage{text(limits::reason_bytes_max)};
       case MessageType::heartbeat:
-        return HeartbeatMessage{any_count()};
+        return HeartbeatMessage{pulse()};
       case MessageType::heartbeat_ack:
-        return HeartbeatAckMessage{any_count()};
+        return HeartbeatAckMessage{pulse()};
       case MessageType::replay_request: {
         const std::uint64_t first = (any_count() >> 1) | 1;
         return ReplayRequest{NodeId{any()}, Epoch{any_count()}, Seq{first}, Seq{first + below(9)}};
@@ -146,12 +203,26 @@ class RandomMessage {
         return ReplayMessage{NodeId{any()}, Epoch{any_count()}, static_cast<ReplayStatus>(below(3)),
                              text(20'000)};
       case MessageType::snapshot_request:
-        return SnapshotRequest{NodeId{any()}, Epoch{any_count()}, Seq{any_count()}, any(),
-                               below(2) == 0};
+        return SnapshotRequest{NodeId{any()}, Epoch{any_count()}, Seq{any_count()},
+                               any(),         below(2) == 0,      engine_token()};
       case MessageType::snapshot_chunk:
         return chunk();
       case MessageType::snapshot_credit:
         return SnapshotCredit{NodeId{any()}, any(), any32()};
+      case MessageType::probe_request:
+        return ProbeRequest{NodeId{any()}};
+      case MessageType::probe_report:
+        return ProbeReport{NodeId{any()}, below(2) == 0};
+      case MessageType::news:
+        return NewsMessage{news(), below(2) == 0};
+      case MessageType::tick:
+        return tick();
+      case MessageType::tick_ack:
+        return TickAckMessage{NodeId{any()}, any_count(), tick_round()};
+      case MessageType::join:
+        return JoinMessage{introduction()};
+      case MessageType::joined:
+        return JoinedMessage{NodeRank{any32()}, any32()};
     }
     return ResetOp{};
   }

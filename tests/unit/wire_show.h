@@ -55,6 +55,24 @@ class WireShow {
     add(insert.slots);
   }
 
+  void add(const std::optional<Load>& load) {
+    *this << "load" << load.has_value();
+    if (!load) return;
+    *this << load->running << load->waiting << load->queued_tokens.has_value()
+          << load->queued_tokens.value_or(0) << load->kv_used << load->kv_total;
+  }
+  void add(const std::vector<MemberNews>& news) {
+    *this << "news" << news.size();
+    for (const MemberNews& each : news) {
+      *this << each.addr.size() << each.addr << each.rank.value << role_name(each.role)
+            << each.epoch.value << each.refute << state_name(each.state);
+    }
+  }
+  void add(const Standing& standing) {
+    *this << standing.epoch.value << standing.refute << state_name(standing.state);
+  }
+  void add_token(const std::string& engine_token) { *this << engine_token.size() << engine_token; }
+
   void add(const InsertOp& insert) {
     *this << insert.anchor.seq.value << insert.anchor.tokens;
     add_pages(insert);
@@ -63,23 +81,37 @@ class WireShow {
   void add(const ResetOp&) {}
   void add(const HeadMessage& head) {
     *this << head.beat << head.head.value << digest_hex(head.digest);
-    if (head.load) {
-      const Load& load = *head.load;
-      *this << "load" << load.running << load.waiting << load.queued_tokens.has_value()
-            << load.queued_tokens.value_or(0) << load.kv_used << load.kv_total;
-    }
+    add(head.load);
     add(head.vector);
+    *this << "refute" << head.refute;
+    add_token(head.engine_token);
+    *this << "taken over" << head.taken_over.has_value();
+    if (head.taken_over) *this << head.taken_over->epoch.value << head.taken_over->seq.value;
+    add(head.news);
   }
   void add(const MarkerMessage& marker) { add(marker.vector); }
   void add(const Introduction& hello) {
     *this << hello.protocol_min << hello.protocol_max << hello.fingerprint << hello.cluster
-          << hello.page_size << hello.addr << hello.rank.value << role_name(hello.role)
-          << hello.engine_token.size() << hello.engine_token << hello.publish_addr
-          << hello.bulk_addr << hello.seen_epoch.value;
+          << hello.page_size << hello.addr << hello.rank.value << role_name(hello.role);
+    add_token(hello.engine_token);
+    *this << hello.publish_addr << hello.bulk_addr << hello.refute;
+    add(hello.seen);
+    *this << "former" << hello.former.epoch.value << hello.former.seq.value;
+    add_token(hello.former.engine_token);
+    *this << hello.former.has_slots;
   }
   void add(const RefusedMessage& refused) { *this << refused.reason; }
-  void add(const HeartbeatMessage& heartbeat) { *this << heartbeat.beat; }
-  void add(const HeartbeatAckMessage& heartbeat) { *this << heartbeat.beat; }
+  void add(const Pulse& pulse) {
+    *this << pulse.beat << pulse.view_hash;
+    add(pulse.seen);
+    add(pulse.load);
+    *this << "digests" << pulse.digests.size();
+    for (const DigestEntry& each : pulse.digests) {
+      *this << each.at.origin.value << each.at.epoch.value << each.at.applied.value
+            << digest_hex(each.digest);
+    }
+    add(pulse.news);
+  }
   void add(const ReplayRequest& ask) {
     *this << ask.origin.value << ask.epoch.value << ask.first.value << ask.last.value;
   }
@@ -90,6 +122,7 @@ class WireShow {
   void add(const SnapshotRequest& ask) {
     *this << ask.origin.value << ask.epoch.value << ask.applied.value << ask.session
           << ask.wants_slots;
+    add_token(ask.engine_token);
   }
   void add(const SnapshotChunk& chunk) {
     *this << chunk.origin.value << chunk.epoch.value << chunk.session << chunk.index
@@ -103,6 +136,26 @@ class WireShow {
   void add(const SnapshotCredit& credit) {
     *this << credit.origin.value << credit.session << credit.received;
   }
+
+  void add(const ProbeRequest& probe) { *this << probe.target.value; }
+  void add(const ProbeReport& probe) { *this << probe.target.value << probe.alive; }
+  void add(const NewsMessage& message) {
+    add(message.news);
+    *this << message.wants_answer;
+  }
+  void add(const TickMessage& tick) {
+    *this << tick.initiator.value << tick.initiator_epoch.value << tick.nonce << int{tick.round}
+          << tick.hops_left << "visited" << tick.visited.size();
+    for (const Visit& visit : tick.visited) {
+      *this << visit.node.value << visit.epoch.value << visit.refute;
+    }
+    *this << "skipped";
+    for (NodeId node : tick.skipped) *this << node.value;
+  }
+  void add(const TickAckMessage& ack) {
+    *this << ack.initiator.value << ack.nonce << int{ack.round};
+  }
+  void add(const JoinedMessage& joined) { *this << joined.rank.value << joined.members; }
 
   std::ostringstream text_;
 };
