@@ -13,17 +13,20 @@ std::size_t or_default(std::size_t value, std::size_t standard) {
   return value > 0 ? value : standard;
 }
 
-}  // namespace
-
-std::optional<std::string> Replica::check(const ReplicaSettings& settings) {
-  if (settings.page_size < 1 || settings.page_size > limits::page_tokens_max) {
-    return "page_size must be from 1 to " + std::to_string(limits::page_tokens_max);
+// Rules for what --join asks for; the others are those of the lists.
+std::optional<std::string> check_joining(const ReplicaSettings& settings) {
+  if (!settings.members.empty()) return "who joins has empty node lists: they are learnt";
+  if (settings.self.empty() || settings.self.size() > limits::address_bytes_max) {
+    return "local_cache_addr is empty or too long: \"" + settings.self + "\"";
   }
+  return std::nullopt;
+}
+
+std::optional<std::string> check_lists(const ReplicaSettings& settings) {
   if (settings.members.empty()) return "there is no member";
   if (settings.members.size() > limits::members_max) {
     return "more than " + std::to_string(limits::members_max) + " members";
   }
-  if (settings.cluster.size() > limits::cluster_bytes_max) return "the cluster's name is too long";
   std::set<std::string> seen;
   for (const MemberSettings& member : settings.members) {
     if (member.addr.empty() || member.addr.size() > limits::address_bytes_max) {
@@ -34,38 +37,64 @@ std::optional<std::string> Replica::check(const ReplicaSettings& settings) {
   if (!seen.contains(settings.self)) {
     return "local_cache_addr " + settings.self + " stands in none of the lists";
   }
-  if (settings.epoch.value == 0) return "the epoch must be above 0";
   return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::string> Replica::check(const ReplicaSettings& settings) {
+  if (settings.page_size < 1 || settings.page_size > limits::page_tokens_max) {
+    return "page_size must be from 1 to " + std::to_string(limits::page_tokens_max);
+  }
+  if (settings.cluster.size() > limits::cluster_bytes_max) return "the cluster's name is too long";
+  if (settings.epoch.value == 0) return "the epoch must be above 0";
+  return settings.join.empty() ? check_lists(settings) : check_joining(settings);
 }
 
 Replica::Replica(ReplicaSettings settings, TimePoint now)
     : settings_(std::move(settings)),
       started_(now),
+      last_step_(now),
       op_log_(node_id(settings_.cluster, settings_.self),
               or_default(settings_.own_log_bytes_max, limits::own_log_bytes_max),
               or_default(settings_.other_log_bytes_max, limits::other_log_bytes_max)),
       next_session_(settings_.seed),
       next_head_(now),
-      next_heartbeat_(now) {
+      next_heartbeat_(now),
+      next_join_(now),
+      next_look_(now),
+      ring_(node_id(settings_.cluster, settings_.self),
+            {settings_.timers.tick, settings_.timers.tick_retry, settings_.timers.tick_hop}, now) {
   const std::optional<std::string> broken = check(settings_);
   CHECK_THAT(!broken);
+  joined_ = settings_.join.empty();
+  Role role = settings_.role;
+  for (const MemberSettings& each : settings_.members) {
+    if (each.addr == settings_.self) role = each.role;
+  }
+  make_tree(role);
   for (std::uint32_t i = 0; i < settings_.members.size(); ++i) {
     const MemberSettings& each = settings_.members[i];
-    Member member;
-    member.id = node_id(settings_.cluster, each.addr);
-    member.addr = each.addr;
-    member.rank = NodeRank{i};
-    member.role = each.role;
-    by_rank_.push_back(member.id);
-    members_.emplace(member.id, std::move(member));
+    add_member(each.addr, NodeRank{i}, each.role, true);
   }
-  CHECK_THAT(members_.size() == settings_.members.size());
+  if (!joined_) {
+    add_member(settings_.self, settings_.rank, role, false);
+    for (const std::string& addr : settings_.join) {
+      seeds_.emplace(node_id(settings_.cluster, addr), addr);
+    }
+    for (const auto& [id, addr] : seeds_) effects_.push_back(ConnectPeer{id, addr});
+  }
   self_ = find_member(node_id(settings_.cluster, settings_.self));
   self_->epoch = settings_.epoch;
   self_->state = MemberState::alive;
   self_->introduced = true;
+  refresh_view(now);
+  check_ring(now);
+  check_ready(now);
+}
 
-  if (self_->role == Role::router) {
+void Replica::make_tree(Role role) {
+  if (role == Role::router) {
     relation_ = std::make_unique<HolderTree<RankValue>>(settings_.page_size);
   } else if (settings_.keep_remote_slots) {
     auto tree = std::make_unique<HolderTree<MemberValue>>(settings_.page_size);
@@ -76,19 +105,12 @@ Replica::Replica(ReplicaSettings settings, TimePoint now)
     cache_ = std::make_unique<TreeCache<OwnSlotsValue>>(*tree, settings_.max_radix_cache_size);
     relation_ = std::move(tree);
   }
-  holders_.emplace(kSelf, self_->id);
-  for (NodeId id : by_rank_) {
-    if (id == self_->id) continue;
-    Origin& origin = origins_[id];
-    origin.holder = relation_->add_holder();
-    holders_.emplace(origin.holder, id);
-  }
-  check_ready(now);
 }
 
 Replica::~Replica() = default;
 
 void Replica::step(TimePoint now, const Input& input) {
+  last_step_ = now;
   if (const auto* published = std::get_if<Published>(&input)) {
     receive_frames(now, published->payload, Via::published, {});
   } else if (const auto* received = std::get_if<Received>(&input)) {
@@ -102,24 +124,46 @@ void Replica::step(TimePoint now, const Input& input) {
 }
 
 void Replica::tick(TimePoint now) {
-  greet(now);
-  watch_silence(now);
+  notice_own_stall(now);
+  if (now >= next_look_) look_at_members(now);
   repair_what_is_due(now);
+  recover_what_is_due(now);
   serve_snapshots();
+  if (view_changed_) restitch(now);
+  check_ring(now);
   ask_for_markers(now);
   check_ready(now);
   beat(now);
 }
 
+// What concerns each member, and need not be looked at with every message.
+void Replica::look_at_members(TimePoint now) {
+  // Not before a tenth of a heartbeat has passed: many deadlines fall together.
+  next_look_ = now + settings_.timers.hello_max;
+  ask_to_join(now);
+  greet(now);
+  watch_silence(now);
+  forget_the_gone(now);
+  leave_when_due(now);
+  next_look_ = std::max(next_look_, now + settings_.timers.heartbeat / 10);
+}
+
+void Replica::look_by(TimePoint due) { next_look_ = std::min(next_look_, due); }
+
 TimePoint Replica::next_deadline() const {
-  TimePoint due = std::min({next_head_, next_heartbeat_, next_marker_ask_});
-  for (const auto& [id, member] : members_) {
-    if (!member.introduced || member.asks_back) due = std::min(due, member.next_hello);
-  }
+  TimePoint due =
+      std::min({next_head_, next_heartbeat_, next_marker_ask_, next_look_, ring_.due()});
   for (NodeId id : lagging_) {
     const Origin& origin = origins_.at(id);
     due = std::min(due, origin.staging ? origin.staging->heard + settings_.timers.snapshot_silence
                                        : origin.repair.due());
+  }
+  if (recovery_) {
+    const auto& staging = recovery_->staging;
+    due =
+        std::min(due, !staging               ? recovery_->deadline
+                      : staging->chunks == 0 ? recovery_->ask_again
+                                             : staging->heard + settings_.timers.snapshot_silence);
   }
   return donor_.has_work() ? TimePoint::min() : due;
 }
@@ -150,22 +194,47 @@ void Replica::receive_frames(TimePoint now, std::string_view payload, Via via, N
     // not.
     const bool refused =
         via == Via::answer && std::holds_alternative<RefusedMessage>(message->body);
-    if ((message->envelope.origin != from && !refused) || find_member(from) == nullptr ||
-        from == self_->id) {
-      count("unknown_senders");
-      if (via == Via::question && message->envelope.origin == from) {
-        if (const auto* hello = std::get_if<HelloMessage>(&message->body)) {
-          on_introduction(now, from, *hello, message->envelope.epoch, true);
-        }
-      }
+    if (via == Via::answer && seeds_.contains(from) && receive_from_seed(now, from, *message)) {
       continue;
     }
-    if (via == Via::question) {
+    if ((message->envelope.origin != from && !refused) || find_member(from) == nullptr ||
+        from == self_->id) {
+      receive_from_stranger(now, from, *message, via);
+    } else if (via == Via::question) {
       receive_question(now, from, *message);
     } else {
       receive_answer(now, from, *message);
     }
   }
+}
+
+// Whoever is no member may say HELLO, to be told why not, and ask to be let in.
+void Replica::receive_from_stranger(TimePoint now, NodeId from, const Message& message, Via via) {
+  if (via == Via::question && message.envelope.origin == from) {
+    const Epoch epoch = message.envelope.epoch;
+    if (const auto* hello = std::get_if<HelloMessage>(&message.body)) {
+      on_hello(now, from, *hello, epoch);
+    } else if (const auto* join = std::get_if<JoinMessage>(&message.body)) {
+      on_join(now, from, *join);
+      return;
+    }
+  }
+  count("unknown_senders");
+}
+
+// A seed answers under its own name, which need not be the one that it was asked at.
+bool Replica::receive_from_seed(TimePoint now, NodeId from, const Message& message) {
+  if (const auto* joined = std::get_if<JoinedMessage>(&message.body)) {
+    on_joined(now, *joined);
+  } else if (const auto* news = std::get_if<NewsMessage>(&message.body)) {
+    on_news(now, message.envelope.origin, news->news);
+  } else if (const auto* refused = std::get_if<RefusedMessage>(&message.body)) {
+    if (joined_) return false;
+    on_refused_to_join(from, *refused);
+  } else {
+    return false;
+  }
+  return true;
 }
 
 void Replica::receive_published(TimePoint now, const Message& message, std::string_view frame) {
@@ -180,19 +249,41 @@ void Replica::receive_published(TimePoint now, const Message& message, std::stri
   }
 }
 
+// Whether the message is of a life that was introduced. If it is not, but of the life that is
+// known, something was lost in between: a HELLO goes out soon.
+bool Replica::is_introduced(TimePoint now, Member& member, Epoch epoch) {
+  if (member.introduced && epoch == member.epoch) return true;
+  count("messages_before_hello");
+  if (epoch >= member.epoch && member.next_hello > now + settings_.timers.hello) {
+    member.next_hello = now + settings_.timers.hello;
+    look_by(member.next_hello);
+  }
+  return false;
+}
+
 void Replica::receive_question(TimePoint now, NodeId from, const Message& message) {
   Member& member = *find_member(from);
+  const Epoch epoch = message.envelope.epoch;
   if (const auto* hello = std::get_if<HelloMessage>(&message.body)) {
-    on_introduction(now, from, *hello, message.envelope.epoch, true);
-    return;
+    return on_hello(now, from, *hello, epoch);
   }
-  if (!member.introduced || message.envelope.epoch != member.epoch) {
-    count("messages_before_hello");
-    return;
+  if (const auto* join = std::get_if<JoinMessage>(&message.body)) {
+    return on_join(now, from, *join);
   }
+  if (!is_introduced(now, member, epoch)) return;
   heard_from(now, member);
   if (const auto* heartbeat = std::get_if<HeartbeatMessage>(&message.body)) {
-    answer(from, Channel::control, HeartbeatAckMessage{heartbeat->beat});
+    on_pulse(now, member, *heartbeat);
+    answer(from, Channel::control, HeartbeatAckMessage{pulse_for(member)});
+  } else if (const auto* tick = std::get_if<TickMessage>(&message.body)) {
+    answer(from, Channel::control, TickAckMessage{tick->initiator, tick->nonce, tick->round});
+    refresh_view(now);
+    send_ticks(ring_.on_tick(now, *tick));
+  } else if (const auto* probe = std::get_if<ProbeRequest>(&message.body)) {
+    on_probe_request(now, from, *probe);
+  } else if (const auto* news = std::get_if<NewsMessage>(&message.body)) {
+    on_news(now, from, news->news);
+    if (news->wants_answer) send_members(from, true, false);
   } else if (const auto* replay = std::get_if<ReplayRequest>(&message.body)) {
     on_replay_request(from, *replay);
   } else if (const auto* snapshot = std::get_if<SnapshotRequest>(&message.body)) {
@@ -206,24 +297,29 @@ void Replica::receive_question(TimePoint now, NodeId from, const Message& messag
 
 void Replica::receive_answer(TimePoint now, NodeId from, const Message& message) {
   Member& member = *find_member(from);
+  const Epoch epoch = message.envelope.epoch;
   if (const auto* welcome = std::get_if<WelcomeMessage>(&message.body)) {
-    on_introduction(now, from, *welcome, message.envelope.epoch, false);
-    return;
+    return on_welcome(now, from, *welcome, epoch);
   }
   if (const auto* refused = std::get_if<RefusedMessage>(&message.body)) {
-    on_refused(from, *refused);
-    return;
+    return on_refused(from, *refused);
   }
-  if (!member.introduced || message.envelope.epoch != member.epoch) {
-    count("messages_before_hello");
-    return;
-  }
+  if (!is_introduced(now, member, epoch)) return;
   heard_from(now, member);
-  if (const auto* replay = std::get_if<ReplayMessage>(&message.body)) {
+  if (const auto* ack = std::get_if<HeartbeatAckMessage>(&message.body)) {
+    health_.better();
+    on_pulse(now, member, *ack);
+  } else if (const auto* tick_ack = std::get_if<TickAckMessage>(&message.body)) {
+    ring_.on_ack(*tick_ack);
+  } else if (const auto* report = std::get_if<ProbeReport>(&message.body)) {
+    on_probe_report(now, *report);
+  } else if (const auto* news = std::get_if<NewsMessage>(&message.body)) {
+    on_news(now, from, news->news);
+  } else if (const auto* replay = std::get_if<ReplayMessage>(&message.body)) {
     on_replay(now, from, *replay);
   } else if (const auto* chunk = std::get_if<SnapshotChunk>(&message.body)) {
     on_snapshot_chunk(now, from, *chunk);
-  } else if (!std::holds_alternative<HeartbeatAckMessage>(message.body)) {
+  } else {
     count("misplaced_messages");
   }
 }

@@ -22,9 +22,12 @@
 //  I3  equal version vectors, equal lookups on every node; equal digests prove it
 //  I4  own ops are in the op log before they are published
 //
-// The methods stand in files by what they do: replica.cpp (start, step, time), replica_engine.cpp
-// (the engine's verbs), replica_ops.cpp (ops in and out), replica_repair.cpp (replay, snapshots),
-// replica_mesh.cpp (HELLO, HEAD, heartbeats, topology), replica_show.cpp (what is shown).
+// The methods stand in files by what they do: replica.cpp (start, step, time, messages in),
+// replica_engine.cpp (the engine's verbs), replica_ops.cpp (ops in and out), replica_repair.cpp
+// (replay), replica_snapshot.cpp, replica_recover.cpp (a new life takes its former state back),
+// replica_greet.cpp (HELLO and WELCOME), replica_members.cpp (who is there: news, joining,
+// leaving), replica_life.cpp (heartbeats, suspicion, the ring), replica_links.cpp (HEADs, markers,
+// topology, readiness), replica_show.cpp (what is shown).
 #pragma once
 
 #include <map>
@@ -34,7 +37,10 @@
 #include <tl/expected.hpp>
 
 #include "lib/base/refusal.h"
+#include "lib/mesh/news_queue.h"
 #include "lib/mesh/repair_timer.h"
+#include "lib/mesh/ring_check.h"
+#include "lib/mesh/suspicion.h"
 #include "lib/oplog/codec.h"
 #include "lib/oplog/op_log.h"
 #include "lib/oplog/origin_stream.h"
@@ -67,6 +73,11 @@ class Replica : private Journal {
   std::vector<Effect> take_effects() { return std::exchange(effects_, {}); }
   bool ready() const { return ready_; }
 
+  // Leaves the mesh: no new work is taken, others are told at once, and when nothing is locked any
+  // more, or after Timers::drain_wait, a Left is owed.
+  void drain(TimePoint now);
+  bool draining() const { return leave_at_ != kNever; }
+
   // ---- the engine's verbs ----------------------------------------------------------------------
 
   template <class T>
@@ -89,8 +100,13 @@ class Replica : private Journal {
   };
   Result<Acquired> acquire(const CacheNamespace& name, std::span<const TokenId> tokens);
   void release(LockedPath path);
-  RouteView route(const CacheNamespace& name, std::span<const TokenId> tokens) const;
+  Result<RouteView> route(const CacheNamespace& name, std::span<const TokenId> tokens) const;
   void report_load(TimePoint now, const Load& load);
+  // The engine says who it is. If a former life of this node served the same engine, its entries
+  // are taken back from peers; that is under way as long as recovering() holds, at most
+  // Timers::recover_wait. Empty: it says nothing.
+  void attach_engine(TimePoint now, std::string_view engine_token);
+  bool recovering() const { return recovery_.has_value(); }
 
   // ---- what is shown ---------------------------------------------------------------------------
 
@@ -112,6 +128,19 @@ class Replica : private Journal {
     TimePoint heard;
     Seq as_of{}, last_entry{};  // of what was received; neither goes down
   };
+  // What is kept of an origin's life that ended, hidden: the next one may go on with it.
+  struct FormerLife {
+    Epoch epoch;
+    Seq applied;
+    HolderIndex holder;
+    std::string engine_token;
+    TimePoint since;
+  };
+  // What is told of how an origin was repaired.
+  struct RepairNote {
+    TimePoint at;
+    std::string_view how;  // "replay" or "snapshot"
+  };
   // One origin's stream and what it takes to keep it whole. This node's own is not among them.
   struct Origin {
     OriginStream stream;
@@ -123,15 +152,36 @@ class Replica : private Journal {
     bool replaces_all = false;   // ... and a snapshot as old as what is here is welcome
     std::uint32_t failures = 0;  // in a row, of what was supposed to help
     bool degraded = false;
+    bool forgotten = false;  // dead or left for long: nothing is kept of it, and nothing repaired
     std::optional<Staging> staging;
+    std::optional<FormerLife> former;
+    std::optional<TimePoint> behind_since;
+    std::optional<RepairNote> repaired;
+    std::uint64_t digest_mismatches = 0;
+    std::uint32_t asked_in_a_row = 0;  // for repair, one soon after the other
+    TimePoint last_asked = TimePoint::min();
+    TimePoint takeover_until = TimePoint::min();  // this standby passes it on
+  };
+  // This node's own former state, on its way back. Before a donor is asked, `staging` is empty.
+  struct Recovery {
+    TimePoint deadline;  // to find a donor
+    std::optional<Staging> staging;
+    TimePoint ask_again;  // the donor, if nothing of it came
+    std::set<NodeId> declined;
   };
 
   // replica.cpp
+  void make_tree(Role role);
   void tick(TimePoint now);
+  void look_at_members(TimePoint now);
+  void look_by(TimePoint due);  // at the members, at the latest
   // How a message came: on a PUB socket, or straight from a peer as a question or an answer.
   enum class Via : std::uint8_t { published, question, answer };
   void receive_frames(TimePoint now, std::string_view payload, Via via, NodeId from);
   void receive_published(TimePoint now, const Message& message, std::string_view frame);
+  void receive_from_stranger(TimePoint now, NodeId from, const Message& message, Via via);
+  bool receive_from_seed(TimePoint now, NodeId from, const Message& message);
+  bool is_introduced(TimePoint now, Member& member, Epoch epoch);
   void receive_question(TimePoint now, NodeId from, const Message& message);
   void receive_answer(TimePoint now, NodeId from, const Message& message);
   void log(LogLine::Level level, std::string event, std::string detail);
@@ -148,9 +198,13 @@ class Replica : private Journal {
                          const SlotRuns& slots) override;
   void record_delete(std::span<const Anchor> first_pages) override;
   void record_reset() override;
+  void before_first_change();
   void publish_own(Body body, MessageType type, std::uint64_t tokens);
   MatchView view_of(const Match& match) const;
   const Member* holder_member(HolderIndex holder) const;
+
+  // replica_show.cpp
+  LagView lag_of(const Origin& origin) const;
 
   // replica_ops.cpp
   // `live`: it came as published; a replay of it proves nothing about its origin's life.
@@ -161,7 +215,7 @@ class Replica : private Journal {
                   std::string_view frame);
   void drain(TimePoint now, NodeId id, Origin& origin);
   bool apply(NodeId id, Origin& origin, const Message& message);
-  void relay(const Envelope& envelope, std::string_view frame);
+  void relay(TimePoint now, const Envelope& envelope, std::string_view frame);
   void note_head(TimePoint now, NodeId id, Epoch epoch, Seq head);
   void outgrow_epoch(TimePoint now, Epoch seen);
 
@@ -174,35 +228,92 @@ class Replica : private Journal {
   void want_snapshot(TimePoint now, NodeId id, Origin& origin, std::string_view why);
   void on_replay_request(NodeId from, const ReplayRequest& request);
   void on_replay(TimePoint now, NodeId from, const ReplayMessage& replay);
+
+  // replica_snapshot.cpp
   void on_snapshot_request(TimePoint now, NodeId from, const SnapshotRequest& request);
   void on_snapshot_chunk(TimePoint now, NodeId from, const SnapshotChunk& chunk);
-  bool stage(Origin& origin, const SnapshotChunk& chunk);
+  bool stage(Staging& staging, const SnapshotChunk& chunk);
   void commit(TimePoint now, NodeId id, Origin& origin, const SnapshotChunk& chunk);
   void abandon_staging(Origin& origin);
+  void drop_staging(std::optional<Staging>& staging);
   void serve_snapshots();
-  std::optional<DonorState> donor_state(NodeId id) const;
+  std::optional<DonorState> donor_state(NodeId peer, NodeId origin) const;
 
-  // replica_mesh.cpp
+  // replica_recover.cpp
+  void end_life(TimePoint now, NodeId id, Origin& origin);
+  void drop_former(Origin& origin);
+  void on_taken_over(TimePoint now, NodeId id, Origin& origin, const TakenOver& taken);
+  void recover_what_is_due(TimePoint now);
+  const Member* keeper_of_own_state(bool& all_known) const;
+  void ask_for_own(TimePoint now, NodeId donor, TimePoint heard);
+  void on_own_chunk(TimePoint now, NodeId from, const SnapshotChunk& chunk);
+  void take_back(TimePoint now, Seq as_of);
+  void begin_empty();
+
+  // replica_greet.cpp
   void greet(TimePoint now);
-  void beat(TimePoint now);
-  void publish_head(TimePoint now);
-  void watch_silence(TimePoint now);
-  void heard_from(TimePoint now, Member& member);
-  void set_state(Member& member, MemberState state);
+  Introduction introduce(const Member* to, Epoch life) const;
+  Former former_of(const Member& member, Epoch life) const;
   std::optional<std::string> disagreement(const Introduction& hello, NodeId from) const;
-  Introduction introduce(const Member* to) const;
-  void on_introduction(TimePoint now, NodeId from, const Introduction& hello, Epoch epoch,
-                       bool is_hello);
-  void turn_down(TimePoint now, NodeId from, const Introduction& hello, const std::string& reason,
-                 bool is_hello);
+  void on_hello(TimePoint now, NodeId from, const Introduction& hello, Epoch epoch);
+  void on_welcome(TimePoint now, NodeId from, const Introduction& hello, Epoch epoch);
+  void turn_down(TimePoint now, const Introduction& hello, const std::string& reason);
   void on_refused(NodeId from, const RefusedMessage& refused);
+
+  // replica_members.cpp
+  Member& add_member(const std::string& addr, NodeRank rank, Role role, bool configured);
+  void remove_member(NodeId id);
+  void rank_changed();
+  NodeRank next_rank() const;
+  MemberNews news_of(const Member& member) const;
+  void spread(TimePoint now, const Member& member);
+  void on_news(TimePoint now, NodeId from, const std::vector<MemberNews>& news);
+  void on_news_of(TimePoint now, NodeId from, const MemberNews& news);
+  void on_news_of_self(TimePoint now, const MemberNews& news);
+  void exchange_views(TimePoint now, NodeId with, std::uint64_t view_hash);
+  void send_members(NodeId to, bool as_answer, bool wants_answer);
+  void ask_to_join(TimePoint now);
+  void on_join(TimePoint now, NodeId from, const JoinMessage& join);
+  std::optional<std::string> objection_to(const JoinMessage& join, NodeId from) const;
+  void on_joined(TimePoint now, const JoinedMessage& joined);
+  void on_refused_to_join(NodeId seed, const RefusedMessage& refused);
+  void forget_the_gone(TimePoint now);
+  void forget(NodeId id, Origin& origin);
+  void settle_rank(TimePoint now, const Member& other);
+  void leave_when_due(TimePoint now);
+
+  // replica_life.cpp
+  void heard_from(TimePoint now, Member& member);
+  void set_state(TimePoint now, Member& member, MemberState state);
+  void watch_silence(TimePoint now);
+  void watch_member(TimePoint now, Member& member);
+  void ask_others_about(TimePoint now, Member& member);
+  void accuse(TimePoint now, Member& member);
+  void notice_own_stall(TimePoint now);
+  void beat(TimePoint now);
+  Pulse pulse_for(const Member& to);
+  void on_pulse(TimePoint now, Member& from, const Pulse& pulse);
+  void note_refute(Member& member, std::uint32_t refute);
+  void on_standing(TimePoint now, const Standing& seen);
+  void on_probe_request(TimePoint now, NodeId from, const ProbeRequest& probe);
+  void on_probe_report(TimePoint now, const ProbeReport& report);
+  void check_ring(TimePoint now);
+  void send_ticks(RingCheck::Sends sends);
+
+  // replica_links.cpp
+  void publish_head(TimePoint now);
+  std::vector<VectorEntry> version_vector(bool with_self) const;
+  std::vector<VectorEntry> news_vector();
   void on_head(TimePoint now, const Envelope& envelope, const HeadMessage& head,
                std::string_view frame);
   void on_marker(TimePoint now, const Envelope& envelope, const MarkerMessage& marker);
-  void compare_digest(TimePoint now, NodeId id, Origin& origin, const HeadMessage& head);
-  std::vector<NodeId> live_view() const;
-  std::vector<VectorEntry> version_vector(bool with_self) const;
+  void note_vector(TimePoint now, Member& member, const std::vector<VectorEntry>& vector,
+                   bool is_marker);
+  void compare_digest(TimePoint now, const VectorEntry& at, Digest digest, NodeId said_by);
+  void refresh_view(TimePoint now);
   void restitch(TimePoint now);
+  std::vector<Upstream> wanted_upstreams(TimePoint now) const;
+  void take_over_if_lagging(TimePoint now, NodeId id, Origin& origin);
   void ask_for_markers(TimePoint now);
   void check_ready(TimePoint now);
 
@@ -210,7 +321,10 @@ class Replica : private Journal {
   std::map<NodeId, Member> members_;  // all, this node included
   std::vector<NodeId> by_rank_;
   Member* self_ = nullptr;
-  TimePoint started_;
+  TimePoint started_, last_step_;
+  std::map<NodeId, std::string> seeds_;  // whom to ask to be let in, as long as that is needed
+  bool joined_ = true;
+  TimePoint leave_at_ = kNever;
 
   std::unique_ptr<Relation> relation_;
   std::unique_ptr<LocalCache> cache_;  // null on a router
@@ -224,13 +338,27 @@ class Replica : private Journal {
   Match match_;
 
   bool dirty_ = false;  // something changed since the last HEAD
-  TimePoint next_head_, next_heartbeat_, next_marker_ask_ = kNever;
+  TimePoint next_head_, next_heartbeat_, next_marker_ask_ = kNever, next_join_;
+  TimePoint next_look_;                              // at the members: silence, HELLOs, forgetting
   TimePoint next_stranger_line_ = TimePoint::min();  // of the log
   std::uint64_t beat_ = 0;
-  std::map<NodeId, std::string> subscribed_;  // upstream -> the address it was subscribed at
+
+  Health health_;
+  bool isolated_ = false;  // too many seem gone at once: the fault may be here, nobody is accused
+  NewsQueue news_;
+  std::map<NodeId, TimePoint> next_exchange_;
+  bool view_changed_ = true;
+  View view_;  // those that are alive or suspect
+  std::uint64_t view_hash_ = 0;
+  RingCheck ring_;
+
+  std::map<NodeId, SubscribeTo> subscribed_;  // by upstream, as it was asked for
   std::map<NodeId, VectorEntry> barrier_;     // what must be applied before this node is ready
   std::set<NodeId> marked_;                   // upstreams whose marker arrived
+  std::uint32_t vector_turn_ = 0;             // which part of a long vector is told next
   bool ready_ = false;
+  std::optional<TakenOver> taken_over_;  // nothing as long as it is not decided
+  std::optional<Recovery> recovery_;
 
   std::map<std::string, std::uint64_t, std::less<>> counters_;
   std::uint64_t ops_applied_ = 0;

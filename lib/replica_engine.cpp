@@ -16,6 +16,10 @@ tl::unexpected<Refusal> refuse_on_router() {
                 "a router holds nothing: call this at a prefill, decode or unified node");
 }
 
+tl::unexpected<Refusal> refuse_draining() {
+  return refuse(RefusalCode::use_another_node, "this node is draining: it takes no new work");
+}
+
 tl::unexpected<Refusal> refuse_removal(LocalCache::Kept why) {
   if (why == LocalCache::Kept::locked) {
     return refuse(RefusalCode::retry_later, "a page that would go is locked: release it first");
@@ -74,12 +78,18 @@ void Replica::record_reset() {
   publish_own(ResetOp{}, MessageType::reset, 0);
 }
 
+// Whoever writes before its former state is back has done without it.
+void Replica::before_first_change() {
+  if (!taken_over_) begin_empty();
+}
+
 // ---- the verbs ---------------------------------------------------------------------------------
 
 Replica::Result<InsertResult> Replica::insert(TimePoint now, const CacheNamespace& name,
                                               std::span<const TokenId> tokens,
                                               const SlotRuns& slots) {
   if (!cache_) return refuse_on_router();
+  if (draining()) return refuse_draining();
   if (tokens.size() > limits::request_tokens_max) {
     return refuse(RefusalCode::send_less,
                   "more than " + std::to_string(limits::request_tokens_max) + " tokens");
@@ -95,6 +105,7 @@ Replica::Result<InsertResult> Replica::insert(TimePoint now, const CacheNamespac
       return refuse(RefusalCode::fix_request, "a run of slots ends past 2^64 - 1");
     }
   }
+  before_first_change();
   InsertResult result = cache_->insert(name, tokens, slots, *this);
   beat(now);
   return result;
@@ -118,6 +129,7 @@ Replica::Result<SlotRuns> Replica::remove(TimePoint now, const CacheNamespace& n
 
 Replica::Result<SlotRuns> Replica::reset(TimePoint now) {
   if (!cache_) return refuse_on_router();
+  before_first_change();
   auto freed = cache_->reset(*this);
   if (!freed) return refuse_removal(freed.error());
   beat(now);
@@ -133,6 +145,7 @@ MatchView Replica::match_prefix(const CacheNamespace& name, std::span<const Toke
 Replica::Result<Replica::Acquired> Replica::acquire(const CacheNamespace& name,
                                                     std::span<const TokenId> tokens) {
   if (!cache_) return refuse_on_router();
+  if (draining()) return refuse_draining();
   relation_->match(name, tokens, match_);
   Acquired acquired{view_of(match_), {}};
   if (runs_in(acquired.match) > limits::answer_runs_max) {
@@ -146,7 +159,9 @@ Replica::Result<Replica::Acquired> Replica::acquire(const CacheNamespace& name,
 
 void Replica::release(LockedPath path) { cache_->unlock(path); }
 
-RouteView Replica::route(const CacheNamespace& name, std::span<const TokenId> tokens) const {
+Replica::Result<RouteView> Replica::route(const CacheNamespace& name,
+                                          std::span<const TokenId> tokens) const {
+  if (draining()) return refuse_draining();
   Match match;
   relation_->match(name, tokens, match);
   std::map<NodeId, std::uint32_t> depths;
@@ -167,7 +182,7 @@ RouteView Replica::route(const CacheNamespace& name, std::span<const TokenId> to
     const RouteCandidate& candidate = candidates[*at];
     return TargetView{members_.at(candidate.id).addr, candidate.rank, candidate.depth};
   };
-  return {target(choice.prefill), target(choice.decode), reason_name(choice.reason)};
+  return RouteView{target(choice.prefill), target(choice.decode), reason_name(choice.reason)};
 }
 
 void Replica::report_load(TimePoint now, const Load& load) {

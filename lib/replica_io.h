@@ -22,18 +22,34 @@ struct MemberSettings {
   Role role = Role::prefill;
 };
 
-// How long the mesh waits for what. Times of failure detection are those of the silence of any
-// traffic from a node.
+// How long the mesh waits for what.
 struct Timers {
   Duration head_dirty = std::chrono::milliseconds(100);  // between HEADs while ops are published
   Duration head_idle = std::chrono::seconds(1);
-  Duration heartbeat = std::chrono::milliseconds(500);  // to the successor
+  Duration heartbeat = std::chrono::milliseconds(500);  // to the neighbours in rank order
   Duration hello = std::chrono::milliseconds(500);      // to a member that is not introduced
+  Duration hello_max = std::chrono::seconds(4);         // ... to one that is silent for long
   Duration marker = std::chrono::milliseconds(500);     // before a missing one is asked for again
+  // Of any traffic; what happens before and after stands in mesh/suspicion.h.
   Duration suspect_after = std::chrono::seconds(3);
-  Duration dead_after = std::chrono::seconds(5);
+  // An upstream that lives but is not heard publishing: one more is subscribed to.
+  Duration deaf_after = std::chrono::seconds(3);
+  Duration tick = std::chrono::seconds(10);              // between tokens around the ring
+  Duration tick_retry = std::chrono::milliseconds(250);  // ... while the ring is not verified
+  Duration tick_hop = std::chrono::milliseconds(250);    // for a node to take the token
+  // A standby relay that misses what an origin publishes passes it on itself, for so long.
+  Duration takeover_for = std::chrono::seconds(5);
   // A configured member that was never heard of stops blocking `ready` after this.
   Duration unseen_wait = std::chrono::seconds(5);
+  // Entries of one that is dead or left are dropped; one that had joined is forgotten wholly later.
+  Duration forget_after = std::chrono::minutes(10);
+  Duration reap_after = std::chrono::hours(24);
+  Duration view_exchange = std::chrono::seconds(1);  // between two with the same peer
+  // A new life's wait for its former state, once its engine has said who it is; and how long others
+  // keep that state for it, hidden.
+  Duration recover_wait = std::chrono::seconds(2);
+  Duration former_kept = std::chrono::seconds(60);
+  Duration drain_wait = std::chrono::seconds(5);  // for locks to be released before leaving
   Duration repair_grace = std::chrono::milliseconds(20);
   Duration repair_pause_min = std::chrono::milliseconds(50);
   Duration repair_pause_max = std::chrono::seconds(1);
@@ -44,8 +60,12 @@ struct Timers {
 struct ReplicaSettings {
   std::string cluster = "default";
   std::uint32_t page_size = 1;
-  std::vector<MemberSettings> members;  // in rank order
-  std::string self;                     // one of their addresses
+  std::vector<MemberSettings> members;  // in rank order; empty for one that joins
+  std::string self;                     // its local_cache_addr: one of theirs, or one that joins
+  std::vector<std::string> join;        // whom to ask to be let in; then `members` is empty,
+  Role role = Role::prefill;            // and these two count
+  NodeRank rank = kAnyRank;
+  std::uint32_t protocol_min = kProtocolMin, protocol_max = kProtocolMax;
   Topology topology = Topology::mesh;
   std::uint64_t max_radix_cache_size = 0;  // tokens; 0: no bound
   bool keep_remote_slots = true;
@@ -111,6 +131,7 @@ struct Answer {
 struct SubscribeTo {
   NodeId peer;
   std::string publish_addr;
+  bool watch_only = false;  // its control lane alone
 };
 struct UnsubscribeFrom {
   NodeId peer;
@@ -118,6 +139,15 @@ struct UnsubscribeFrom {
 // Subscribe to this node's marker topic once more: a marker was lost. All upstreams send theirs
 // again.
 struct AskMarkers {};
+// A node to talk to, at its local_cache_addr (or, for one that is asked to let us in, wherever it
+// was said to be); or no longer.
+struct ConnectPeer {
+  NodeId peer;
+  std::string addr;
+};
+struct DropPeer {
+  NodeId peer;
+};
 // Where a peer's bulk ROUTER is; an earlier connection to another place is closed.
 struct BulkPeer {
   NodeId peer;
@@ -138,6 +168,8 @@ struct MembershipChanged {
   Epoch epoch;
   MemberState state = MemberState::dead;
 };
+// This node has left the mesh: the process may end, once what it owes is sent.
+struct Left {};
 // One line for the log.
 struct LogLine {
   enum class Level : std::uint8_t { info, warning, error } level = Level::info;
@@ -145,7 +177,8 @@ struct LogLine {
   std::string detail;  // key=value ...
 };
 
-using Effect = std::variant<Publish, PublishMarker, Ask, Answer, SubscribeTo, UnsubscribeFrom,
-                            AskMarkers, BulkPeer, OpApplied, MembershipChanged, LogLine>;
+using Effect =
+    std::variant<Publish, PublishMarker, Ask, Answer, SubscribeTo, UnsubscribeFrom, AskMarkers,
+                 ConnectPeer, DropPeer, BulkPeer, OpApplied, MembershipChanged, Left, LogLine>;
 
 }  // namespace radixmesh

@@ -1,187 +1,22 @@
-// Who is there and how far each one is: HELLO, heartbeats, HEADs, markers, and the topology.
+// How far each one is, and who listens to whom: HEADs, markers, subscriptions, readiness.
 #include <algorithm>
 
 #include "lib/base/limits.h"
 #include "lib/replica.h"
 
 namespace radixmesh {
+namespace {
 
-// ---- greeting ----------------------------------------------------------------------------------
+// Of a vector longer than `mesh_members_max` every message tells one part, and the whole takes so
+// many messages.
+constexpr std::uint32_t kVectorTurns = 8;
+// Repairs of one origin within so much of each other, after which its standby relay takes over.
+constexpr std::uint32_t kAsksBeforeTakeover = 3;
+constexpr Duration kAsksApartMax = std::chrono::seconds(1);
 
-Introduction Replica::introduce(const Member* to) const {
-  Introduction hello;
-  hello.cluster = settings_.cluster;
-  hello.page_size = settings_.page_size;
-  hello.fingerprint = settings_fingerprint(settings_.cluster, settings_.page_size);
-  hello.addr = self_->addr;
-  hello.rank = self_->rank;
-  hello.role = self_->role;
-  hello.engine_token = self_->engine_token;
-  hello.publish_addr = settings_.publish_addr;
-  hello.bulk_addr = settings_.bulk_addr;
-  if (to != nullptr) hello.seen_epoch = to->epoch;
-  return hello;
-}
+}  // namespace
 
-// Says HELLO to whoever is not introduced, again and again: starting order does not matter, and a
-// node that is back is found. Costs nothing while the peer is not connected.
-void Replica::greet(TimePoint now) {
-  for (auto& [id, member] : members_) {
-    if ((member.introduced && !member.asks_back) || now < member.next_hello) continue;
-    member.next_hello = now + settings_.timers.hello;
-    ask(id, Channel::control, HelloMessage{introduce(&member)});
-  }
-}
-
-// What differs, as one sentence; nothing if the two may talk.
-std::optional<std::string> Replica::disagreement(const Introduction& hello, NodeId from) const {
-  const auto differs = [](std::string_view what, const std::string& here,
-                          const std::string& there) {
-    return std::string(what) + " differs: " + here + " here, " + there + " there";
-  };
-  const auto range = [](std::uint32_t low, std::uint32_t high) {
-    return std::to_string(low) + " to " + std::to_string(high);
-  };
-  if (hello.protocol_max < kProtocolMin || hello.protocol_min > kProtocolMax) {
-    return differs("protocol", range(kProtocolMin, kProtocolMax),
-                   range(hello.protocol_min, hello.protocol_max));
-  }
-  if (hello.cluster != settings_.cluster) {
-    return differs("cluster", settings_.cluster, hello.cluster);
-  }
-  if (hello.page_size != settings_.page_size) {
-    return differs("page_size", std::to_string(settings_.page_size),
-                   std::to_string(hello.page_size));
-  }
-  if (hello.fingerprint != settings_fingerprint(settings_.cluster, settings_.page_size)) {
-    return "the fingerprint of the settings differs";
-  }
-  const Member* member = find_member(from);
-  if (member == nullptr || node_id(settings_.cluster, hello.addr) != from) {
-    return hello.addr + " is not in the node lists here";
-  }
-  if (member->id == self_->id) return hello.addr + " is my own address";
-  if (hello.rank != member->rank) {
-    return differs("rank", std::to_string(member->rank.value), std::to_string(hello.rank.value));
-  }
-  if (hello.role != member->role) {
-    return differs("role", std::string(role_name(member->role)),
-                   std::string(role_name(hello.role)));
-  }
-  return std::nullopt;
-}
-
-void Replica::on_introduction(TimePoint now, NodeId from, const Introduction& hello, Epoch epoch,
-                              bool is_hello) {
-  if (const auto reason = disagreement(hello, from)) {
-    turn_down(now, from, hello, *reason, is_hello);
-    return;
-  }
-  Member* member = find_member(from);
-  if (is_hello) {
-    // Anyone may say HELLO in a member's name. So it only makes us ask back, at the address that
-    // the lists name; what comes from there is believed. An earlier life is answered too: it learns
-    // from seen_epoch that it must begin a higher one.
-    if (!member->introduced || epoch > member->epoch) member->asks_back = true;
-    answer(from, Channel::control, WelcomeMessage{introduce(member)});
-    return;
-  }
-  member->asks_back = false;
-  if (epoch > member->epoch) begin_epoch(now, from, epoch);
-  if (epoch == member->epoch) {
-    if (member->bulk_addr != hello.bulk_addr) {
-      effects_.push_back(BulkPeer{from, hello.bulk_addr});
-    }
-    member->publish_addr = hello.publish_addr;
-    member->bulk_addr = hello.bulk_addr;
-    member->engine_token = hello.engine_token;
-    member->introduced = true;
-    member->refusal.clear();
-    heard_from(now, *member);
-  }
-  if (hello.seen_epoch > self_->epoch) outgrow_epoch(now, hello.seen_epoch);
-  restitch(now);
-}
-
-// Says why not, and notes it with the member whose address it is, if there is one. Logged once for
-// a member, and for strangers at most once a second.
-void Replica::turn_down(TimePoint now, NodeId from, const Introduction& hello,
-                        const std::string& reason, bool is_hello) {
-  count("introductions_refused");
-  if (is_hello) answer(from, Channel::control, RefusedMessage{reason});
-  Member* member = find_member(node_id(settings_.cluster, hello.addr));
-  bool is_news = now >= next_stranger_line_;
-  if (member != nullptr) {
-    is_news = member->refusal.empty();
-    member->refusal = reason;
-  } else if (is_news) {
-    next_stranger_line_ = now + settings_.timers.head_idle;
-  }
-  if (is_news) {
-    log(LogLine::Level::error, "refused", "node=" + hello.addr + " reason=\"" + reason + "\"");
-  }
-}
-
-void Replica::on_refused(NodeId from, const RefusedMessage& refused) {
-  Member& member = *find_member(from);
-  member.introduced = false;
-  if (!member.refusal.empty()) return;  // known: a HELLO of either side says it every time
-  member.refusal = refused.reason;
-  count("introductions_refused");
-  log(LogLine::Level::error, "refused_by",
-      "node=" + member.addr + " reason=\"" + refused.reason + "\"");
-}
-
-// ---- life --------------------------------------------------------------------------------------
-
-void Replica::heard_from(TimePoint now, Member& member) {
-  member.last_heard = now;
-  if (member.state != MemberState::alive && member.introduced) {
-    set_state(member, MemberState::alive);
-    restitch(now);
-  }
-}
-
-void Replica::set_state(Member& member, MemberState state) {
-  if (member.state == state) return;
-  member.state = state;
-  effects_.push_back(MembershipChanged{member.addr, member.rank, member.role, member.epoch, state});
-  log(state == MemberState::alive ? LogLine::Level::info : LogLine::Level::warning,
-      "node_" + std::string(state_name(state)),
-      "node=" + member.addr + " epoch=" + std::to_string(member.epoch.value));
-}
-
-void Replica::watch_silence(TimePoint now) {
-  bool changed = false;
-  for (auto& [id, member] : members_) {
-    if (id == self_->id || member.state == MemberState::dead) continue;
-    const Duration silent = now - member.last_heard;
-    if (silent >= settings_.timers.dead_after) {
-      set_state(member, MemberState::dead);
-      member.introduced = false;
-      member.next_hello = now;
-      changed = true;
-    } else if (silent >= settings_.timers.suspect_after && member.state == MemberState::alive) {
-      set_state(member, MemberState::suspect);
-    }
-  }
-  if (changed) restitch(now);
-}
-
-// Heartbeats to the successor and HEADs to all, each at its own pace.
-void Replica::beat(TimePoint now) {
-  if (now >= next_heartbeat_) {
-    next_heartbeat_ = now + settings_.timers.heartbeat;
-    if (const auto next = successor(live_view(), self_->id)) {
-      ask(*next, Channel::control, HeartbeatMessage{beat_});
-    }
-  }
-  if (dirty_) {
-    dirty_ = false;
-    next_head_ = std::min(next_head_, now + settings_.timers.head_dirty);
-  }
-  if (now >= next_head_) publish_head(now);
-}
+// ---- HEADs -------------------------------------------------------------------------------------
 
 void Replica::publish_head(TimePoint now) {
   next_head_ = now + settings_.timers.head_idle;
@@ -190,7 +25,12 @@ void Replica::publish_head(TimePoint now) {
   head.head = head_;
   head.digest = relation_->digest(kSelf);
   head.load = self_->load;
-  head.vector = version_vector(false);
+  head.vector = news_vector();
+  std::erase_if(head.vector, [this](const VectorEntry& each) { return each.origin == self_->id; });
+  head.refute = self_->refute;
+  head.engine_token = self_->engine_token;
+  head.taken_over = taken_over_;
+  head.news = news_.take();
   effects_.push_back(Publish{Lane::control, encode(control(std::move(head)))});
 }
 
@@ -198,10 +38,20 @@ std::vector<VectorEntry> Replica::version_vector(bool with_self) const {
   std::vector<VectorEntry> vector;
   if (with_self) vector.push_back({self_->id, self_->epoch, head_});
   for (const auto& [id, origin] : origins_) {
-    if (origin.stream.epoch().value == 0) continue;
+    if (origin.stream.epoch().value == 0 || origin.forgotten) continue;
     vector.push_back({id, origin.stream.epoch(), origin.stream.applied()});
   }
   return vector;
+}
+
+// All of it in a small mesh; else this node's own entry and a part that changes with every call.
+std::vector<VectorEntry> Replica::news_vector() {
+  std::vector<VectorEntry> vector = version_vector(true);
+  if (vector.size() <= limits::mesh_members_max) return vector;
+  const std::uint32_t turn = vector_turn_++ % kVectorTurns;
+  std::vector<VectorEntry> part{vector[0]};
+  for (std::size_t i = 1 + turn; i < vector.size(); i += kVectorTurns) part.push_back(vector[i]);
+  return part;
 }
 
 void Replica::on_head(TimePoint now, const Envelope& envelope, const HeadMessage& head,
@@ -213,70 +63,145 @@ void Replica::on_head(TimePoint now, const Envelope& envelope, const HeadMessage
   Member* member = find_member(envelope.origin);
   if (member == nullptr) return count("unknown_origins");
   if (envelope.epoch < member->epoch) return count("heads_of_stale_epoch");
-  note_head(now, envelope.origin, envelope.epoch, head.head);
+  if (envelope.epoch > member->epoch) begin_epoch(now, envelope.origin, envelope.epoch);
   if (head.beat <= member->last_beat) return;  // seen already, on another way
   member->last_beat = head.beat;
-  relay(envelope, frame);
+  member->last_published = now;
+  relay(now, envelope, frame);
+  Origin& origin = origins_.at(envelope.origin);
+  if (head.taken_over) on_taken_over(now, envelope.origin, origin, *head.taken_over);
+  note_head(now, envelope.origin, envelope.epoch, head.head);
+  note_refute(*member, head.refute);
+  member->engine_token = head.engine_token;
   heard_from(now, *member);
   member->load = head.load;
-  for (const VectorEntry& entry : head.vector) {
+  note_vector(now, *member, head.vector, false);
+  compare_digest(now, {envelope.origin, envelope.epoch, head.head}, head.digest, envelope.origin);
+  take_over_if_lagging(now, envelope.origin, origin);
+  on_news(now, envelope.origin, head.news);
+}
+
+// What a member says it has: it may be asked for that, and it reveals what is missing here.
+void Replica::note_vector(TimePoint now, Member& member, const std::vector<VectorEntry>& vector,
+                          bool is_marker) {
+  for (const VectorEntry& entry : vector) {
     if (entry.origin == self_->id) {
       if (entry.epoch > self_->epoch) outgrow_epoch(now, entry.epoch);
       continue;
     }
     if (!origins_.contains(entry.origin)) continue;
-    member->vector[entry.origin] = entry;
+    member.vector[entry.origin] = entry;
     note_head(now, entry.origin, entry.epoch, entry.applied);
+    if (!is_marker || ready_) continue;
+    VectorEntry& needed = barrier_[entry.origin];
+    if (std::tuple(needed.epoch, needed.applied) < std::tuple(entry.epoch, entry.applied)) {
+      needed = entry;
+    }
   }
-  compare_digest(now, envelope.origin, origins_.at(envelope.origin), head);
 }
 
-// Equal vectors and unequal digests: something is wrong that no op will mend.
-void Replica::compare_digest(TimePoint now, NodeId id, Origin& origin, const HeadMessage& head) {
-  if (origin.stream.applied() != head.head || origin.wants_snapshot) return;
-  if (relation_->digest(origin.holder) == head.digest) return;
+// Equal vectors and unequal digests: something is wrong that no op will mend. The origin itself
+// has the truth; where it is gone, the one of the lower rank is believed.
+void Replica::compare_digest(TimePoint now, const VectorEntry& at, Digest digest, NodeId said_by) {
+  const NodeId id = at.origin;
+  if (id == self_->id) return;
+  Origin* origin = find_origin(id);
+  if (origin == nullptr || origin->forgotten || origin->wants_snapshot || origin->staging) return;
+  if (origin->stream.epoch() != at.epoch || origin->stream.applied() != at.applied) return;
+  const Digest here = relation_->digest(origin->holder);
+  if (here == digest) return;
+  const Member& member = members_.at(id);
+  ++origin->digest_mismatches;
   count("digest_mismatches");
   log(LogLine::Level::error, "digest_mismatch",
-      "node=" + find_member(id)->addr + " seq=" + std::to_string(head.head.value) + " here=" +
-          digest_hex(relation_->digest(origin.holder)) + " there=" + digest_hex(head.digest));
-  origin.replaces_all = true;
-  want_snapshot(now, id, origin, "digest_mismatch");
+      "node=" + member.addr + " seq=" + std::to_string(at.applied.value) +
+          " here=" + digest_hex(here) + " there=" + digest_hex(digest) +
+          " said_by=" + members_.at(said_by).addr);
+  if (member.state > MemberState::suspect && members_.at(said_by).rank > self_->rank) return;
+  origin->replaces_all = true;
+  want_snapshot(now, id, *origin, "digest_mismatch");
 }
 
 // ---- links -------------------------------------------------------------------------------------
 
-std::vector<NodeId> Replica::live_view() const {
-  std::vector<NodeId> view;
-  for (NodeId id : by_rank_) {
-    const MemberState state = members_.at(id).state;
-    if (state == MemberState::alive || state == MemberState::suspect) view.push_back(id);
+// In a mesh a link to a dead node stays, so that it is heard the moment it is back; elsewhere the
+// links follow the living. An upstream that lives, as its heartbeats say, and is not heard
+// publishing, is not trusted alone: the one before it is subscribed to as well.
+std::vector<Upstream> Replica::wanted_upstreams(TimePoint now) const {
+  const Topology topology = effective(settings_.topology, view_.members);
+  if (topology == Topology::mesh) {
+    View all;
+    for (NodeId id : by_rank_) {
+      if (members_.at(id).state != MemberState::left) all.places.push_back({id, NodeRank{}});
+    }
+    all.members = view_.members;
+    return upstreams(topology, all, self_->id);
   }
-  return view;
+  std::vector<Upstream> wanted = upstreams(topology, view_, self_->id);
+  if (topology == Topology::groups) {
+    for (Upstream& each : wanted) {
+      if (each.watch_only && origins_.at(each.node).takeover_until > now) each.watch_only = false;
+    }
+    return wanted;
+  }
+  for (int step = -2; !wanted.empty() && step > -static_cast<int>(view_.places.size()); --step) {
+    const auto link = subscribed_.find(wanted.back().node);
+    const Member& last = members_.at(wanted.back().node);
+    const bool deaf = link != subscribed_.end() && marked_.contains(last.id) &&
+                      now - last.last_published >= settings_.timers.deaf_after;
+    const auto before = neighbour(view_, self_->id, step);
+    if (!deaf || !before) break;
+    wanted.push_back({*before});
+  }
+  return wanted;
 }
 
 // Brings the subscriptions in line with the topology: new ones first, then those no longer needed
-// go. In a mesh a link to a dead node stays, so that it is heard the moment it is back.
+// go.
 void Replica::restitch(TimePoint now) {
-  const auto view = settings_.topology == Topology::mesh ? by_rank_ : live_view();
-  const std::vector<NodeId> wanted = upstreams(settings_.topology, view, self_->id);
-  for (NodeId id : wanted) {
-    const Member& member = members_.at(id);
+  refresh_view(now);
+  const std::vector<Upstream> wanted = wanted_upstreams(now);
+  std::set<NodeId> kept;
+  for (const Upstream& upstream : wanted) {
+    kept.insert(upstream.node);
+    const Member& member = members_.at(upstream.node);
     if (!member.introduced || member.publish_addr.empty()) continue;
-    std::string& addr = subscribed_[id];
-    if (addr == member.publish_addr) continue;
-    if (!addr.empty()) effects_.push_back(UnsubscribeFrom{id});
-    addr = member.publish_addr;
-    marked_.erase(id);
-    effects_.push_back(SubscribeTo{id, addr});
-    next_marker_ask_ = now + settings_.timers.marker;
+    const auto found = subscribed_.find(upstream.node);
+    if (found != subscribed_.end()) {
+      const SubscribeTo& old = found->second;
+      if (old.publish_addr == member.publish_addr && old.watch_only == upstream.watch_only) {
+        continue;
+      }
+      effects_.push_back(UnsubscribeFrom{upstream.node});
+    }
+    const SubscribeTo link{upstream.node, member.publish_addr, upstream.watch_only};
+    subscribed_[upstream.node] = link;
+    marked_.erase(upstream.node);
+    effects_.push_back(link);
+    next_marker_ask_ = std::min(next_marker_ask_, now + settings_.timers.marker);
   }
   std::erase_if(subscribed_, [&](const auto& each) {
-    if (std::ranges::find(wanted, each.first) != wanted.end()) return false;
+    if (kept.contains(each.first)) return false;
     effects_.push_back(UnsubscribeFrom{each.first});
     marked_.erase(each.first);
     return true;
   });
-  check_ready(now);
+}
+
+// A standby sees by an origin's HEADs what was published. Where it had to ask for that again and
+// again, the first relay does not bring it.
+void Replica::take_over_if_lagging(TimePoint now, NodeId id, Origin& origin) {
+  if (effective(settings_.topology, view_.members) != Topology::groups) return;
+  if (relays_into_group_of(view_, self_->id, id).standby != self_->id) return;
+  if (origin.asked_in_a_row < kAsksBeforeTakeover || now - origin.last_asked > kAsksApartMax)
+    return;
+  if (origin.takeover_until <= now) {
+    count("relays_taken_over");
+    log(LogLine::Level::warning, "relay_taken_over", "origin=" + members_.at(id).addr);
+  }
+  origin.takeover_until = now + settings_.timers.takeover_for;
+  look_by(origin.takeover_until);
+  view_changed_ = true;
 }
 
 // From here on nothing that this upstream publishes is missed; what came before is in the vector.
@@ -286,48 +211,43 @@ void Replica::on_marker(TimePoint now, const Envelope& envelope, const MarkerMes
     return count("misplaced_messages");
   }
   marked_.insert(envelope.origin);
-  for (const VectorEntry& entry : marker.vector) {
-    if (entry.origin == self_->id) {
-      if (entry.epoch > self_->epoch) outgrow_epoch(now, entry.epoch);
-      continue;
-    }
-    if (!origins_.contains(entry.origin)) continue;
-    member->vector[entry.origin] = entry;
-    note_head(now, entry.origin, entry.epoch, entry.applied);
-    if (ready_ || !origins_.contains(entry.origin)) continue;
-    VectorEntry& needed = barrier_[entry.origin];
-    if (std::tuple(needed.epoch, needed.applied) < std::tuple(entry.epoch, entry.applied)) {
-      needed = entry;
-    }
-  }
+  member->last_published = now;
+  note_vector(now, *member, marker.vector, true);
 }
 
-// A marker may be lost like any frame, or the subscription before it.
+// A marker may be lost like any frame, or the subscription before it. The links are looked at as
+// well: one may have fallen silent.
 void Replica::ask_for_markers(TimePoint now) {
   if (now < next_marker_ask_) return;
-  const bool missing = std::ranges::any_of(
-      subscribed_, [&](const auto& each) { return !marked_.contains(each.first); });
-  next_marker_ask_ = missing ? now + settings_.timers.marker : kNever;
+  const bool missing = std::ranges::any_of(subscribed_, [&](const auto& each) {
+    return !each.second.watch_only && !marked_.contains(each.first);
+  });
+  const bool ring = effective(settings_.topology, view_.members) == Topology::ring;
+  next_marker_ask_ = missing || ring ? now + settings_.timers.marker : kNever;
   if (missing) effects_.push_back(AskMarkers{});
+  if (ring) restitch(now);
 }
 
-// Ready once nothing is missing that existed when this node came: every upstream's marker is here,
-// and all that the markers named is applied. Does not go back.
+// Ready once nothing is missing that existed when this node came: the ring was verified with it,
+// every upstream's marker is here, and all that the markers named is applied. Does not go back.
 void Replica::check_ready(TimePoint now) {
-  if (ready_) return;
+  if (ready_ || !joined_ || !ring_.verified()) return;
   for (const auto& [id, member] : members_) {
-    if (id == self_->id) continue;
+    if (id == self_->id || member.state == MemberState::left) continue;
     if (member.epoch.value == 0 && now - started_ < settings_.timers.unseen_wait) return;
   }
-  for (const auto& [id, addr] : subscribed_) {
-    if (members_.at(id).state == MemberState::alive && !marked_.contains(id)) return;
+  for (const auto& [id, link] : subscribed_) {
+    if (link.watch_only || members_.at(id).state != MemberState::alive) continue;
+    if (!marked_.contains(id)) return;
   }
   for (const auto& [id, needed] : barrier_) {
     const Origin& origin = origins_.at(id);
     const OriginStream& stream = origin.stream;
     if (std::tuple(stream.epoch(), stream.applied()) < std::tuple(needed.epoch, needed.applied)) {
       // What nobody alive has cannot be waited for.
-      if (now - started_ >= settings_.timers.dead_after && donors_for(id, origin).empty()) continue;
+      if (now - started_ >= settings_.timers.unseen_wait && donors_for(id, origin).empty()) {
+        continue;
+      }
       return;
     }
   }

@@ -23,13 +23,13 @@ void Replica::on_op(TimePoint now, const Message& message, std::string_view fram
   }
   switch (verdict) {
     case OriginStream::Verdict::next:
-      relay(envelope, frame);
+      relay(now, envelope, frame);
       if (live) heard_from(now, *find_member(envelope.origin));
       apply_next(now, envelope.origin, *origin, message, frame);
       drain(now, envelope.origin, *origin);
       break;
     case OriginStream::Verdict::held:
-      relay(envelope, frame);
+      relay(now, envelope, frame);
       if (live) heard_from(now, *find_member(envelope.origin));
       count("ops_held");
       break;
@@ -59,7 +59,8 @@ void Replica::on_unreadable_op(TimePoint now, const Envelope& envelope) {
   if (++origin->failures >= 2) want_snapshot(now, envelope.origin, *origin, "unreadable_op");
 }
 
-// A later life of a node: nothing of the earlier one counts any more.
+// A later life of a node: nothing of the earlier one is shown any more. What it had is kept for a
+// while, hidden, in case the new life goes on with it.
 void Replica::begin_epoch(TimePoint now, NodeId id, Epoch epoch) {
   Origin& origin = origins_.at(id);
   Member& member = *find_member(id);
@@ -67,21 +68,25 @@ void Replica::begin_epoch(TimePoint now, NodeId id, Epoch epoch) {
   abandon_staging(origin);
   donor_.replaced(id);
   op_log_.forget(id);
-  holders_.erase(origin.holder);
-  relation_->drop_holder(origin.holder);
-  origin.holder = relation_->add_holder();
-  holders_.emplace(origin.holder, id);
+  end_life(now, id, origin);
   origin.stream.begin_epoch(epoch);
   origin.stream.pause(false);
   origin.head = {};
   origin.wants_snapshot = origin.replaces_all = origin.degraded = false;
   origin.failures = 0;
   member.epoch = epoch;
+  member.refute = 0;
   member.last_beat = 0;
   member.introduced = false;
   member.next_hello = now;
+  member.hellos = 0;
   member.load.reset();
   member.vector.clear();
+  member.accusers.clear();
+  // Who left may come back in a new life.
+  if (member.state == MemberState::left) set_state(now, member, MemberState::dead);
+  view_changed_ = true;
+  look_by(now);
   update_repair(now, id, origin);
   if (known) {
     count("epochs_begun");
@@ -98,6 +103,8 @@ void Replica::apply_next(TimePoint now, NodeId id, Origin& origin, const Message
     return;
   }
   origin.stream.applied_one();
+  // The first op of a life that began empty: what was before is gone for good.
+  if (origin.former && message.envelope.seq.value == 1) drop_former(origin);
   // What could not be had or applied is applied now; only a wrong state still needs replacing.
   if (!origin.replaces_all) origin.wants_snapshot = false;
   op_log_.append(id, message.envelope.epoch, message.envelope.seq, Bytes(frame));
@@ -147,15 +154,18 @@ bool Replica::apply(NodeId id, Origin& origin, const Message& message) {
 }
 
 // Only what is accepted for the first time comes here, so no arrangement of links can loop.
-void Replica::relay(const Envelope& envelope, std::string_view frame) {
-  if (!relays(settings_.topology)) return;
+void Replica::relay(TimePoint now, const Envelope& envelope, std::string_view frame) {
+  const bool stands_in = origins_.at(envelope.origin).takeover_until > now;
+  if (!stands_in && !relays(settings_.topology, view_, self_->id, envelope.origin)) return;
   if (envelope.ttl <= 1) {
     count("ttl_expired");
     return;
   }
   const Lane lane = envelope.is_op() ? Lane::ops : Lane::control;
+  const bool counts = counts_hop(view_.members, self_->rank);
   count("frames_relayed");
-  effects_.push_back(Publish{lane, with_ttl(frame, envelope.ttl - 1)});
+  effects_.push_back(
+      Publish{lane, with_ttl(frame, static_cast<std::uint8_t>(envelope.ttl - (counts ? 1 : 0)))});
 }
 
 // Someone says that the origin's op `head` of this epoch exists.
@@ -163,16 +173,20 @@ void Replica::note_head(TimePoint now, NodeId id, Epoch epoch, Seq head) {
   Origin* origin = find_origin(id);
   if (origin == nullptr || epoch < origin->stream.epoch()) return;
   if (epoch > origin->stream.epoch()) begin_epoch(now, id, epoch);
+  if (origin->forgotten) return;
   origin->head = std::max(origin->head, head);
   update_repair(now, id, *origin);
 }
 
 // Others know a later life of this node than the one it lives: its clock went back, or a process
-// with the same address ran. It goes on under a higher epoch, with the same entries and numbers;
-// the ops of the old epoch are no answer any more, so others take a snapshot.
+// with the same address ran. It goes on under a higher epoch, with the same entries and numbers:
+// whoever has all of the old one goes on with that, the others take a snapshot.
 void Replica::outgrow_epoch(TimePoint now, Epoch seen) {
   if (seen.value >= limits::count_max) return count("unknown_epochs");  // nobody can be above it
-  self_->epoch = Epoch{seen.value + 1};
+  const Epoch old = std::exchange(self_->epoch, Epoch{seen.value + 1});
+  if (taken_over_ || head_.value > 0) taken_over_ = TakenOver{old, head_};
+  self_->refute = 0;
+  view_changed_ = true;
   count("epochs_outgrown");
   log(LogLine::Level::warning, "epoch_outgrown",
       "seen=" + std::to_string(seen.value) + " epoch=" + std::to_string(self_->epoch.value));
@@ -182,7 +196,9 @@ void Replica::outgrow_epoch(TimePoint now, Epoch seen) {
     if (id == self_->id) continue;
     member.introduced = false;
     member.next_hello = now;
+    member.hellos = 0;
   }
+  look_by(now);
   dirty_ = true;
 }
 

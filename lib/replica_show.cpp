@@ -24,7 +24,14 @@ StatusView Replica::status() {
   view.epoch = self_->epoch;
   view.ready = ready_;
   view.page_size = settings_.page_size;
-  view.topology = topology_name(settings_.topology);
+  view.topology = topology_name(effective(settings_.topology, view_.members));
+  view.health = health_.score();
+  view.isolated = isolated_;
+  view.draining = draining();
+  view.ring = {ring_.verified(), {}, ring_.round_trip()};
+  for (NodeId id : ring_.open_at()) {
+    if (const Member* member = find_member(id)) view.ring.open_at.push_back(member->addr);
+  }
   view.policy = "prefix_first";
   if (cache_) {
     view.local_tokens = cache_->total_tokens();
@@ -36,11 +43,30 @@ StatusView Replica::status() {
   for (const auto& [id, origin] : origins_) {
     view.vector[members_.at(id).addr] = VectorView{origin.stream.epoch(), origin.stream.applied(),
                                                    relation_->digest(origin.holder)};
+    view.lag[members_.at(id).addr] = lag_of(origin);
   }
   view.ops_applied = ops_applied_;
   view.memory_bytes = relation_->memory_bytes() + op_log_.memory_bytes();
   view.counters = counters_;
+  const RingCheck::Counts& ticks = ring_.counts();
+  view.counters["ticks_started"] = ticks.started;
+  view.counters["ticks_completed"] = ticks.completed;
+  view.counters["ticks_expired"] = ticks.expired;
+  view.counters["ticks_skipped"] = ticks.skipped;
   return view;
+}
+
+LagView Replica::lag_of(const Origin& origin) const {
+  LagView lag;
+  const Seq applied = origin.stream.applied();
+  if (origin.head > applied) lag.ops = origin.head.value - applied.value;
+  if (origin.behind_since) lag.since = last_step_ - *origin.behind_since;
+  if (origin.repaired) {
+    lag.last_repair = origin.repaired->how;
+    lag.repaired_ago = last_step_ - origin.repaired->at;
+  }
+  lag.digest_mismatches = origin.digest_mismatches;
+  return lag;
 }
 
 std::vector<NodeView> Replica::nodes(TimePoint now) const {
@@ -56,11 +82,14 @@ std::vector<NodeView> Replica::nodes(TimePoint now) const {
                   .head = head_,
                   .silent = Duration{0},
                   .load = member.load,
-                  .refusal = member.refusal};
+                  .refusal = member.refusal,
+                  .refute = member.refute,
+                  .lag = {}};
     if (id != self_->id) {
       const Origin& origin = origins_.at(id);
       view.applied = origin.stream.applied();
       view.head = std::max(origin.head, view.applied);
+      view.lag = lag_of(origin);
       view.silent.reset();
       if (member.last_heard != TimePoint::min()) view.silent = now - member.last_heard;
     }

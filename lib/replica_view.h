@@ -49,6 +49,20 @@ struct VectorView {
   Seq seq;
   Digest digest = 0;
 };
+// How far this node is behind an origin.
+struct LagView {
+  std::uint64_t ops = 0;
+  Duration since{};              // something has been missing for so long
+  std::string_view last_repair;  // "replay", "snapshot", or empty: never
+  Duration repaired_ago{};
+  std::uint64_t digest_mismatches = 0;
+};
+// What the last token around the ring told.
+struct RingView {
+  bool verified = false;               // it went around twice with exactly the members that live
+  std::vector<std::string> open_at;    // those that did not take it
+  std::optional<Duration> round_trip;  // both rounds; known to the node that sent it
+};
 struct StatusView {
   std::string addr, cluster;
   NodeRank rank;
@@ -60,6 +74,10 @@ struct StatusView {
   std::uint64_t local_tokens = 0, evictable_tokens = 0, protected_tokens = 0;
   std::uint64_t tree_tokens = 0;  // distinct, whoever holds them
   std::map<std::string, VectorView> vector;
+  std::map<std::string, LagView> lag;  // of the others
+  RingView ring;
+  std::uint32_t health = 0;  // 0 is well; every wait for others is times 1 + health
+  bool isolated = false, draining = false;
   std::uint64_t ops_applied = 0;   // own ones included
   std::uint64_t memory_bytes = 0;  // tree and op log
   std::map<std::string, std::uint64_t, std::less<>> counters;
@@ -75,6 +93,8 @@ struct NodeView {
   std::optional<Duration> silent;  // since when nothing was heard; nothing if it never was
   std::optional<Load> load;
   std::string refusal;
+  std::uint32_t refute = 0;  // suspicions that it has refuted in this life
+  LagView lag;
 };
 
 struct EdgeRow {

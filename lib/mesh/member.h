@@ -4,51 +4,50 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
-#include <string_view>
 
 #include "lib/base/ids.h"
+#include "lib/base/member_state.h"
 #include "lib/base/role.h"
 #include "lib/base/time.h"
 #include "lib/oplog/message.h"
 
 namespace radixmesh {
 
-enum class MemberState : std::uint8_t {
-  alive,    // heard of lately
-  suspect,  // silent: left out of answers, its entries stay
-  dead,     // silent for long, or never heard of: the topology closes over it
-  left,     // said that it goes
-};
-
-constexpr std::string_view state_name(MemberState state) {
-  switch (state) {
-    case MemberState::alive:
-      return "alive";
-    case MemberState::suspect:
-      return "suspect";
-    case MemberState::dead:
-      return "dead";
-    case MemberState::left:
-      return "left";
-  }
-  return "?";
-}
-
 struct Member {
   NodeId id;
   std::string addr;  // its local_cache_addr
   NodeRank rank;
   Role role = Role::prefill;
-  Epoch epoch;  // 0: never heard of
+  bool configured = true;  // stands in the lists; others joined, and are forgotten when long gone
+  Epoch epoch;             // 0: never heard of
+  std::uint32_t refute = 0;
   MemberState state = MemberState::dead;
+  TimePoint state_since{};
+
+  // ---- greeting --------------------------------------------------------------------------------
   bool introduced = false;  // its WELCOME of this epoch arrived, and its settings agree
   bool asks_back = false;   // someone said HELLO in its name, with news: ask it itself
+  Epoch hello_epoch;        // of that HELLO
+  bool impostor = false;    // the address answered with an earlier life than that
   std::string publish_addr, bulk_addr;
   std::string engine_token;
   std::string refusal;  // why one of us refused the other; empty if nobody did
-  TimePoint last_heard = TimePoint::min();
   TimePoint next_hello = TimePoint::min();
+  std::uint32_t hellos = 0;  // since it was last heard: the pauses grow
+  Former former;             // what it keeps of an earlier life of this node
+
+  // ---- life ------------------------------------------------------------------------------------
+  TimePoint last_heard = TimePoint::min();      // anything of it, on whatever way
+  TimePoint last_published = TimePoint::min();  // on PUB/SUB
+  TimePoint next_probe = TimePoint::min();
+  bool asked_others = false;  // since it was last heard
+  bool others_answered = false;
+  std::set<NodeId> accusers;    // who else says that it is silent
+  std::set<NodeId> probed_for;  // who asked us whether it lives
+
+  // ---- what it said ----------------------------------------------------------------------------
   std::uint64_t last_beat = 0;  // of its HEADs
   std::optional<Load> load;
   // What it said it has of each origin; used to choose whom to ask for repair.

@@ -1,5 +1,12 @@
-// Topology: whom a node subscribes to, and whether it passes on what it gets. Pure functions of the
-// view; nodes with different views can at worst get a frame twice or miss it, and both are mended.
+// Topology: whom a node subscribes to, and what it passes on. Pure functions of the view; nodes
+// with different views can at worst get a frame twice or miss it, and both are mended.
+//
+//   mesh     everyone subscribes to everyone: one hop
+//   ring     everyone subscribes to the node before it in rank order, and passes on what it accepts
+//   groups   groups of about sqrt(N) by rank, each a mesh. Of every origin outside, one member of
+//            the group takes what it publishes and passes it on to the group: two hops. A second
+//            member watches, and takes over. Both are chosen by rendezvous hashing, so that the
+//            work is spread, and a death moves only what the dead one passed on
 #pragma once
 
 #include <cstdint>
@@ -12,29 +19,57 @@
 namespace radixmesh {
 
 enum class Topology : std::uint8_t {
-  mesh,  // everyone subscribes to everyone: one hop
-  ring,  // everyone subscribes to the node before it in rank order, and passes on what it accepts
+  mesh,
+  ring,
+  groups,
+  automatic,  // "auto": mesh up to limits::mesh_members_max members, groups above
 };
 
-constexpr std::string_view topology_name(Topology topology) {
-  return topology == Topology::ring ? "ring" : "mesh";
-}
-
-// "auto" is mesh: it is what fits up to 64 nodes.
 std::optional<Topology> parse_topology(std::string_view name);
+std::string_view topology_name(Topology topology);
+// What `automatic` means with so many members; the others mean themselves.
+Topology effective(Topology topology, std::size_t members);
 
-// Nodes to subscribe to. `view` has the nodes that are not dead in rank order, `self` among them.
-std::vector<NodeId> upstreams(Topology topology, const std::vector<NodeId>& view, NodeId self);
+// A member of the view, which is in rank order.
+struct Place {
+  NodeId node;
+  NodeRank rank;
+};
+// The members to arrange, and how many there would be if all lived: on this the size of the groups
+// depends, so that a death does not rearrange them.
+struct View {
+  std::vector<Place> places;
+  std::size_t members = 0;
+};
+
+struct Upstream {
+  NodeId node;
+  bool watch_only = false;  // its control lane alone: a standby sees by its HEADs what is missing
+  friend bool operator==(const Upstream&, const Upstream&) = default;
+};
+// Nodes to subscribe to. `self` is in the view. O(N) for one node in mesh and ring, O(N sqrt N) in
+// groups.
+std::vector<Upstream> upstreams(Topology topology, const View& view, NodeId self);
 
 // The next node in rank order, to which the short heartbeat goes; nothing if there is no other.
-std::optional<NodeId> successor(const std::vector<NodeId>& view, NodeId self);
+// `step` 2 is the one after it, -1 the one before.
+std::optional<NodeId> neighbour(const View& view, NodeId self, int step);
 
-// Whether a node publishes again what it first accepts from others.
-constexpr bool relays(Topology topology) { return topology == Topology::ring; }
+// Those of a member's group that pass on what `origin` publishes, first and standby. None where the
+// origin is in the group itself.
+struct Relays {
+  std::optional<NodeId> first, standby;
+};
+Relays relays_into_group_of(const View& view, NodeId member, NodeId origin);
 
-// Hops that a frame may take: only a safety, as a frame is passed on once at most.
-constexpr std::uint8_t initial_ttl(Topology topology, std::size_t members) {
-  return relays(topology) ? static_cast<std::uint8_t>(members > 63 ? 127 : 2 * members) : 1;
+// Whether `self` publishes again what it first accepts of `origin`, if all is as it should be.
+bool relays(Topology topology, const View& view, NodeId self, NodeId origin);
+
+// Hops that a frame may take: only a safety, as a frame is passed on once at most. A large ring has
+// more hops than the byte can count: there every eighth node counts.
+std::uint8_t initial_ttl(Topology topology, std::size_t members);
+constexpr bool counts_hop(std::size_t members, NodeRank rank) {
+  return members <= 63 || rank.value % 8 == 0;
 }
 
 }  // namespace radixmesh

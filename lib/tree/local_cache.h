@@ -57,6 +57,10 @@ class LocalCache {
   virtual InsertResult insert(const CacheNamespace& name, std::span<const TokenId> tokens,
                               const SlotRuns& slots, Journal& journal) = 0;
 
+  // Stores an entry that this node held in an earlier life, with the number that it had; parents
+  // come before their children. Written to no journal. The bound is kept with the next insert().
+  virtual void restore(const Insertion& insertion) = 0;
+
   // What is local of a lookup's answer, and its slots; `touch` makes it the most recently used.
   virtual std::uint32_t local_match(const Match& match, SlotRuns* slots) const = 0;
   virtual void touch(const Match& match) = 0;

@@ -23,6 +23,7 @@ class TreeCache final : public LocalCache, private EdgeObserver {
 
   InsertResult insert(const CacheNamespace& name, std::span<const TokenId> tokens,
                       const SlotRuns& slots, Journal& journal) override;
+  void restore(const Insertion& insertion) override;
   std::uint32_t local_match(const Match& match, SlotRuns* slots) const override;
   void touch(const Match& match) override;
   LockedPath lock(const Match& match) override;
@@ -185,7 +186,7 @@ std::uint32_t TreeCache<SlotsValue>::room_for(std::uint32_t wanted, InsertResult
   if (tokens_max_ == 0 || total_tokens() + wanted <= tokens_max_) return wanted;
   // What can never fit is not worth evicting for.
   const std::uint64_t page = tree_.page_size();
-  const std::uint64_t most = (tokens_max_ - protected_) / page * page;
+  const std::uint64_t most = (tokens_max_ - std::min(protected_, tokens_max_)) / page * page;
   const auto aim = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, most));
   if (total_tokens() + aim > tokens_max_) {
     // At most a request's tokens go, so the runs are bounded as well.
@@ -238,6 +239,17 @@ Position TreeCache<SlotsValue>::store(const CacheNamespace& name, std::span<cons
     at = *end;
   }
   return at;
+}
+
+template <class SlotsValue>
+void TreeCache<SlotsValue>::restore(const Insertion& insertion) {
+  const auto added = tree_.store(kSelf, insertion);
+  CHECK_THAT(added == insertion.tokens.size(), insertion.seq.value);
+  const auto length = static_cast<std::uint32_t>(insertion.tokens.size());
+  const auto end = tree_.resolve(kSelf, Anchor{insertion.seq, insertion.anchor.tokens + length});
+  CHECK_THAT(end.has_value(), insertion.seq.value);
+  touch_up_from(end->node);
+  tree_.join_around(end->node);
 }
 
 // ---- removal -----------------------------------------------------------------------------------

@@ -6,21 +6,35 @@ namespace radixmesh::sim {
 
 Network::Network(std::uint64_t seed, ReplicaSettings common)
     : random(seed), common_(std::move(common)) {
-  nodes_.resize(common_.members.size());
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    index_[node_id(common_.cluster, common_.members[i].addr)] = i;
+  for (const MemberSettings& member : common_.members) {
+    index_[node_id(common_.cluster, member.addr)] = nodes_.size();
+    nodes_.emplace_back().member = member;
   }
 }
 
+std::size_t Network::add_joiner(MemberSettings settings, std::vector<std::string> seeds) {
+  index_[node_id(common_.cluster, settings.addr)] = nodes_.size();
+  Node& node = nodes_.emplace_back();
+  node.member = std::move(settings);
+  node.join = std::move(seeds);
+  return nodes_.size() - 1;
+}
+
 ReplicaSettings Network::settings_of(std::size_t node) const {
+  const Node& each = nodes_[node];
   ReplicaSettings settings = common_;
-  settings.self = common_.members[node].addr;
-  settings.epoch = Epoch{1'000'000 + static_cast<std::uint64_t>(now_.time_since_epoch().count()) +
-                         nodes_[node].life};
-  const std::string life = std::to_string(nodes_[node].life);
+  settings.self = each.member.addr;
+  if (!each.join.empty()) {
+    settings.members.clear();
+    settings.join = each.join;
+    settings.role = each.member.role;
+  }
+  const auto clock = (now_.time_since_epoch() + each.clock_step).count();
+  settings.epoch = Epoch{1'000'000'000 + static_cast<std::uint64_t>(clock) + each.life};
+  const std::string life = std::to_string(each.life);
   settings.publish_addr = life;
   settings.bulk_addr = life;
-  settings.seed = node * 1000 + nodes_[node].life;
+  settings.seed = node * 1000 + each.life;
   if (adjust) adjust(node, settings);
   return settings;
 }
@@ -28,13 +42,25 @@ ReplicaSettings Network::settings_of(std::size_t node) const {
 void Network::start(std::size_t node) {
   Node& each = nodes_[node];
   ++each.life;
+  each.left = false;
+  each.paused_until = {};
   each.subscriptions.clear();
   each.replica = std::make_unique<Replica>(settings_of(node), now_);
+  perform(node);
 }
 
 void Network::crash(std::size_t node) {
   nodes_[node].replica.reset();
   nodes_[node].subscriptions.clear();
+  set_deadline(node, kNever);
+}
+
+void Network::set_deadline(std::size_t node, TimePoint deadline) {
+  Node& each = nodes_[node];
+  if (each.deadline == deadline) return;
+  deadlines_.erase({each.deadline, node});
+  each.deadline = deadline;
+  if (deadline != kNever) deadlines_.insert({deadline, node});
 }
 
 bool Network::chance(double probability) {
@@ -63,7 +89,10 @@ void Network::send(std::size_t from, std::size_t to, const Bytes& sent, bool pub
   if (chance(faults.loss)) return;
   const int copies = chance(faults.duplication) ? 2 : 1;
   for (int i = 0; i < copies; ++i) {
-    TimePoint at = now_ + delay();
+    int& in_flight = in_flight_[{from, to}];
+    if (published && faults.in_flight_max > 0 && in_flight >= faults.in_flight_max) return;
+    ++in_flight;
+    TimePoint at = now_ + delay() + nodes_[from].slowness + nodes_[to].slowness;
     if (chance(faults.reordering)) {
       std::uniform_int_distribution<std::int64_t> extra(0, faults.reorder_extra_max.count());
       at += Duration{extra(random)};
@@ -71,38 +100,57 @@ void Network::send(std::size_t from, std::size_t to, const Bytes& sent, bool pub
       TimePoint& last = last_arrival_[{from, to}];
       at = last = std::max(at, last);
     }
-    events_.push(
-        {at, next_order_++, to, nodes_[to].life,
-         [sent, input](Replica& replica, TimePoint now) { replica.step(now, input(sent)); }});
+    const Bytes arriving = chance(faults.corruption) ? corrupted(sent) : sent;
+    events_.push({at, next_order_++, from, to, nodes_[to].life,
+                  [arriving, input](Replica& replica, TimePoint now) {
+                    replica.step(now, input(arriving));
+                  }});
   }
 }
 
-bool Network::subscribes(std::size_t subscriber, std::size_t publisher) const {
-  auto found = nodes_[subscriber].subscriptions.find(publisher);
-  return running(subscriber) && found != nodes_[subscriber].subscriptions.end() &&
-         found->second == nodes_[publisher].life;
+// One byte is another; or the end is missing.
+Bytes Network::corrupted(Bytes sent) {
+  if (sent.empty()) return sent;
+  const std::size_t at = random() % sent.size();
+  if (random() % 4 == 0) {
+    sent.resize(at);
+  } else {
+    sent[at] = static_cast<char>(sent[at] ^ (1 << (random() % 8)));
+  }
+  return sent;
 }
 
-void Network::publish(std::size_t from, const Bytes& frame) {
+bool Network::subscribes(std::size_t subscriber, std::size_t publisher, Lane lane) const {
+  auto found = nodes_[subscriber].subscriptions.find(publisher);
+  return running(subscriber) && found != nodes_[subscriber].subscriptions.end() &&
+         found->second.life == nodes_[publisher].life &&
+         (lane == Lane::control || !found->second.watch_only);
+}
+
+void Network::publish(std::size_t from, Lane lane, const Bytes& frame) {
   for (std::size_t to = 0; to < nodes_.size(); ++to) {
-    if (!subscribes(to, from)) continue;
+    if (!subscribes(to, from, lane)) continue;
+    if (lane == Lane::ops) {
+      ++op_messages;
+      op_bytes += frame.size();
+    }
     send(from, to, frame, true, [](std::string_view bytes) { return Published{bytes}; });
   }
 }
 
 // A subscription travels to the publisher, which then sends the marker.
 void Network::ask_marker(std::size_t subscriber, std::size_t publisher) {
-  const NodeId self = node_id(common_.cluster, common_.members[subscriber].addr);
+  const NodeId self = node_id(common_.cluster, addr(subscriber));
   send(subscriber, publisher, "", false, [self](std::string_view) { return Subscribed{self}; });
 }
 
 void Network::perform_one(std::size_t node, const Effect& effect) {
-  const NodeId self = node_id(common_.cluster, common_.members[node].addr);
+  const NodeId self = node_id(common_.cluster, addr(node));
   if (const auto* publish_frame = std::get_if<Publish>(&effect)) {
-    publish(node, publish_frame->frame);
+    publish(node, publish_frame->lane, publish_frame->frame);
   } else if (const auto* marker = std::get_if<PublishMarker>(&effect)) {
     const std::size_t to = index_of(marker->subscriber);
-    if (!subscribes(to, node)) return;
+    if (!subscribes(to, node, Lane::ops)) return;
     send(node, to, marker->frame, true, [](std::string_view bytes) { return Published{bytes}; });
   } else if (const auto* question = std::get_if<Ask>(&effect)) {
     send(node, index_of(question->peer), question->frame, false,
@@ -116,14 +164,17 @@ void Network::perform_one(std::size_t node, const Effect& effect) {
          });
   } else if (const auto* subscription = std::get_if<SubscribeTo>(&effect)) {
     const std::size_t to = index_of(subscription->peer);
-    nodes_[node].subscriptions[to] = std::stoull(subscription->publish_addr);
+    nodes_[node].subscriptions[to] = {std::stoull(subscription->publish_addr),
+                                      subscription->watch_only};
     ask_marker(node, to);
   } else if (std::holds_alternative<AskMarkers>(effect)) {
-    for (const auto& [to, life] : nodes_[node].subscriptions) ask_marker(node, to);
+    for (const auto& [to, link] : nodes_[node].subscriptions) ask_marker(node, to);
   } else if (const auto* gone = std::get_if<UnsubscribeFrom>(&effect)) {
     nodes_[node].subscriptions.erase(index_of(gone->peer));
   } else if (const auto* applied = std::get_if<OpApplied>(&effect)) {
     if (on_applied) on_applied(node, *applied);
+  } else if (std::holds_alternative<Left>(effect)) {
+    nodes_[node].left = true;
   } else if (const auto* line = std::get_if<LogLine>(&effect)) {
     log_lines.push_back(std::to_string(now_.time_since_epoch().count()) + "us node" +
                         std::to_string(node) + " " + line->event + " " + line->detail);
@@ -133,29 +184,35 @@ void Network::perform_one(std::size_t node, const Effect& effect) {
 void Network::perform(std::size_t node) {
   if (!running(node)) return;
   for (const Effect& effect : nodes_[node].replica->take_effects()) perform_one(node, effect);
+  if (nodes_[node].left) return crash(node);
+  set_deadline(node, std::max(now_, nodes_[node].replica->next_deadline()));
 }
 
 bool Network::next_event(TimePoint limit) {
-  TimePoint due = events_.empty() ? kNever : events_.top().at;
-  std::size_t sleeper = nodes_.size();
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    if (!running(i)) continue;
-    const TimePoint deadline = std::max(now_, nodes_[i].replica->next_deadline());
-    if (deadline < due) {
-      due = deadline;
-      sleeper = i;
+  const TimePoint arrival = events_.empty() ? kNever : events_.top().at;
+  const TimePoint deadline = deadlines_.empty() ? kNever : deadlines_.begin()->first;
+  if (std::min(arrival, deadline) > limit) return false;
+  now_ = std::max(now_, std::min(arrival, deadline));
+  if (deadline < arrival) {
+    const std::size_t node = deadlines_.begin()->second;
+    if (paused(node)) {
+      set_deadline(node, nodes_[node].paused_until);
+      return true;
     }
-  }
-  if (due > limit) return false;
-  now_ = std::max(now_, due);
-  if (sleeper < nodes_.size()) {
-    nodes_[sleeper].replica->step(now_, Tick{});
-    perform(sleeper);
+    nodes_[node].replica->step(now_, Tick{});
+    perform(node);
     return true;
   }
-  const Event event = events_.top();
+  Event event = events_.top();
   events_.pop();
-  if (running(event.to) && nodes_[event.to].life == event.life) {
+  const bool arrives = running(event.to) && nodes_[event.to].life == event.life;
+  if (arrives && paused(event.to)) {
+    event.at = nodes_[event.to].paused_until;  // in the same order, as orders do not change
+    events_.push(std::move(event));
+    return true;
+  }
+  --in_flight_[{event.from, event.to}];
+  if (arrives) {
     event.deliver(*nodes_[event.to].replica, now_);
     perform(event.to);
   }

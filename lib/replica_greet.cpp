@@ -1,0 +1,183 @@
+// HELLO and WELCOME: two nodes find out whether they may talk, and where the other one is.
+#include <algorithm>
+
+#include "lib/base/limits.h"
+#include "lib/replica.h"
+
+namespace radixmesh {
+
+// What is still here of the life before `life`: kept apart already, or about to end.
+Former Replica::former_of(const Member& member, Epoch life) const {
+  const auto found = origins_.find(member.id);
+  if (found == origins_.end() || cache_ == nullptr) return {};
+  const Origin& origin = found->second;
+  const bool slots = settings_.keep_remote_slots;
+  if (origin.former) {
+    const FormerLife& former = *origin.former;
+    return Former{former.epoch, former.applied, former.engine_token, slots};
+  }
+  const bool ends = member.epoch.value != 0 && member.epoch < life;
+  if (!ends || origin.replaces_all || origin.stream.applied().value == 0) return {};
+  return Former{origin.stream.epoch(), origin.stream.applied(), member.engine_token, slots};
+}
+
+Introduction Replica::introduce(const Member* to, Epoch life) const {
+  Introduction hello;
+  hello.protocol_min = settings_.protocol_min;
+  hello.protocol_max = settings_.protocol_max;
+  hello.cluster = settings_.cluster;
+  hello.page_size = settings_.page_size;
+  hello.fingerprint = settings_fingerprint(settings_.cluster, settings_.page_size);
+  hello.addr = self_->addr;
+  hello.rank = self_->rank;
+  hello.role = self_->role;
+  hello.engine_token = self_->engine_token;
+  hello.publish_addr = settings_.publish_addr;
+  hello.bulk_addr = settings_.bulk_addr;
+  hello.refute = self_->refute;
+  if (to == nullptr) return hello;
+  hello.seen = Standing{to->epoch, to->refute, to->state};
+  hello.former = former_of(*to, life);
+  return hello;
+}
+
+// Says HELLO to whoever is not introduced, again and again: starting order does not matter, and a
+// node that is back is found, after a partition as well. The pauses grow while nothing comes back.
+void Replica::greet(TimePoint now) {
+  if (draining() || !joined_) return;
+  for (auto& [id, member] : members_) {
+    if (id == self_->id || (member.introduced && !member.asks_back)) continue;
+    if (now >= member.next_hello) {
+      const Duration pause = settings_.timers.hello * (1 << std::min(member.hellos / 4, 8u));
+      member.next_hello = now + std::min(pause, settings_.timers.hello_max);
+      ++member.hellos;
+      ask(id, Channel::control, HelloMessage{introduce(&member, Epoch{})});
+    }
+    look_by(member.next_hello);
+  }
+}
+
+// What differs, as one sentence; nothing if the two may talk.
+std::optional<std::string> Replica::disagreement(const Introduction& hello, NodeId from) const {
+  const auto differs = [](std::string_view what, const std::string& here,
+                          const std::string& there) {
+    return std::string(what) + " differs: " + here + " here, " + there + " there";
+  };
+  const auto range = [](std::uint32_t low, std::uint32_t high) {
+    return std::to_string(low) + " to " + std::to_string(high);
+  };
+  if (hello.protocol_max < settings_.protocol_min || hello.protocol_min > settings_.protocol_max) {
+    return differs("protocol", range(settings_.protocol_min, settings_.protocol_max),
+                   range(hello.protocol_min, hello.protocol_max));
+  }
+  if (hello.cluster != settings_.cluster) {
+    return differs("cluster", settings_.cluster, hello.cluster);
+  }
+  if (hello.page_size != settings_.page_size) {
+    return differs("page_size", std::to_string(settings_.page_size),
+                   std::to_string(hello.page_size));
+  }
+  if (hello.fingerprint != settings_fingerprint(settings_.cluster, settings_.page_size)) {
+    return "the fingerprint of the settings differs";
+  }
+  if (node_id(settings_.cluster, hello.addr) == self_->id) return hello.addr + " is my own address";
+  const Member* member = find_member(from);
+  if (member == nullptr || node_id(settings_.cluster, hello.addr) != from) {
+    return hello.addr + " is not in the node lists here, nor has it joined";
+  }
+  // A rank that was handed out may have been changed since, by its owner.
+  if (member->configured && hello.rank != member->rank) {
+    return differs("rank", std::to_string(member->rank.value), std::to_string(hello.rank.value));
+  }
+  if (hello.role != member->role) {
+    return differs("role", std::string(role_name(member->role)),
+                   std::string(role_name(hello.role)));
+  }
+  return std::nullopt;
+}
+
+// Anyone may say HELLO in a member's name. So it only makes us ask back, at the address that we
+// know; what comes from there is believed. An earlier life is answered too: it learns from what we
+// have seen that it must begin a higher one.
+void Replica::on_hello(TimePoint now, NodeId from, const Introduction& hello, Epoch epoch) {
+  auto reason = disagreement(hello, from);
+  if (reason) {
+    turn_down(now, hello, *reason);
+    return answer(from, Channel::control, RefusedMessage{*reason});
+  }
+  Member& member = *find_member(from);
+  if (!member.introduced || epoch > member.epoch) {
+    const bool again = member.impostor && member.hello_epoch == epoch;
+    member.asks_back = true;
+    member.hello_epoch = epoch;
+    member.next_hello = std::min(member.next_hello, now);
+    look_by(now);
+    if (again) {
+      reason = "another process answers at the address " + member.addr;
+      turn_down(now, hello, *reason);
+      return answer(from, Channel::control, RefusedMessage{*reason});
+    }
+  }
+  answer(from, Channel::control, WelcomeMessage{introduce(&member, epoch)});
+}
+
+void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, Epoch epoch) {
+  if (const auto reason = disagreement(hello, from)) {
+    find_member(from)->introduced = false;
+    return turn_down(now, hello, *reason);
+  }
+  Member& member = *find_member(from);
+  member.asks_back = false;
+  member.hellos = 0;
+  member.impostor = epoch < member.hello_epoch;
+  if (epoch > member.epoch) begin_epoch(now, from, epoch);
+  if (epoch == member.epoch) {
+    if (member.bulk_addr != hello.bulk_addr) {
+      effects_.push_back(BulkPeer{from, hello.bulk_addr});
+    }
+    member.publish_addr = hello.publish_addr;
+    member.bulk_addr = hello.bulk_addr;
+    member.engine_token = hello.engine_token;
+    member.refusal.clear();
+    note_refute(member, hello.refute);
+    member.former = hello.former;
+    if (member.rank != hello.rank) {
+      member.rank = hello.rank;
+      rank_changed();
+    }
+    settle_rank(now, member);
+    member.introduced = true;
+    view_changed_ = true;
+    heard_from(now, member);
+  }
+  on_standing(now, hello.seen);
+}
+
+// Notes the reason with the member whose address it is, if there is one. Logged once for a member,
+// and for strangers at most once a second.
+void Replica::turn_down(TimePoint now, const Introduction& hello, const std::string& reason) {
+  count("introductions_refused");
+  Member* member = find_member(node_id(settings_.cluster, hello.addr));
+  bool is_news = now >= next_stranger_line_;
+  if (member != nullptr && member != self_) {
+    is_news = member->refusal != reason;
+    member->refusal = reason;
+  } else if (is_news) {
+    next_stranger_line_ = now + settings_.timers.head_idle;
+  }
+  if (is_news) {
+    log(LogLine::Level::error, "refused", "node=" + hello.addr + " reason=\"" + reason + "\"");
+  }
+}
+
+void Replica::on_refused(NodeId from, const RefusedMessage& refused) {
+  Member& member = *find_member(from);
+  member.introduced = false;
+  if (!member.refusal.empty()) return;  // known: a HELLO of either side says it every time
+  member.refusal = refused.reason;
+  count("introductions_refused");
+  log(LogLine::Level::error, "refused_by",
+      "node=" + member.addr + " reason=\"" + refused.reason + "\"");
+}
+
+}  // namespace radixmesh

@@ -1,0 +1,333 @@
+// Who is there: members come from the lists, by joining, and by what others tell of them.
+#include <xxhash.h>
+
+#include <algorithm>
+
+#include "lib/base/limits.h"
+#include "lib/replica.h"
+
+namespace radixmesh {
+
+Member& Replica::add_member(const std::string& addr, NodeRank rank, Role role, bool configured) {
+  const NodeId id = node_id(settings_.cluster, addr);
+  Member& member = members_[id];
+  member.id = id;
+  member.addr = addr;
+  member.rank = rank;
+  member.role = role;
+  member.configured = configured;
+  by_rank_.push_back(id);
+  rank_changed();
+  if (addr == settings_.self) {
+    holders_.emplace(kSelf, id);
+    return member;
+  }
+  Origin& origin = origins_[id];
+  origin.holder = relation_->add_holder();
+  holders_.emplace(origin.holder, id);
+  effects_.push_back(ConnectPeer{id, addr});
+  return member;
+}
+
+// Forgets a member wholly, as if it had never been there.
+void Replica::remove_member(NodeId id) {
+  Origin& origin = origins_.at(id);
+  abandon_staging(origin);
+  drop_former(origin);
+  donor_.replaced(id);
+  op_log_.forget(id);
+  holders_.erase(origin.holder);
+  relation_->drop_holder(origin.holder);
+  origins_.erase(id);
+  lagging_.erase(id);
+  barrier_.erase(id);
+  next_exchange_.erase(id);
+  if (subscribed_.erase(id) > 0) effects_.push_back(UnsubscribeFrom{id});
+  marked_.erase(id);
+  effects_.push_back(DropPeer{id});
+  std::erase(by_rank_, id);
+  members_.erase(id);
+  for (auto& [other, member] : members_) {
+    member.vector.erase(id);
+    member.accusers.erase(id);
+    member.probed_for.erase(id);
+  }
+  view_changed_ = true;
+}
+
+void Replica::rank_changed() {
+  std::ranges::sort(by_rank_, {},
+                    [this](NodeId id) { return std::tuple(members_.at(id).rank, id); });
+  view_changed_ = true;
+}
+
+// The highest known and one.
+NodeRank Replica::next_rank() const {
+  std::uint32_t highest = 0;
+  for (const auto& [id, member] : members_) {
+    if (member.rank != kAnyRank) highest = std::max(highest, member.rank.value);
+  }
+  return NodeRank{highest + 1};
+}
+
+// ---- news --------------------------------------------------------------------------------------
+
+MemberNews Replica::news_of(const Member& member) const {
+  return MemberNews{member.addr,  member.rank,   member.role,
+                    member.epoch, member.refute, member.state};
+}
+
+// Told with the next HEADs and heartbeats; the first goes out at once.
+void Replica::spread(TimePoint now, const Member& member) {
+  news_.add(news_of(member), members_.size());
+  next_head_ = std::min(next_head_, now);
+}
+
+void Replica::on_news(TimePoint now, NodeId from, const std::vector<MemberNews>& news) {
+  for (const MemberNews& each : news) on_news_of(now, from, each);
+}
+
+// Later news win: by epoch, then by the counter of refutations. But what was heard of a member
+// itself, a moment ago, is better than what another says of it.
+void Replica::on_news_of(TimePoint now, NodeId from, const MemberNews& news) {
+  const NodeId id = node_id(settings_.cluster, news.addr);
+  if (id == self_->id) return on_news_of_self(now, news);
+  Member* member = find_member(id);
+  if (member == nullptr) {
+    if (news.state != MemberState::alive || members_.size() >= limits::members_max) return;
+    member = &add_member(news.addr, news.rank, news.role, false);
+    member->state_since = now;
+    member->next_hello = now;
+    look_by(now);
+    settle_rank(now, *member);
+    log(LogLine::Level::info, "node_known",
+        "node=" + news.addr + " rank=" + std::to_string(news.rank.value));
+    return;
+  }
+  if (news.epoch < member->epoch) return;
+  if (news.epoch > member->epoch || news.refute > member->refute) {
+    if (news.epoch == member->epoch) note_refute(*member, news.refute);
+    if (!member->configured && news.rank != member->rank && news.rank != kAnyRank) {
+      member->rank = news.rank;
+      rank_changed();
+    }
+    settle_rank(now, *member);
+    if (news.state == MemberState::alive) {
+      // It lives, as someone knows: see for yourself.
+      if (member->state == MemberState::suspect) heard_from(now, *member);
+      member->next_hello = std::min(member->next_hello, now);
+      look_by(now);
+    }
+    if (news.epoch > member->epoch) return;  // it becomes known by its WELCOME
+  }
+  if (news.refute < member->refute || news.state == MemberState::alive) return;
+  if (news.state != MemberState::left) member->accusers.insert(from);
+  if (news.state <= member->state) return;
+  if (news.state == MemberState::left) return set_state(now, *member, MemberState::left);
+  const Duration doubt = settings_.timers.suspect_after / 2;
+  if (member->last_heard != TimePoint::min() && now - member->last_heard < doubt) {
+    count("accusations_doubted");
+    return ask(id, Channel::control, NewsMessage{{news}, false});  // so that it can refute
+  }
+  if (member->state == MemberState::alive) {
+    set_state(now, *member, MemberState::suspect);
+  } else if (news.state == MemberState::dead && member->state == MemberState::suspect) {
+    set_state(now, *member, MemberState::dead);
+  }
+}
+
+void Replica::on_news_of_self(TimePoint now, const MemberNews& news) {
+  on_standing(now, Standing{news.epoch, news.refute, news.state});
+}
+
+// Two that joined through different members may have been handed the same rank. The one whose
+// identity is the higher number takes another.
+void Replica::settle_rank(TimePoint now, const Member& other) {
+  if (other.rank != self_->rank || self_->configured || settings_.rank != kAnyRank) return;
+  if (!other.configured && other.id > self_->id) return;
+  self_->rank = next_rank();
+  ++self_->refute;
+  rank_changed();
+  count("ranks_settled");
+  log(LogLine::Level::info, "rank_settled",
+      "rank=" + std::to_string(self_->rank.value) + " other=" + other.addr);
+  spread(now, *self_);
+}
+
+// ---- equal views -------------------------------------------------------------------------------
+
+// Whoever sees another set of members than we do is told all that we know, and answers likewise.
+void Replica::exchange_views(TimePoint now, NodeId with, std::uint64_t view_hash) {
+  refresh_view(now);
+  if (view_hash == view_hash_) return;
+  TimePoint& next = next_exchange_.try_emplace(with, now).first->second;
+  if (now < next) return;
+  next = now + settings_.timers.view_exchange;
+  count("views_exchanged");
+  send_members(with, false, true);
+}
+
+void Replica::send_members(NodeId to, bool as_answer, bool wants_answer) {
+  NewsMessage message;
+  const auto send = [&] {
+    message.wants_answer = std::exchange(wants_answer, false);
+    if (as_answer) {
+      answer(to, Channel::control, message);
+    } else {
+      ask(to, Channel::control, message);
+    }
+    message.news.clear();
+  };
+  for (NodeId id : by_rank_) {
+    const Member& member = members_.at(id);
+    if (member.epoch.value == 0 || member.rank == kAnyRank) continue;
+    message.news.push_back(news_of(member));
+    if (message.news.size() == limits::news_per_message_max) send();
+  }
+  if (!message.news.empty()) send();
+}
+
+// ---- joining -----------------------------------------------------------------------------------
+
+void Replica::ask_to_join(TimePoint now) {
+  if (joined_ || draining()) return;
+  if (now >= next_join_) {
+    next_join_ = now + settings_.timers.hello;
+    for (const auto& [id, addr] : seeds_) {
+      if (id != self_->id) ask(id, Channel::control, JoinMessage{introduce(nullptr, Epoch{})});
+    }
+  }
+  look_by(next_join_);
+}
+
+std::optional<std::string> Replica::objection_to(const JoinMessage& join, NodeId from) const {
+  if (!joined_) return "I have not joined myself";
+  const Member* known = find_member(from);
+  if (known == nullptr && members_.size() >= limits::members_max) return "the mesh is full";
+  if (join.rank != kAnyRank && join.rank.value > limits::given_rank_max) {
+    return "a rank is at most " + std::to_string(limits::given_rank_max);
+  }
+  for (const auto& [id, member] : members_) {
+    if (id == from || join.rank == kAnyRank || member.rank != join.rank) continue;
+    return "rank " + std::to_string(join.rank.value) + " is taken by " + member.addr;
+  }
+  if (node_id(settings_.cluster, join.addr) != from) return "the address is not the identity";
+  JoinMessage hello = join;
+  hello.rank = known != nullptr ? known->rank : hello.rank;
+  if (known != nullptr || hello.cluster != settings_.cluster) return disagreement(hello, from);
+  // Of a stranger everything but its place in the lists can be compared.
+  const auto reason = disagreement(hello, from);
+  const bool only_unknown = reason && reason->find("is not in the node lists") != reason->npos;
+  return only_unknown ? std::nullopt : reason;
+}
+
+// Lets a node in: it has a rank from now on, and counts as soon as it answered our HELLO.
+void Replica::on_join(TimePoint now, NodeId from, const JoinMessage& join) {
+  if (from == self_->id) return;  // a name stands for several nodes, this one among them
+  if (const auto reason = objection_to(join, from)) {
+    turn_down(now, join, *reason);
+    return answer(from, Channel::control, RefusedMessage{*reason});
+  }
+  Member* member = find_member(from);
+  if (member == nullptr) {
+    const NodeRank rank = join.rank == kAnyRank ? next_rank() : join.rank;
+    member = &add_member(join.addr, rank, join.role, false);
+    member->state_since = now;
+    member->next_hello = now;
+    look_by(now);
+    log(LogLine::Level::info, "node_joins",
+        "node=" + join.addr + " rank=" + std::to_string(rank.value));
+  }
+  answer(from, Channel::control,
+         JoinedMessage{member->rank, static_cast<std::uint32_t>(members_.size())});
+  send_members(from, true, false);
+}
+
+void Replica::on_joined(TimePoint now, const JoinedMessage& joined) {
+  if (joined_) return;
+  joined_ = true;
+  self_->rank = joined.rank;
+  rank_changed();
+  for (const auto& [id, addr] : seeds_) {
+    if (find_member(id) == nullptr) effects_.push_back(DropPeer{id});
+  }
+  log(LogLine::Level::info, "joined",
+      "node=" + self_->addr + " rank=" + std::to_string(joined.rank.value));
+  started_ = now;
+  spread(now, *self_);
+}
+
+void Replica::on_refused_to_join(NodeId seed, const RefusedMessage& refused) {
+  count("introductions_refused");
+  if (self_->refusal == refused.reason) return;
+  self_->refusal = refused.reason;
+  log(LogLine::Level::error, "refused_by",
+      "node=" + seeds_.at(seed) + " reason=\"" + refused.reason + "\"");
+}
+
+// ---- leaving -----------------------------------------------------------------------------------
+
+void Replica::drain(TimePoint now) {
+  if (draining()) return;
+  leave_at_ = now + settings_.timers.drain_wait;
+  look_by(now);
+  log(LogLine::Level::info, "draining", "node=" + self_->addr);
+  set_state(now, *self_, MemberState::left);
+  spread(now, *self_);
+  publish_head(now);
+  // Straight as well: who is not subscribed, or misses the HEAD, need not find out by silence.
+  for (const auto& [id, member] : members_) {
+    if (id == self_->id || !member.introduced) continue;
+    ask(id, Channel::control, NewsMessage{{news_of(*self_)}, false});
+  }
+}
+
+void Replica::leave_when_due(TimePoint now) {
+  if (!draining()) return;
+  const bool locked = cache_ != nullptr && cache_->protected_tokens() > 0;
+  if (now < leave_at_ && locked) return look_by(now + settings_.timers.heartbeat / 10);
+  effects_.push_back(radixmesh::Left{});
+}
+
+// Nothing is kept for ever of who is gone: its entries go first, and one that had joined goes
+// wholly later.
+void Replica::forget_the_gone(TimePoint now) {
+  std::vector<NodeId> reaped;
+  for (auto& [id, member] : members_) {
+    if (id == self_->id) continue;
+    Origin& origin = origins_.at(id);
+    if (origin.former && now - origin.former->since >= settings_.timers.former_kept) {
+      drop_former(origin);
+    }
+    if (origin.former) look_by(origin.former->since + settings_.timers.former_kept);
+    if (member.state < MemberState::dead) continue;
+    const Duration gone = now - member.state_since;
+    if (!origin.forgotten && gone >= settings_.timers.forget_after) forget(id, origin);
+    const bool never_came = member.epoch.value == 0 && gone >= settings_.timers.former_kept;
+    const bool reap = member.state == MemberState::left
+                          ? gone >= settings_.timers.forget_after
+                          : gone >= settings_.timers.reap_after || never_came;
+    if (!member.configured && reap) reaped.push_back(id);
+    if (!origin.forgotten) look_by(member.state_since + settings_.timers.forget_after);
+  }
+  for (NodeId id : reaped) remove_member(id);
+}
+
+// Its entries go; its epoch stays known, so that nothing of an earlier life ever counts again.
+void Replica::forget(NodeId id, Origin& origin) {
+  origin.forgotten = true;
+  if (origin.stream.epoch().value == 0) return;
+  count("origins_forgotten");
+  abandon_staging(origin);
+  drop_former(origin);
+  donor_.replaced(id);
+  op_log_.forget(id);
+  relation_->clear(origin.holder);
+  origin.stream.begin_epoch(origin.stream.epoch());
+  origin.head = {};
+  origin.wants_snapshot = origin.replaces_all = false;
+  origin.repair.disarm();
+  lagging_.erase(id);
+}
+
+}  // namespace radixmesh

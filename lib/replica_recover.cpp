@@ -1,0 +1,192 @@
+// A node's memory is its mesh: a new life of a node whose engine lived on takes its entries back
+// from its peers.
+//
+//   the restarted node R                         a peer P
+//   epoch e2, empty                              P hides what it has of R's life e1 (FormerLife)
+//   HELLO ─────────────────────────────────────►
+//   ◄────────────────────────── WELCOME: "I have your e1 up to seq s, of engine T"
+//   its engine says hello as T
+//   SNAPSHOT_REQUEST of itself, engine T ──────►
+//   ◄──────────────────────────────── the chunks
+//   its own entries again, head s
+//   HEAD: taken over (e1, s) ──────────────────► has e1 up to s: shows it again, as e2 up to s
+//                                                has less or other: takes a snapshot of e2
+//
+// Where the engine is a new one, or has written something before it said who it is, R begins empty
+// and says so, and all that was of e1 goes.
+#include <algorithm>
+
+#include "lib/base/check.h"
+#include "lib/replica.h"
+
+namespace radixmesh {
+
+// ---- at the peers ------------------------------------------------------------------------------
+
+// Takes what the origin has out of sight, and gives it a fresh holder.
+void Replica::end_life(TimePoint now, NodeId id, Origin& origin) {
+  const Member& member = members_.at(id);
+  holders_.erase(origin.holder);
+  const bool had_state = origin.stream.applied().value > 0 && !origin.replaces_all;
+  // A life that never decided anything leaves what it found.
+  if (had_state && !member.engine_token.empty()) {
+    drop_former(origin);
+    origin.former = FormerLife{origin.stream.epoch(), origin.stream.applied(), origin.holder,
+                               member.engine_token, now};
+  } else {
+    if (had_state) drop_former(origin);
+    relation_->drop_holder(origin.holder);
+  }
+  origin.holder = relation_->add_holder();
+  holders_.emplace(origin.holder, id);
+}
+
+void Replica::drop_former(Origin& origin) {
+  if (!origin.former) return;
+  relation_->drop_holder(origin.former->holder);
+  origin.former.reset();
+}
+
+// The origin says what it goes on with. Whoever has exactly that need not be sent it again.
+void Replica::on_taken_over(TimePoint now, NodeId id, Origin& origin, const TakenOver& taken) {
+  if (!origin.former) return;
+  const bool fits = taken.epoch == origin.former->epoch && taken.seq == origin.former->applied &&
+                    origin.stream.applied().value == 0 && !origin.staging;
+  if (!fits) return drop_former(origin);
+  holders_.erase(origin.holder);
+  relation_->drop_holder(origin.holder);
+  origin.holder = origin.former->holder;
+  origin.former.reset();
+  holders_.emplace(origin.holder, id);
+  origin.stream.jump_to(origin.stream.epoch(), taken.seq);
+  origin.head = std::max(origin.head, taken.seq);
+  donor_.replaced(id);
+  dirty_ = true;
+  count("states_taken_over");
+  drain(now, id, origin);
+  update_repair(now, id, origin);
+}
+
+// ---- at the node itself ------------------------------------------------------------------------
+
+void Replica::attach_engine(TimePoint now, std::string_view engine_token) {
+  if (engine_token.empty() || !cache_ || self_->engine_token == engine_token) return;
+  const bool had_engine = !self_->engine_token.empty();
+  self_->engine_token = engine_token;
+  next_head_ = std::min(next_head_, now);
+  log(LogLine::Level::info, "engine_attached", "node=" + self_->addr);
+  if (taken_over_ || head_.value > 0) {
+    // Another engine than before: what the earlier one had is not its.
+    if (had_engine && cache_->total_tokens() > 0 && cache_->protected_tokens() == 0) {
+      count("engines_replaced");
+      (void)cache_->reset(*this);
+    }
+    return;
+  }
+  recovery_ = Recovery{now + settings_.timers.recover_wait, std::nullopt, now, {}};
+  recover_what_is_due(now);
+}
+
+// Asks the peer that has the most of this engine's state; waits a bounded time for one.
+void Replica::recover_what_is_due(TimePoint now) {
+  if (!recovery_) return;
+  if (recovery_->staging) {
+    const Duration silent = now - recovery_->staging->heard;
+    if (silent < settings_.timers.snapshot_silence) {
+      // It may not have known yet that this life has begun.
+      const bool again = recovery_->staging->chunks == 0 && now >= recovery_->ask_again;
+      if (again) ask_for_own(now, recovery_->staging->donor, recovery_->staging->heard);
+      return;
+    }
+    recovery_->declined.insert(recovery_->staging->donor);
+    drop_staging(recovery_->staging);
+  }
+  bool all_known = false;
+  const Member* best = keeper_of_own_state(all_known);
+  if (now < recovery_->deadline && !all_known) return;
+  if (best == nullptr) return begin_empty();
+  ask_for_own(now, best->id, now);
+}
+
+// `all_known`: nobody can turn up any more that has better.
+const Member* Replica::keeper_of_own_state(bool& all_known) const {
+  const Member* best = nullptr;
+  all_known = joined_;
+  for (const auto& [id, member] : members_) {
+    if (id == self_->id) continue;
+    const bool gone = member.state >= MemberState::dead && member.epoch.value != 0;
+    if (!member.introduced && !gone) all_known = false;
+    const Former& former = member.former;
+    if (!member.introduced || former.epoch.value == 0 || !former.has_slots) continue;
+    if (former.engine_token != self_->engine_token || recovery_->declined.contains(id)) continue;
+    const auto has = [](const Former& what) { return std::tuple(what.epoch, what.seq); };
+    if (best == nullptr || has(former) > has(best->former)) best = &member;
+  }
+  return best;
+}
+
+void Replica::ask_for_own(TimePoint now, NodeId donor, TimePoint heard) {
+  drop_staging(recovery_->staging);
+  recovery_->staging = Staging{donor, next_session_++, {}, 0, std::nullopt, heard, {}, {}};
+  recovery_->ask_again = now + settings_.timers.hello;
+  ask(donor, Channel::bulk,
+      SnapshotRequest{self_->id, Epoch{}, Seq{}, recovery_->staging->session, true,
+                      self_->engine_token});
+}
+
+void Replica::on_own_chunk(TimePoint now, NodeId from, const SnapshotChunk& chunk) {
+  if (!recovery_ || !recovery_->staging || recovery_->staging->donor != from ||
+      recovery_->staging->session != chunk.session) {
+    return count("chunks_unwanted");
+  }
+  Staging& staging = *recovery_->staging;
+  const bool in_order =
+      chunk.index == staging.chunks && (staging.chunks == 0 || chunk.epoch == staging.epoch);
+  if (chunk.status == SnapshotStatus::cannot || !in_order || !chunk.has_slots ||
+      !stage(staging, chunk)) {
+    count("recoveries_failed");
+    recovery_->declined.insert(from);
+    drop_staging(recovery_->staging);
+    return recover_what_is_due(now);
+  }
+  staging.heard = now;
+  if (chunk.status == SnapshotStatus::last) return take_back(now, chunk.as_of);
+  ask(from, Channel::bulk, SnapshotCredit{chunk.origin, chunk.session, staging.chunks});
+}
+
+// The staged entries become this node's own, under its new epoch, with the numbers that they had.
+void Replica::take_back(TimePoint now, Seq as_of) {
+  CHECK_THAT(head_.value == 0 && cache_->total_tokens() == 0, head_.value);
+  const HolderIndex staged = *recovery_->staging->holder;
+  taken_over_ = TakenOver{recovery_->staging->epoch, as_of};
+  Seq from{1};
+  while (const Entry* entry = relation_->entry_at_or_after(staged, from)) {
+    from = Seq{entry->seq.value + 1};
+    std::vector<TokenId> tokens;
+    SlotRuns slots;
+    const Entry at = *entry;
+    relation_->read_entry(at, at.begin, at.end, tokens, slots);
+    cache_->restore(Insertion{at.seq, Anchor{at.parent, at.begin}, relation_->entry_namespace(at),
+                              tokens, slots});
+  }
+  drop_staging(recovery_->staging);
+  recovery_.reset();
+  head_ = as_of;
+  donor_.replaced(self_->id);
+  count("states_recovered");
+  log(LogLine::Level::info, "state_recovered",
+      "node=" + self_->addr + " seq=" + std::to_string(as_of.value) +
+          " tokens=" + std::to_string(cache_->total_tokens()));
+  publish_head(now);
+}
+
+// There is nothing to take back, or no more.
+void Replica::begin_empty() {
+  if (recovery_) drop_staging(recovery_->staging);
+  recovery_.reset();
+  if (taken_over_) return;
+  taken_over_ = TakenOver{};
+  dirty_ = true;
+}
+
+}  // namespace radixmesh
