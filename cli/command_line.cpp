@@ -17,7 +17,7 @@ constexpr std::uint64_t kPingsDefault = 5;
 
 constexpr char kFooter[] =
     "TOKENS are 1,2,3 or @FILE or - for stdin: a JSON array if it begins with '[', else unsigned\n"
-    "32-bit little-endian. Only whole pages count. No verb changes anything.\n\n";
+    "32-bit little-endian. Only whole pages count. No verb but drain changes anything.\n\n";
 
 // What is given, before it is checked.
 struct Raw {
@@ -63,6 +63,7 @@ void describe(CLI::App& app, Raw& raw, CommandLine& line) {
   ping->add_option("--count", raw.pings, "how many")
       ->check(CLI::Range(std::uint64_t{1}, kPingsMax))
       ->capture_default_str();
+  app.add_subcommand("drain", "the node leaves the mesh, and its sidecar ends");
   CLI::App* diff = app.add_subcommand("diff", "whether two sidecars have the same picture");
   diff->add_option("A", line.socket_a, "path of a sidecar's socket")->required();
   diff->add_option("B", line.socket_b, "path of another one's")->required();

@@ -142,6 +142,9 @@ ExitCode run_verb(const CommandLine& line) {
     run_tree(line, client);
   } else if (line.verb == "tail") {
     run_tail(line, client);
+  } else if (line.verb == "drain") {
+    client.drain();
+    print_answer(line, Json::object(), "draining\n");
   } else if (line.verb == "ping") {
     run_ping(line, client);
   }

@@ -105,8 +105,12 @@ class Client {
   void report_load(std::uint32_t running, std::uint32_t waiting, std::uint64_t kv_used,
                    std::uint64_t kv_total, std::optional<std::uint64_t> queued_tokens = {});
 
-  // As PROTOCOL.md shows them.
-  Answer hello(std::string_view client_name);
+  // The node leaves the mesh, and its process ends.
+  void drain();
+
+  // As PROTOCOL.md shows them. An engine says who it is by `engine_token`: then the answer comes
+  // only when what a former life of the node held for it is back, or cannot be had.
+  Answer hello(std::string_view client_name, std::string_view engine_token = {});
   Answer status();
   Answer nodes();
   Answer tree(std::uint64_t skip, std::uint64_t limit,

@@ -127,8 +127,17 @@ void Client::report_load(std::uint32_t running, std::uint32_t waiting, std::uint
   });
 }
 
-Answer Client::hello(std::string_view client_name) {
-  return call("hello", 2, [&](Packer& packer) {
+void Client::drain() {
+  call("drain", 0, [](Packer&) {});
+}
+
+Answer Client::hello(std::string_view client_name, std::string_view engine_token) {
+  return call("hello", engine_token.empty() ? 2 : 3, [&](Packer& packer) {
+    if (!engine_token.empty()) {
+      pack_text(packer, "engine_token");
+      packer.pack_bin(static_cast<std::uint32_t>(engine_token.size()));
+      packer.pack_bin_body(engine_token.data(), static_cast<std::uint32_t>(engine_token.size()));
+    }
     pack_text(packer, "client");
     pack_text(packer, client_name);
     pack_text(packer, "protocol");

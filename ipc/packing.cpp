@@ -118,8 +118,46 @@ void pack_route(Packer& packer, const RouteView& route) {
   pair(packer, "reason", route.reason);
 }
 
+namespace {
+
+constexpr std::uint32_t kLagFields = 4;
+
+double seconds(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
+
+void pack_seconds(Packer& packer, std::string_view name, Duration duration) {
+  key(packer, name);
+  packer.pack_double(seconds(duration));
+}
+
+// kLagFields pairs of a map that the caller began.
+void pack_lag(Packer& packer, const LagView& lag) {
+  pair(packer, "lag_ops", lag.ops);
+  pack_seconds(packer, "lag_seconds", lag.since);
+  key(packer, "last_repair");
+  if (lag.last_repair.empty()) {
+    packer.pack_nil();
+  } else {
+    packer.pack_map(2);
+    pair(packer, "how", lag.last_repair);
+    pack_seconds(packer, "seconds_ago", lag.repaired_ago);
+  }
+  pair(packer, "digest_mismatches", lag.digest_mismatches);
+}
+
+void pack_ring(Packer& packer, const RingView& ring) {
+  packer.pack_map(3);
+  pair(packer, "verified", ring.verified);
+  key(packer, "open_at");
+  packer.pack_array(static_cast<std::uint32_t>(ring.open_at.size()));
+  for (const std::string& addr : ring.open_at) pack_text(packer, addr);
+  key(packer, "round_trip_seconds");
+  ring.round_trip ? packer.pack_double(seconds(*ring.round_trip)) : packer.pack_nil();
+}
+
+}  // namespace
+
 void pack_status(Packer& packer, const StatusView& status, Numbers more) {
-  packer.pack_map(static_cast<std::uint32_t>(18 + more.size()));
+  packer.pack_map(static_cast<std::uint32_t>(23 + more.size()));
   pair(packer, "addr", std::string_view(status.addr));
   pair(packer, "rank", std::uint64_t{status.rank.value});
   pair(packer, "role", role_name(status.role));
@@ -146,6 +184,18 @@ void pack_status(Packer& packer, const StatusView& status, Numbers more) {
   for (const auto& [addr, entry] : status.vector) {
     pair(packer, addr, std::string_view(digest_hex(entry.digest)));
   }
+  key(packer, "lag");
+  packer.pack_map(static_cast<std::uint32_t>(status.lag.size()));
+  for (const auto& [addr, lag] : status.lag) {
+    key(packer, addr);
+    packer.pack_map(kLagFields);
+    pack_lag(packer, lag);
+  }
+  key(packer, "ring");
+  pack_ring(packer, status.ring);
+  pair(packer, "health", std::uint64_t{status.health});
+  pair(packer, "isolated", status.isolated);
+  pair(packer, "draining", status.draining);
   pair(packer, "ops_applied", status.ops_applied);
   pair(packer, "memory_bytes", status.memory_bytes);
   for (const auto& [name, value] : more) pair(packer, name, value);
@@ -157,7 +207,7 @@ void pack_status(Packer& packer, const StatusView& status, Numbers more) {
 void pack_nodes(Packer& packer, const std::vector<NodeView>& nodes) {
   packer.pack_array(static_cast<std::uint32_t>(nodes.size()));
   for (const NodeView& node : nodes) {
-    packer.pack_map(10);
+    packer.pack_map(11 + kLagFields);
     pair(packer, "addr", std::string_view(node.addr));
     pair(packer, "rank", std::uint64_t{node.rank.value});
     pair(packer, "role", role_name(node.role));
@@ -172,6 +222,8 @@ void pack_nodes(Packer& packer, const std::vector<NodeView>& nodes) {
     pack_load(packer, node.load);
     key(packer, "refusal");
     node.refusal.empty() ? void(packer.pack_nil()) : pack_text(packer, node.refusal);
+    pair(packer, "refute", std::uint64_t{node.refute});
+    pack_lag(packer, node.lag);
   }
 }
 

@@ -48,7 +48,7 @@ void Server::poll_items(std::vector<PollItem>& out) const {
     const std::size_t waiting = client->output.size() - client->written;
     // Who does not read is not read from either; half the bound leaves room for one more answer.
     const bool reads = !client->closing && !client->ended && !client->backlog &&
-                       waiting < limits::ipc_output_bytes_max / 2;
+                       client->waiting.empty() && waiting < limits::ipc_output_bytes_max / 2;
     out.push_back(
         {descriptor, static_cast<short>((reads ? POLLIN : 0) | (waiting > 0 ? POLLOUT : 0))});
   }
@@ -77,7 +77,8 @@ bool Server::has_backlog() const {
 
 // Whoever does not read its answers waits with its further requests, and nobody spins for it.
 bool Server::can_go_on(const Client& client) {
-  return client.backlog && client.output.size() - client.written < limits::ipc_output_bytes_max / 2;
+  return client.backlog && client.waiting.empty() &&
+         client.output.size() - client.written < limits::ipc_output_bytes_max / 2;
 }
 
 void Server::serve_backlog() {
@@ -88,6 +89,20 @@ void Server::serve_backlog() {
   for (int descriptor : waiting) {
     Client& client = *clients_.at(descriptor);
     handle_requests(client);
+    if (!write_to(descriptor, client)) close_client(descriptor);
+  }
+}
+
+void Server::serve_waiting() {
+  std::vector<int> waiting;
+  for (const auto& [descriptor, client] : clients_) {
+    if (!client->waiting.empty()) waiting.push_back(descriptor);
+  }
+  for (int descriptor : waiting) {
+    Client& client = *clients_.at(descriptor);
+    const std::string body = std::exchange(client.waiting, {});
+    handle(client, body);
+    if (client.waiting.empty()) handle_requests(client);
     if (!write_to(descriptor, client)) close_client(descriptor);
   }
 }
@@ -140,7 +155,7 @@ void Server::read_from(int descriptor, Client& client) {
 
 void Server::handle_requests(Client& client) {
   client.backlog = false;
-  for (int i = 0; i < kRequestsPerTurn && !client.closing; ++i) {
+  for (int i = 0; i < kRequestsPerTurn && !client.closing && client.waiting.empty(); ++i) {
     if (client.output.size() - client.written >= limits::ipc_output_bytes_max / 2) break;
     const auto body = client.input.next();
     if (!body) {
@@ -182,11 +197,22 @@ void Server::handle(Client& client, std::string_view body) {
   }
   const auto id = static_cast<std::uint32_t>(items[1].via.u64);
   const std::string_view method(items[2].via.str.ptr, items[2].via.str.size);
-  Params params(items[3]);
+  handle_request(client, id, method, items[3], body);
+}
+
+void Server::handle_request(Client& client, std::uint32_t id, std::string_view method,
+                            const msgpack::object& given, std::string_view body) {
+  Params params(given);
   std::string result;
   Buffer buffer{result};
   Packer packer(buffer);
-  const auto outcome = service_.call(client.id, method, params, packer);
+  bool answer_later = false;
+  const auto outcome = service_.call(client.id, method, params, packer, answer_later);
+  if (answer_later) {
+    client.waiting = body;
+    --counts_.requests;  // it will come again
+    return;
+  }
   if (!outcome) {
     ++counts_.refused;
     respond(client, &id, &outcome.error(), {});

@@ -30,8 +30,10 @@ class Service {
  public:
   virtual ~Service() = default;
   // Carries out one request. On success exactly one value was packed; on refusal nothing changed.
+  // `answer_later` in place of an answer: nothing was packed, and the same request will come again
+  // when the loop turns. Its connection waits, and no other.
   virtual tl::expected<void, Refusal> call(ClientId client, std::string_view method, Params& params,
-                                           Packer& result) = 0;
+                                           Packer& result, bool& answer_later) = 0;
   // The client is gone: whatever it held is to be released.
   virtual void closed(ClientId client) = 0;
 };
@@ -62,6 +64,8 @@ class Server {
   // soon.
   bool has_backlog() const;
   void serve_backlog();
+  // Tries once more what was to be answered later. Nobody spins for it: call it when time passed.
+  void serve_waiting();
 
   void subscribe(ClientId client, EventKind kind);
   bool wanted(EventKind kind) const;
@@ -83,6 +87,7 @@ class Server {
     bool closing = false;  // no more requests; closed once the output is written
     bool ended = false;    // it sends no more; what it asked is still answered
     bool backlog = false;
+    std::string waiting;  // a request that is answered later
   };
 
   static bool can_go_on(const Client& client);
@@ -90,6 +95,8 @@ class Server {
   void read_from(int descriptor, Client& client);
   void handle_requests(Client& client);
   void handle(Client& client, std::string_view body);
+  void handle_request(Client& client, std::uint32_t id, std::string_view method,
+                      const msgpack::object& params, std::string_view body);
   void respond(Client& client, const std::uint32_t* id, const Refusal* refusal,
                std::string_view result);
   bool write_to(int descriptor, Client& client);

@@ -16,6 +16,23 @@ namespace {
 // Per socket and turn: bounds how long the engine's side waits behind the mesh's.
 constexpr std::size_t kMessagesPerTurn = 64;
 constexpr long kWaitMsMax = 1000;
+// For the last words to be sent: that this node leaves.
+constexpr int kFarewellMs = 500;
+
+constexpr std::size_t kLanes = 3;
+std::size_t lane_of(const Effect& effect) {
+  if (const auto* question = std::get_if<Ask>(&effect)) {
+    return question->channel == Channel::control ? 0 : 2;
+  }
+  if (const auto* reply = std::get_if<Answer>(&effect)) {
+    return reply->channel == Channel::control ? 0 : 2;
+  }
+  if (const auto* published = std::get_if<Publish>(&effect)) {
+    return published->lane == Lane::control ? 0 : 1;
+  }
+  // A marker tells what was published before it, so it stays among the ops.
+  return std::holds_alternative<PublishMarker>(effect) ? 1 : 0;
+}
 
 int open_signals() {
   sigset_t set;
@@ -45,10 +62,7 @@ Daemon::Daemon(const Options& options) {
   service_->more_numbers = [this] { return numbers(); };
   server_ = std::make_unique<ipc::Server>(options.ipc_path, *service_);
   service_->attach(*server_);
-  for (const MemberSettings& member : settings.members) {
-    if (member.addr == settings.self) continue;
-    transport_->add_peer(node_id(settings.cluster, member.addr), member.addr);
-  }
+  perform_all();
   log_line(LogLine::Level::info, "started",
            "node=" + settings.self + " role=" + std::string(role_name(replica_->self().role)) +
                " rank=" + std::to_string(replica_->self().rank.value) +
@@ -62,10 +76,11 @@ Daemon::~Daemon() {
 }
 
 void Daemon::run() {
-  while (!stopping_) {
+  while (!left_) {
     wait();
     turn();
   }
+  transport_->linger(kFarewellMs);
   log_line(LogLine::Level::info, "stopped", "node=" + replica_->self().addr);
 }
 
@@ -111,12 +126,30 @@ void Daemon::turn() {
     server_->serve(items_[i].fd, static_cast<short>(revents));
   }
   if (server_->has_backlog()) server_->serve_backlog();
+  if (items_[first_ipc_item_ - 1].revents != 0) read_signal(now);
   replica_->step(now, Tick{});
-  for (Effect& effect : replica_->take_effects()) perform(effect);
-  transport_->flush();
-  if (items_[first_ipc_item_ - 1].revents == 0) return;
+  perform_all();
+  if (!replica_->recovering()) server_->serve_waiting();
+}
+
+// The first asks the node to leave in order, the second to end at once.
+void Daemon::read_signal(TimePoint now) {
   signalfd_siginfo signal{};
-  stopping_ = ::read(signals_, &signal, sizeof signal) == sizeof signal;
+  if (::read(signals_, &signal, sizeof signal) != sizeof signal) return;
+  if (replica_->draining()) left_ = true;
+  replica_->drain(now);
+}
+
+// What is short and urgent goes first: control, then live ops, then repair. The order within a lane
+// stays, and with it the order of each origin's ops.
+void Daemon::perform_all() {
+  std::vector<Effect> effects = replica_->take_effects();
+  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    for (Effect& effect : effects) {
+      if (lane_of(effect) == lane) perform(effect);
+    }
+    transport_->flush();
+  }
 }
 
 void Daemon::perform(Effect& effect) {
@@ -129,11 +162,17 @@ void Daemon::perform(Effect& effect) {
   } else if (auto* reply = std::get_if<Answer>(&effect)) {
     transport_->answer(reply->peer, reply->channel, reply->frame);
   } else if (auto* subscription = std::get_if<SubscribeTo>(&effect)) {
-    transport_->subscribe(subscription->peer, subscription->publish_addr);
+    transport_->subscribe(*subscription);
   } else if (auto* gone = std::get_if<UnsubscribeFrom>(&effect)) {
     transport_->unsubscribe(gone->peer);
   } else if (std::holds_alternative<AskMarkers>(effect)) {
     transport_->ask_markers();
+  } else if (auto* peer = std::get_if<ConnectPeer>(&effect)) {
+    transport_->add_peer(peer->peer, peer->addr);
+  } else if (auto* dropped = std::get_if<DropPeer>(&effect)) {
+    transport_->drop_peer(dropped->peer);
+  } else if (std::holds_alternative<Left>(effect)) {
+    left_ = true;
   } else if (auto* bulk = std::get_if<BulkPeer>(&effect)) {
     transport_->set_bulk_peer(bulk->peer, bulk->bulk_addr);
   } else if (auto* applied = std::get_if<OpApplied>(&effect)) {

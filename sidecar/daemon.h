@@ -18,12 +18,15 @@ class Daemon {
   explicit Daemon(const Options& options);
   ~Daemon();
 
-  // Runs until SIGTERM or SIGINT.
+  // Runs until the node has left: on SIGTERM, SIGINT or the verb `drain`. A second signal ends it
+  // at once.
   void run();
 
  private:
   void wait();
   void turn();
+  void read_signal(TimePoint now);
+  void perform_all();
   void perform(Effect& effect);
   std::vector<std::pair<std::string_view, std::uint64_t>> numbers() const;
 
@@ -35,7 +38,7 @@ class Daemon {
   std::vector<ipc::Server::PollItem> ipc_items_;
   std::size_t first_ipc_item_ = 0;  // in items_, right after that of the signals
   int signals_ = -1;
-  bool stopping_ = false;
+  bool left_ = false;
 };
 
 }  // namespace radixmesh

@@ -53,17 +53,19 @@ const std::map<std::string_view, EngineService::Method>& EngineService::methods(
       {"nodes", &EngineService::nodes},
       {"tree", &EngineService::tree},
       {"subscribe", &EngineService::subscribe},
+      {"drain", &EngineService::drain},
   };
   return table;
 }
 
 tl::expected<void, Refusal> EngineService::call(ipc::ClientId client, std::string_view method,
-                                                ipc::Params& params, Packer& result) {
+                                                ipc::Params& params, Packer& result,
+                                                bool& answer_later) {
   const auto found = methods().find(method);
   if (found == methods().end()) {
     return refuse(RefusalCode::upgrade, "unknown method: " + std::string(method.substr(0, 64)));
   }
-  Call call{client, params, result};
+  Call call{client, params, result, answer_later};
   return (this->*found->second)(call);
 }
 
@@ -77,15 +79,22 @@ void EngineService::closed(ipc::ClientId client) {
 EngineService::Outcome EngineService::hello(Call& call) {
   const auto protocol = call.params.optional_u64s("protocol", 2);
   call.params.optional_text("client", 256);
-  call.params.optional_binary("engine_token", limits::engine_token_bytes_max);
+  const auto token = call.params.optional_binary("engine_token", limits::engine_token_bytes_max);
   if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
   if (protocol && ((*protocol)[0] > kIpcProtocol || (*protocol)[1] < kIpcProtocol)) {
     return refuse(RefusalCode::upgrade, "the protocol spoken here is 1");
   }
+  if (token) {
+    replica_.attach_engine(steady_now(), *token);
+    if (replica_.recovering()) {
+      call.answer_later = true;
+      return {};
+    }
+  }
   Packer& out = call.result;
   const Member& self = replica_.self();
   const StatusView status = replica_.status();
-  out.pack_map(8);
+  out.pack_map(9);
   pack_number(out, "protocol", kIpcProtocol);
   pack_event(out, "addr", self.addr);
   pack_number(out, "rank", self.rank.value);
@@ -93,6 +102,7 @@ EngineService::Outcome EngineService::hello(Call& call) {
   pack_event(out, "cluster", status.cluster);
   pack_number(out, "page_size", status.page_size);
   pack_number(out, "epoch", self.epoch.value);
+  pack_number(out, "local_tokens", status.local_tokens);
   pack_text(out, "limits");
   out.pack_map(8);
   pack_number(out, "frame_bytes_max", limits::ipc_frame_bytes_max);
@@ -196,7 +206,9 @@ EngineService::Outcome EngineService::route(Call& call) {
   const bool book = call.params.optional_boolean("book").value_or(false);
   if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
   if (book) return refuse(RefusalCode::fix_request, "book must be false: there are no bookings");
-  ipc::pack_route(call.result, replica_.route(name, tokens));
+  const auto routed = replica_.route(name, tokens);
+  if (!routed) return tl::unexpected(routed.error());
+  ipc::pack_route(call.result, *routed);
   return {};
 }
 
@@ -265,6 +277,13 @@ EngineService::Outcome EngineService::subscribe(Call& call) {
     server_->subscribe(call.client,
                        event == "op" ? ipc::EventKind::op : ipc::EventKind::membership);
   }
+  call.result.pack_map(0);
+  return {};
+}
+
+EngineService::Outcome EngineService::drain(Call& call) {
+  if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
+  replica_.drain(steady_now());
   call.result.pack_map(0);
   return {};
 }

@@ -21,7 +21,8 @@ class EngineService final : public ipc::Service {
   std::function<std::vector<std::pair<std::string_view, std::uint64_t>>()> more_numbers;
 
   tl::expected<void, Refusal> call(ipc::ClientId client, std::string_view method,
-                                   ipc::Params& params, ipc::Packer& result) override;
+                                   ipc::Params& params, ipc::Packer& result,
+                                   bool& answer_later) override;
   void closed(ipc::ClientId client) override;
 
   // Tells subscribers.
@@ -34,6 +35,7 @@ class EngineService final : public ipc::Service {
     ipc::ClientId client;
     ipc::Params& params;
     ipc::Packer& result;
+    bool& answer_later;
   };
   using Method = Outcome (EngineService::*)(Call&);
   static const std::map<std::string_view, Method>& methods();
@@ -52,6 +54,7 @@ class EngineService final : public ipc::Service {
   Outcome nodes(Call& call);
   Outcome tree(Call& call);
   Outcome subscribe(Call& call);
+  Outcome drain(Call& call);
 
   Replica& replica_;
   ipc::Server* server_ = nullptr;

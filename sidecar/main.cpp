@@ -1,4 +1,5 @@
 #include <malloc.h>
+#include <sys/resource.h>
 
 #include <cstdio>
 
@@ -21,6 +22,14 @@ void keep_freed_memory() {
   ::mallopt(M_TRIM_THRESHOLD, 256 * 1024 * 1024);
 }
 
+// Every peer takes a few descriptors, and every client one.
+void raise_descriptors() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -32,6 +41,7 @@ int main(int argc, char** argv) {
       std::puts("the configuration is good");
       return kExitOk;
     }
+    raise_descriptors();
     open_log(options.log_level, options.log_format);
     Daemon daemon(options);
     daemon.run();

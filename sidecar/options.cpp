@@ -18,6 +18,8 @@ struct Raw {
   Addresses prefill, decode, unified, router;
   std::string role, topology = "auto", policy = "prefix_first", gc = "off";
   std::uint32_t keep_copies = 1;
+  Addresses join;
+  double heartbeat = 0.5, tick = 10, suspect_after = 3, forget_after = 600;
   std::int64_t rank = -1;
 };
 
@@ -51,31 +53,52 @@ CLI::Option* add(CLI::App& app, const std::string& flag, T& value, const std::st
   return app.add_option(flag, value, text)->envname(environment_of(flag))->capture_default_str();
 }
 
+void describe_timers(CLI::App& app, Raw& raw) {
+  const auto seconds = CLI::Range(0.01, 1e6);
+  add(app, "--heartbeat", raw.heartbeat,
+      "seconds between heartbeats to the neighbours in rank order")
+      ->check(seconds);
+  add(app, "--tick", raw.tick, "seconds between tokens around the whole ring")->check(seconds);
+  add(app, "--suspect-after", raw.suspect_after,
+      "seconds of silence after which a member is out of all answers. At a half of it the member "
+      "is "
+      "asked directly, at two thirds through three others; it is dead after 4 x heartbeat x "
+      "max(1, log10 members) more where two others confirm it, after up to six times that where "
+      "none does. All of it takes longer on a node that was itself not run for a while")
+      ->check(seconds);
+  add(app, "--forget-after", raw.forget_after,
+      "seconds after which the entries of one that is dead or left are dropped")
+      ->check(seconds);
+}
+
 void describe(CLI::App& app, Raw& raw, Options& options) {
   ReplicaSettings& settings = options.replica;
-  const auto list = [&](const std::string& flag, Addresses& value, const std::string& who) {
-    add(app, flag, value,
-        who + ", in rank order, host:port with commas between; the same everywhere")
-        ->delimiter(',');
+  const auto list = [&](const std::string& flag, Addresses& value, const std::string& text) {
+    add(app, flag, value, text + "; host:port with commas between")->delimiter(',');
   };
-  list("--prefill-cache-nodes", raw.prefill, "prefill nodes");
-  list("--decode-cache-nodes", raw.decode, "decode nodes");
-  list("--unified-cache-nodes", raw.unified, "nodes that do both");
-  list("--router-cache-nodes", raw.router, "routers");
+  const std::string order = ", in rank order, the same everywhere";
+  list("--prefill-cache-nodes", raw.prefill, "prefill nodes" + order);
+  list("--decode-cache-nodes", raw.decode, "decode nodes" + order);
+  list("--unified-cache-nodes", raw.unified, "nodes that do both" + order);
+  list("--router-cache-nodes", raw.router, "routers" + order);
+  list("--join", raw.join,
+       "instead of lists: any members to ask to be let in, or names that stand for several");
   add(app, "--local-cache-addr", settings.self,
-      "this node's address, one of the lists; its control socket is bound there")
+      "this node's address, one of the lists or one that joins; its control socket is bound there")
       ->required();
   add(app, "--publish-addr", options.publish_addr,
       "where ops are published, host:port; by default a port of the system's choice on the same "
       "host");
-  add(app, "--role", raw.role, "this node's role, if it is to be checked against the lists");
+  add(app, "--role", raw.role,
+      "this node's role: needed with --join, else only checked against the lists");
   add(app, "--rank", raw.rank,
-      "this node's rank, if it is to be checked against the lists (-1: no)");
+      "this node's rank: asked for with --join, else only checked against the lists (-1: any)");
   add(app, "--cluster", settings.cluster, "the cluster's name; nodes of another one are refused");
   add(app, "--ipc", options.ipc_path, "path of the Unix socket for the engine")->required();
   add(app, "--page-size", settings.page_size, "tokens per page; the same everywhere")
       ->check(CLI::Range(1u, limits::page_tokens_max));
-  add(app, "--topology", raw.topology, "mesh, ring, or auto (mesh)");
+  add(app, "--topology", raw.topology,
+      "mesh, ring, groups, or auto: mesh up to 64 members, groups above; the same everywhere");
   add(app, "--policy", raw.policy, "how `route` chooses: prefix_first");
   add(app, "--max-radix-cache-size", settings.max_radix_cache_size,
       "tokens that this node holds at most (0: no bound)")
@@ -86,6 +109,7 @@ void describe(CLI::App& app, Raw& raw, Options& options) {
       ->check(CLI::PositiveNumber);
   add(app, "--keep-remote-slots", settings.keep_remote_slots,
       "whether others' slots are kept beside their prefixes (costs memory)");
+  describe_timers(app, raw);
   add(app, "--log-level", options.log_level, "debug, info, warn, error or off")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}));
   add(app, "--log-format", options.log_format, "text (key=value) or json")
@@ -98,6 +122,27 @@ void describe(CLI::App& app, Raw& raw, Options& options) {
                          "--page-size is RADIXMESH_PAGE_SIZE. "
                          "Flags win over the file, the file over variables.\n\nExit codes: ") +
              kExitCodesText);
+}
+
+void check_joining(const Raw& raw, ReplicaSettings& settings) {
+  for (const std::string& addr : raw.join) check_address("--join", addr);
+  settings.join = raw.join;
+  if (raw.join.empty()) return;
+  if (raw.role.empty()) throw OptionError("--role: needed with --join");
+  settings.role = *parse_role(raw.role);
+  if (raw.rank >= 0) settings.rank = NodeRank{static_cast<std::uint32_t>(raw.rank)};
+}
+
+Duration seconds_of(double seconds) { return Duration{static_cast<std::int64_t>(seconds * 1e6)}; }
+
+void set_timers(const Raw& raw, Timers& timers) {
+  if (raw.suspect_after < 2 * raw.heartbeat) {
+    throw OptionError("--suspect-after: must be at least two heartbeats");
+  }
+  timers.heartbeat = seconds_of(raw.heartbeat);
+  timers.tick = seconds_of(raw.tick);
+  timers.suspect_after = timers.deaf_after = seconds_of(raw.suspect_after);
+  timers.forget_after = seconds_of(raw.forget_after);
 }
 
 void check_self(const Raw& raw, const ReplicaSettings& settings) {
@@ -139,7 +184,8 @@ Options parse_options(int argc, const char* const* argv) {
   add_members("--unified-cache-nodes", Role::unified, raw.unified, settings);
   add_members("--router-cache-nodes", Role::router, raw.router, settings);
   const auto topology = parse_topology(raw.topology);
-  if (!topology) throw OptionError("--topology: " + raw.topology + " is not mesh, ring or auto");
+  if (!topology)
+    throw OptionError("--topology: " + raw.topology + " is not mesh, ring, groups or auto");
   settings.topology = *topology;
   if (raw.policy != "prefix_first") {
     throw OptionError("--policy: " + raw.policy + " is not prefix_first");
@@ -148,6 +194,11 @@ Options parse_options(int argc, const char* const* argv) {
   if (!raw.role.empty() && !parse_role(raw.role)) {
     throw OptionError("--role: " + raw.role + " is not prefill, decode, unified or router");
   }
+  if (raw.rank > limits::given_rank_max) {
+    throw OptionError("--rank: at most " + std::to_string(limits::given_rank_max));
+  }
+  check_joining(raw, settings);
+  set_timers(raw, settings.timers);
   settings.epoch = Epoch{1};  // set by the shell; only so that the rest can be checked
   if (const auto broken = Replica::check(settings)) throw OptionError(*broken);
   check_self(raw, settings);

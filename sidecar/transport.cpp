@@ -13,6 +13,8 @@ namespace {
 constexpr int kPublishMessages = 1000;
 constexpr int kControlMessages = 1000, kControlAskMessages = 100;
 constexpr int kBulkMessages = 64;
+// Two DEALERs a peer, and a few: libzmq's own bound is 1,023.
+constexpr int kSocketsMax = static_cast<int>(2 * limits::members_max + 64);
 constexpr std::size_t kGatheredBytesMax = limits::frame_bytes_max;
 // Identities: 'N', the node's id, its life. The first byte must not be zero.
 constexpr char kIdentityMark = 'N';
@@ -62,11 +64,14 @@ Transport::Transport(NodeId self, std::uint64_t life, const std::string& local_c
   put_u64(identity_, self.value);
   put_u64(identity_, life);
   context_.set(zmq::ctxopt::blocky, 0);  // a context ends without waiting for unsent messages
+  context_.set(zmq::ctxopt::max_sockets, kSocketsMax);
 
   subscriber_ = make_socket(zmq::socket_type::sub, kPublishMessages);
   subscriber_.set(zmq::sockopt::subscribe, kControlTopic);
   subscriber_.set(zmq::sockopt::subscribe, kOpsTopic);
   subscriber_.set(zmq::sockopt::subscribe, marker_topic(self_));
+  watcher_ = make_socket(zmq::socket_type::sub, kPublishMessages);
+  watcher_.set(zmq::sockopt::subscribe, kControlTopic);
 
   control_router_ = make_socket(zmq::socket_type::router, kControlMessages);
   bulk_router_ = make_socket(zmq::socket_type::router, kBulkMessages);
@@ -132,7 +137,22 @@ zmq::socket_t Transport::connect_dealer(const std::string& addr, int high_water_
 }
 
 void Transport::add_peer(NodeId id, const std::string& control_addr) {
-  peers_[id].control = connect_dealer(control_addr, kControlAskMessages);
+  Peer& peer = peers_[id];
+  if (peer.control && peer.control_addr == control_addr) return;
+  peer.control_addr = control_addr;
+  peer.control.reset();
+  try {
+    peer.control = connect_dealer(control_addr, kControlAskMessages);
+  } catch (const zmq::error_t&) {
+    ++counts_.malformed;  // someone named a place that is none
+  }
+}
+
+void Transport::drop_peer(NodeId id) {
+  unsubscribe(id);
+  peers_.erase(id);
+  routes_.erase({id, Channel::control});
+  routes_.erase({id, Channel::bulk});
 }
 
 void Transport::set_bulk_peer(NodeId id, const std::string& bulk_addr) {
@@ -146,13 +166,15 @@ void Transport::set_bulk_peer(NodeId id, const std::string& bulk_addr) {
   }
 }
 
-void Transport::subscribe(NodeId id, const std::string& publish_addr) {
-  auto found = peers_.find(id);
-  if (found == peers_.end()) return;
+void Transport::subscribe(const SubscribeTo& link) {
+  auto found = peers_.find(link.peer);
+  if (found == peers_.end() || link.publish_addr.empty()) return;
+  zmq::socket_t& socket = link.watch_only ? watcher_ : subscriber_;
   try {
-    if (publish_addr.front() == '[') subscriber_.set(zmq::sockopt::ipv6, 1);
-    subscriber_.connect("tcp://" + publish_addr);
-    found->second.publish_addr = publish_addr;
+    if (link.publish_addr.front() == '[') socket.set(zmq::sockopt::ipv6, 1);
+    socket.connect("tcp://" + link.publish_addr);
+    found->second.publish_addr = link.publish_addr;
+    found->second.watch_only = link.watch_only;
   } catch (const zmq::error_t&) {
     ++counts_.malformed;
   }
@@ -161,8 +183,9 @@ void Transport::subscribe(NodeId id, const std::string& publish_addr) {
 void Transport::unsubscribe(NodeId id) {
   auto found = peers_.find(id);
   if (found == peers_.end() || found->second.publish_addr.empty()) return;
+  zmq::socket_t& socket = found->second.watch_only ? watcher_ : subscriber_;
   try {
-    subscriber_.disconnect("tcp://" + std::exchange(found->second.publish_addr, ""));
+    socket.disconnect("tcp://" + std::exchange(found->second.publish_addr, ""));
   } catch (const zmq::error_t&) {
     ++counts_.malformed;
   }
@@ -199,6 +222,15 @@ void Transport::flush() {
   if (!pending_) return;
   send_published(pending_->lane == Lane::ops ? kOpsTopic : kControlTopic, pending_->frames);
   pending_.reset();
+}
+
+void Transport::linger(int milliseconds) {
+  for (zmq::socket_t* socket : {&publisher_, &control_router_, &bulk_router_}) {
+    socket->set(zmq::sockopt::linger, milliseconds);
+  }
+  for (auto& [id, peer] : peers_) {
+    if (peer.control) peer.control->set(zmq::sockopt::linger, milliseconds);
+  }
 }
 
 void Transport::send_published(std::string_view topic, std::string_view payload) {
@@ -254,6 +286,7 @@ void Transport::poll_items(std::vector<zmq::pollitem_t>& out) {
   };
   add(publisher_);
   add(subscriber_);
+  add(watcher_);
   add(control_router_);
   add(bulk_router_);
   for (auto& [id, peer] : peers_) {

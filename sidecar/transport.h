@@ -1,13 +1,15 @@
 // The ZeroMQ sockets of a node, and nothing else: messages in, messages out, no decision.
 //
-//   XPUB  bound    publishes; sees subscriptions           SUB     connected to upstreams' XPUBs
-//   ROUTER bound   control, at local_cache_addr            DEALER  one per peer, to its control
-//   ROUTER ROUTER bound   bulk (replay, snapshots)                DEALER  one per peer, to its bulk
-//   ROUTER
+//   XPUB   bound   publishes; sees subscriptions      SUB     connected to upstreams' XPUBs
+//                                                     SUB     the same, for their control lane
+//                                                     alone
+//   ROUTER bound   control, at local_cache_addr       DEALER  one per peer, to its control ROUTER
+//   ROUTER bound   bulk (replay, snapshots)           DEALER  one per peer, to its bulk ROUTER
 //
 // Sends never wait: what cannot go at once is dropped and counted, and repair mends it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -39,8 +41,9 @@ class Transport {
 
   // ---- links -----------------------------------------------------------------------------------
   void add_peer(NodeId peer, const std::string& control_addr);
+  void drop_peer(NodeId peer);
   void set_bulk_peer(NodeId peer, const std::string& bulk_addr);
-  void subscribe(NodeId peer, const std::string& publish_addr);
+  void subscribe(const SubscribeTo& link);
   void unsubscribe(NodeId peer);
   void ask_markers();
 
@@ -51,6 +54,8 @@ class Transport {
   void ask(NodeId peer, Channel channel, const Bytes& frame);
   void answer(NodeId peer, Channel channel, const Bytes& frame);
   void flush();
+  // How long the end waits for what was sent before.
+  void linger(int milliseconds);
 
   // ---- in --------------------------------------------------------------------------------------
   void poll_items(std::vector<zmq::pollitem_t>& out);
@@ -62,15 +67,18 @@ class Transport {
     auto item = items.begin();
     const auto readable = [&item] { return (item++->revents & ZMQ_POLLIN) != 0; };
     if (readable()) drain_subscriptions(messages_max, sink);
-    if (readable()) drain_published(messages_max, sink);
+    if (readable()) drain_published(subscriber_, messages_max, sink);
+    if (readable()) drain_published(watcher_, messages_max, sink);
     if (readable()) drain_router(control_router_, Channel::control, messages_max, sink);
-    if (readable()) drain_router(bulk_router_, Channel::bulk, messages_max, sink);
+    // Repair never holds up the rest: few of its messages a turn.
+    const std::size_t bulk_max = std::min(messages_max, kBulkMessagesPerTurn);
+    if (readable()) drain_router(bulk_router_, Channel::bulk, bulk_max, sink);
     for (auto& [id, peer] : peers_) {
       if (peer.control && readable()) {
         drain_dealer(id, *peer.control, Channel::control, messages_max, sink);
       }
       if (peer.bulk && readable()) {
-        drain_dealer(id, *peer.bulk, Channel::bulk, messages_max, sink);
+        drain_dealer(id, *peer.bulk, Channel::bulk, bulk_max, sink);
       }
     }
   }
@@ -82,8 +90,11 @@ class Transport {
   const Counts& counts() const { return counts_; }
 
  private:
+  static constexpr std::size_t kBulkMessagesPerTurn = 4;
   struct Peer {
+    std::string control_addr;
     std::string publish_addr;  // empty: not subscribed to
+    bool watch_only = false;
     std::optional<zmq::socket_t> control, bulk;
   };
   struct Pending {
@@ -105,8 +116,8 @@ class Transport {
     }
   }
   template <class Sink>
-  void drain_published(std::size_t max, Sink& sink) {
-    for (std::size_t i = 0; i < max && receive(subscriber_, parts_); ++i) {
+  void drain_published(zmq::socket_t& socket, std::size_t max, Sink& sink) {
+    for (std::size_t i = 0; i < max && receive(socket, parts_); ++i) {
       if (parts_.size() == 2) {
         sink(Published{parts_[1].to_string_view()});
       } else {
@@ -138,7 +149,7 @@ class Transport {
   NodeId self_;
   std::string identity_, host_, publish_addr_, bulk_addr_;
   zmq::context_t context_;
-  zmq::socket_t publisher_, subscriber_, control_router_, bulk_router_;
+  zmq::socket_t publisher_, subscriber_, watcher_, control_router_, bulk_router_;
   std::map<NodeId, Peer> peers_;
   // The connection over which each peer last asked: its answers go there.
   std::map<std::pair<NodeId, Channel>, std::string> routes_;

@@ -106,7 +106,7 @@ def test_mutated_requests(holder):
         request("route", {"tokens": struct.pack("<3I", 1, 2, 3), "book": False}),
         request("tree", {"holder": "127.0.0.1:1", "skip": 0, "limit": 3}),
         request("subscribe", {"events": ["op"]}),
-        request("hello", {"protocol": [1, 1], "client": "c", "engine_token": b"t"}),
+        request("hello", {"protocol": [1, 1], "client": "c"}),
     ]
     for _ in range(400):
         data = bytearray(chance.choice(good))

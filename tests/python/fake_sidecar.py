@@ -310,11 +310,24 @@ class FakeSidecar(_Listener):
         assert all(isinstance(value, int) for value in load.values())
         return {}
 
+    def drain(self):
+        return {}
+
     def status(self):
         return {"addr": ADDR, "local_tokens": len(self.pages) * PAGE_SIZE, "counters": {"ops": 1}}
 
     def nodes(self):
-        known = {"role": "unified", "epoch": 7, "applied": 3, "head": 4}
+        known = {
+            "role": "unified",
+            "epoch": 7,
+            "applied": 3,
+            "head": 4,
+            "refute": 0,
+            "lag_ops": 1,
+            "lag_seconds": 0.5,
+            "last_repair": {"how": "replay", "seconds_ago": 2.0},
+            "digest_mismatches": 0,
+        }
         load = {"running": 1, "waiting": 0, "kv_used": 5, "kv_total": 10}
         return [
             dict(known, addr=ADDR, rank=0, state="alive", last_heard_ms=0, load=load),

@@ -45,10 +45,12 @@ counters
 
 def test_nodes(sidecar):
     assert text_of(sidecar, "nodes") == f"""\
-rank  addr            role     state    applied  head  last_heard  epoch                        load
-   0  {ADDR}  unified  alive          3     4  0 ms ago    7 (1970-01-01 00:00:00 UTC)  \
-running 1, waiting 0, kv_used 5, kv_total 10
-   1  {PEER}  unified  suspect        3     4  900 ms ago  7 (1970-01-01 00:00:00 UTC)  -
+rank  addr            role     state    applied  head            lag  repaired          \
+last_heard  epoch                        load
+   0  {ADDR}  unified  alive          3     4  1 ops, 500 ms  replay 2.0 s ago  0 ms ago    \
+7 (1970-01-01 00:00:00 UTC)  running 1, waiting 0, kv_used 5, kv_total 10
+   1  {PEER}  unified  suspect        3     4  1 ops, 500 ms  replay 2.0 s ago  900 ms ago  \
+7 (1970-01-01 00:00:00 UTC)  -
 """
     assert json_of(sidecar, "nodes") == sidecar.nodes()
 

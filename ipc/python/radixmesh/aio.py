@@ -148,6 +148,10 @@ class Mesh:
             methods.report_load(running, waiting, queued_tokens, kv_used, kv_total)
         )
 
+    async def drain(self) -> None:
+        """As `radixmesh.Mesh.drain`."""
+        await self._link.call(methods.drain())
+
     async def status(self) -> Dict[str, Any]:
         """As `radixmesh.Mesh.status`."""
         return await self._link.call(methods.status())

@@ -67,6 +67,13 @@ class Fields:
     def number(self, field: str) -> int:
         return number(self.any(field), self.name(field))
 
+    def real(self, field: str) -> float:
+        value = self.any(field)
+        # MessagePack packs a whole one as an integer.
+        if type(value) not in (int, float) or value < 0:
+            raise _wrong(self.name(field), "a number from 0", value)
+        return float(value)
+
     def text(self, field: str) -> str:
         return text(self.any(field), self.name(field))
 
@@ -212,6 +219,11 @@ def _node(value: object, what: str) -> NodeInfo:
         head=fields.optional("head", number),
         last_heard_ms=fields.optional("last_heard_ms", number),
         load=fields.optional("load", table),
+        refute=fields.number("refute"),
+        lag_ops=fields.number("lag_ops"),
+        lag_seconds=fields.real("lag_seconds"),
+        last_repair=fields.optional("last_repair", table),
+        digest_mismatches=fields.number("digest_mismatches"),
     )
 
 

@@ -163,6 +163,11 @@ class Mesh:
         """
         self._call(methods.report_load(running, waiting, queued_tokens, kv_used, kv_total))
 
+    def drain(self) -> None:
+        """The node leaves the mesh: it takes no new work, the others are told, and its sidecar ends
+        when nothing is locked any more, at the latest after some seconds."""
+        self._call(methods.drain())
+
     def status(self) -> Dict[str, Any]:
         """The sidecar's figures, as a map with the protocol's names; newer sidecars add to it."""
         return self._call(methods.status())

@@ -100,6 +100,10 @@ def route(tokens: Tokens, namespace: NamespaceLike, book: bool) -> Call[Route]:
     return Call("route", params, answers.route)
 
 
+def drain() -> Call[None]:
+    return Call("drain", {}, answers.nothing)
+
+
 def report_load(
     running: int, waiting: int, queued_tokens: Optional[int], kv_used: int, kv_total: int
 ) -> Call[None]:

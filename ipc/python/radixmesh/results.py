@@ -131,6 +131,11 @@ class NodeInfo:
     head: Optional[int]  # seq of its last op, as far as it was heard
     last_heard_ms: Optional[int]  # milliseconds ago
     load: Optional[Mapping[str, Any]]  # what its engine reported last
+    refute: int  # suspicions that it refuted in this life
+    lag_ops: int  # ops of it that exist and are not applied here
+    lag_seconds: float  # for so long something has been missing
+    last_repair: Optional[Mapping[str, Any]]  # how ("replay" or "snapshot"), seconds_ago
+    digest_mismatches: int  # times that its entries here were found to be wrong
 
 
 @dataclass(frozen=True, **_SLOTS)
