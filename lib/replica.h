@@ -153,6 +153,7 @@ class Replica : private Journal {
     std::uint32_t failures = 0;  // in a row, of what was supposed to help
     bool degraded = false;
     bool forgotten = false;  // dead or left for long: nothing is kept of it, and nothing repaired
+    bool had_ops = false;    // ... and something was, of its present epoch
     std::optional<Staging> staging;
     std::optional<FormerLife> former;
     std::optional<TimePoint> behind_since;
@@ -225,7 +226,8 @@ class Replica : private Journal {
   void repair_what_is_due(TimePoint now);
   void ask_for_repair(TimePoint now, NodeId id, Origin& origin);
   std::vector<NodeId> donors_for(NodeId id, const Origin& origin) const;
-  void want_snapshot(TimePoint now, NodeId id, Origin& origin, std::string_view why);
+  void want_snapshot(TimePoint now, NodeId id, Origin& origin, std::string_view why,
+                     bool is_failure);
   void on_replay_request(NodeId from, const ReplayRequest& request);
   void on_replay(TimePoint now, NodeId from, const ReplayMessage& replay);
 
@@ -293,10 +295,11 @@ class Replica : private Journal {
   void beat(TimePoint now);
   Pulse pulse_for(const Member& to);
   void on_pulse(TimePoint now, Member& from, const Pulse& pulse);
-  void note_refute(Member& member, std::uint32_t refute);
+  void note_refute(TimePoint now, Member& member, std::uint32_t refute);
   void on_standing(TimePoint now, const Standing& seen);
   void on_probe_request(TimePoint now, NodeId from, const ProbeRequest& probe);
   void on_probe_report(TimePoint now, const ProbeReport& report);
+  bool takes_part_in_ring() const { return joined_ && !draining(); }
   void check_ring(TimePoint now);
   void send_ticks(RingCheck::Sends sends);
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "lib/base/limits.h"
+#include "lib/base/planted.h"
 #include "lib/replica.h"
 
 namespace radixmesh {
@@ -199,6 +200,7 @@ const Member* Replica::holder_member(HolderIndex holder) const {
   auto found = holders_.find(holder);
   if (found == holders_.end()) return nullptr;
   const Member* member = find_member(found->second);
+  if (is_planted(PlantedFault::mask_nothing)) return member;
   return member != nullptr && member->state == MemberState::alive ? member : nullptr;
 }
 

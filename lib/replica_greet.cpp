@@ -105,6 +105,8 @@ void Replica::on_hello(TimePoint now, NodeId from, const Introduction& hello, Ep
     turn_down(now, hello, *reason);
     return answer(from, Channel::control, RefusedMessage{*reason});
   }
+  // Who believes this life suspect, dead or gone is told otherwise; that wipes nothing.
+  if (hello.seen.epoch == self_->epoch) on_standing(now, hello.seen);
   Member& member = *find_member(from);
   if (!member.introduced || epoch > member.epoch) {
     const bool again = member.impostor && member.hello_epoch == epoch;
@@ -139,9 +141,10 @@ void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, 
     member.bulk_addr = hello.bulk_addr;
     member.engine_token = hello.engine_token;
     member.refusal.clear();
-    note_refute(member, hello.refute);
+    note_refute(now, member, hello.refute);
     member.former = hello.former;
-    if (member.rank != hello.rank) {
+    // One that was let in a moment ago may not know its rank yet.
+    if (hello.rank != kAnyRank && member.rank != hello.rank) {
       member.rank = hello.rank;
       rank_changed();
     }

@@ -24,7 +24,10 @@ void Replica::heard_from(TimePoint now, Member& member) {
   if (member.state == MemberState::left) return;  // in this life it does not come back
   member.accusers.clear();
   Origin& origin = origins_.at(member.id);
-  origin.forgotten = false;
+  if (std::exchange(origin.forgotten, false) && origin.had_ops) {
+    // What was dropped of this life comes back as a whole: no op of it is applied a second time.
+    want_snapshot(now, member.id, origin, "forgotten", false);
+  }
   set_state(now, member, MemberState::alive);
   look_by(now);
 }
@@ -159,10 +162,12 @@ void Replica::on_probe_report(TimePoint now, const ProbeReport& report) {
   }
 }
 
-void Replica::note_refute(Member& member, std::uint32_t refute) {
+void Replica::note_refute(TimePoint now, Member& member, std::uint32_t refute) {
   if (refute <= member.refute) return;
   member.refute = refute;
   view_changed_ = true;
+  // It says that it has not left after all: to be introduced anew.
+  if (member.state == MemberState::left) set_state(now, member, MemberState::dead);
 }
 
 // What another believes of this node. A life that it did not live is outgrown, a suspicion refuted.
@@ -255,7 +260,8 @@ void Replica::refresh_view(TimePoint now) {
 }
 
 void Replica::check_ring(TimePoint now) {
-  if (draining() || !joined_ || now < ring_.due()) return;
+  refresh_view(now);
+  if (!takes_part_in_ring() || now < ring_.due()) return;
   const bool was_open = !ring_.open_at().empty();
   send_ticks(ring_.step(now));
   if (!was_open && !ring_.open_at().empty()) count("ring_openings");

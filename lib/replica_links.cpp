@@ -71,7 +71,7 @@ void Replica::on_head(TimePoint now, const Envelope& envelope, const HeadMessage
   Origin& origin = origins_.at(envelope.origin);
   if (head.taken_over) on_taken_over(now, envelope.origin, origin, *head.taken_over);
   note_head(now, envelope.origin, envelope.epoch, head.head);
-  note_refute(*member, head.refute);
+  note_refute(now, *member, head.refute);
   member->engine_token = head.engine_token;
   heard_from(now, *member);
   member->load = head.load;
@@ -119,7 +119,7 @@ void Replica::compare_digest(TimePoint now, const VectorEntry& at, Digest digest
           " said_by=" + members_.at(said_by).addr);
   if (member.state > MemberState::suspect && members_.at(said_by).rank > self_->rank) return;
   origin->replaces_all = true;
-  want_snapshot(now, id, *origin, "digest_mismatch");
+  want_snapshot(now, id, *origin, "digest_mismatch", true);
 }
 
 // ---- links -------------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ void Replica::on_news_of(TimePoint now, NodeId from, const MemberNews& news) {
   }
   if (news.epoch < member->epoch) return;
   if (news.epoch > member->epoch || news.refute > member->refute) {
-    if (news.epoch == member->epoch) note_refute(*member, news.refute);
+    if (news.epoch == member->epoch) note_refute(now, *member, news.refute);
     if (!member->configured && news.rank != member->rank && news.rank != kAnyRank) {
       member->rank = news.rank;
       rank_changed();
@@ -189,8 +189,10 @@ void Replica::send_members(NodeId to, bool as_answer, bool wants_answer) {
 
 // ---- joining -----------------------------------------------------------------------------------
 
+// Goes on asking while it knows nobody that lives: then nobody may know of it either.
 void Replica::ask_to_join(TimePoint now) {
-  if (joined_ || draining()) return;
+  if (seeds_.empty() || draining()) return;
+  if (joined_ && view_.places.size() > 1) return;
   if (now >= next_join_) {
     next_join_ = now + settings_.timers.hello;
     for (const auto& [id, addr] : seeds_) {
@@ -238,19 +240,21 @@ void Replica::on_join(TimePoint now, NodeId from, const JoinMessage& join) {
     log(LogLine::Level::info, "node_joins",
         "node=" + join.addr + " rank=" + std::to_string(rank.value));
   }
-  answer(from, Channel::control,
-         JoinedMessage{member->rank, static_cast<std::uint32_t>(members_.size())});
+  // Last, so that it is complete where nothing was lost.
   send_members(from, true, false);
+  const auto alive = std::ranges::count_if(members_, [from](const auto& each) {
+    return each.second.state == MemberState::alive && each.first != from;
+  });
+  answer(from, Channel::control, JoinedMessage{member->rank, static_cast<std::uint32_t>(alive)});
 }
 
 void Replica::on_joined(TimePoint now, const JoinedMessage& joined) {
-  if (joined_) return;
+  if (joined_ || joined.rank == kAnyRank) return;
+  // Some of the news before it were lost: ask again.
+  if (members_.size() - 1 < joined.members) return count("joins_incomplete");
   joined_ = true;
   self_->rank = joined.rank;
   rank_changed();
-  for (const auto& [id, addr] : seeds_) {
-    if (find_member(id) == nullptr) effects_.push_back(DropPeer{id});
-  }
   log(LogLine::Level::info, "joined",
       "node=" + self_->addr + " rank=" + std::to_string(joined.rank.value));
   started_ = now;
@@ -316,7 +320,8 @@ void Replica::forget_the_gone(TimePoint now) {
 // Its entries go; its epoch stays known, so that nothing of an earlier life ever counts again.
 void Replica::forget(NodeId id, Origin& origin) {
   origin.forgotten = true;
-  if (origin.stream.epoch().value == 0) return;
+  if (origin.stream.applied().value == 0) return;
+  origin.had_ops = true;
   count("origins_forgotten");
   abandon_staging(origin);
   drop_former(origin);
@@ -324,6 +329,7 @@ void Replica::forget(NodeId id, Origin& origin) {
   op_log_.forget(id);
   relation_->clear(origin.holder);
   origin.stream.begin_epoch(origin.stream.epoch());
+  origin.stream.pause(true);
   origin.head = {};
   origin.wants_snapshot = origin.replaces_all = false;
   origin.repair.disarm();

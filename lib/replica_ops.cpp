@@ -56,7 +56,7 @@ void Replica::on_unreadable_op(TimePoint now, const Envelope& envelope) {
   if (origin == nullptr || envelope.epoch != origin->stream.epoch()) return;
   if (envelope.seq.value != origin->stream.applied().value + 1) return;
   note_head(now, envelope.origin, envelope.epoch, envelope.seq);
-  if (++origin->failures >= 2) want_snapshot(now, envelope.origin, *origin, "unreadable_op");
+  if (++origin->failures >= 2) want_snapshot(now, envelope.origin, *origin, "unreadable_op", true);
 }
 
 // A later life of a node: nothing of the earlier one is shown any more. What it had is kept for a
@@ -72,7 +72,7 @@ void Replica::begin_epoch(TimePoint now, NodeId id, Epoch epoch) {
   origin.stream.begin_epoch(epoch);
   origin.stream.pause(false);
   origin.head = {};
-  origin.wants_snapshot = origin.replaces_all = origin.degraded = false;
+  origin.wants_snapshot = origin.replaces_all = origin.degraded = origin.had_ops = false;
   origin.failures = 0;
   member.epoch = epoch;
   member.refute = 0;
@@ -99,7 +99,7 @@ void Replica::apply_next(TimePoint now, NodeId id, Origin& origin, const Message
                          std::string_view frame) {
   if (!apply(id, origin, message)) {
     count("ops_refused");
-    want_snapshot(now, id, origin, "op_does_not_fit");
+    want_snapshot(now, id, origin, "op_does_not_fit", true);
     return;
   }
   origin.stream.applied_one();

@@ -17,6 +17,7 @@
 #include <algorithm>
 
 #include "lib/base/check.h"
+#include "lib/base/planted.h"
 #include "lib/replica.h"
 
 namespace radixmesh {
@@ -25,6 +26,7 @@ namespace radixmesh {
 
 // Takes what the origin has out of sight, and gives it a fresh holder.
 void Replica::end_life(TimePoint now, NodeId id, Origin& origin) {
+  if (is_planted(PlantedFault::forget_epoch)) return;
   const Member& member = members_.at(id);
   holders_.erase(origin.holder);
   const bool had_state = origin.stream.applied().value > 0 && !origin.replaces_all;

@@ -94,7 +94,7 @@ void Replica::ask_for_repair(TimePoint now, NodeId id, Origin& origin) {
   }
   count("snapshots_asked");
   origin.staging = Staging{donor, next_session_++, {}, 0, std::nullopt, now, {}, {}};
-  origin.stream.pause(origin.replaces_all);
+  origin.stream.pause(origin.replaces_all || origin.had_ops);
   const Seq known = origin.replaces_all ? Seq{} : applied;
   ask(donor, Channel::bulk,
       SnapshotRequest{id,
@@ -105,8 +105,10 @@ void Replica::ask_for_repair(TimePoint now, NodeId id, Origin& origin) {
                       {}});
 }
 
-void Replica::want_snapshot(TimePoint now, NodeId id, Origin& origin, std::string_view why) {
-  ++origin.failures;
+// That ops no longer reach is no failure; that what came could not be used is.
+void Replica::want_snapshot(TimePoint now, NodeId id, Origin& origin, std::string_view why,
+                            bool is_failure) {
+  if (is_failure) ++origin.failures;
   if (origin.failures >= kDegradedAfter && !origin.degraded) {
     origin.degraded = true;
     count("origins_degraded");
@@ -159,7 +161,7 @@ void Replica::on_replay(TimePoint now, NodeId, const ReplayMessage& replay) {
     return;
   }
   if (replay.status == ReplayStatus::snapshot_needed) {
-    want_snapshot(now, replay.origin, *origin, "replay_does_not_reach");
+    want_snapshot(now, replay.origin, *origin, "replay_does_not_reach", false);
     origin->repair.progressed(now, repair_pace());
     return;
   }

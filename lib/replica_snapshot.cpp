@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "lib/base/limits.h"
+#include "lib/base/planted.h"
 #include "lib/replica.h"
 
 namespace radixmesh {
@@ -98,6 +99,7 @@ bool Replica::stage(Staging& staging, const SnapshotChunk& chunk) {
   ++staging.chunks;
   if (chunk.as_of < staging.as_of) return false;
   staging.as_of = chunk.as_of;
+  if (chunk.index == 0 && is_planted(PlantedFault::skip_chunk)) return true;
   for (const Anchor& first : chunk.removals) {
     if (!relation_->remove(*staging.holder, first)) return false;
   }
@@ -128,6 +130,7 @@ void Replica::commit(TimePoint now, NodeId id, Origin& origin, const SnapshotChu
   const HolderIndex fresh = *origin.staging->holder;
   origin.staging->holder.reset();
   if (chunk.epoch > origin.stream.epoch()) begin_epoch(now, id, chunk.epoch);
+  origin.had_ops = false;
   abandon_staging(origin);
   donor_.replaced(id);
   op_log_.forget(id);
@@ -153,7 +156,7 @@ void Replica::commit(TimePoint now, NodeId id, Origin& origin, const SnapshotChu
 void Replica::abandon_staging(Origin& origin) {
   if (!origin.staging) return;
   drop_staging(origin.staging);
-  origin.stream.pause(false);
+  origin.stream.pause(origin.had_ops);
 }
 
 void Replica::drop_staging(std::optional<Staging>& staging) {

@@ -281,10 +281,10 @@ struct TickAckMessage {
 // one is to be handed out.
 inline constexpr NodeRank kAnyRank{0xFFFFFFFF};
 struct JoinMessage : Introduction {};
-// It is let in, with this rank. NEWS with all members follows.
+// It is let in, with this rank. NEWS with all members came before it.
 struct JoinedMessage {
   NodeRank rank;
-  std::uint32_t members = 0;
+  std::uint32_t members = 0;  // alive, the sender among them and the asker not
 };
 
 using Body = std::variant<InsertOp, DeleteOp, ResetOp, HeadMessage, MarkerMessage, HelloMessage,

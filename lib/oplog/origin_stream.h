@@ -9,6 +9,7 @@
 
 #include "lib/base/ids.h"
 #include "lib/base/limits.h"
+#include "lib/base/planted.h"
 #include "lib/oplog/message.h"
 
 namespace radixmesh {
@@ -32,7 +33,9 @@ class OriginStream {
   Verdict offer(Epoch epoch, Seq seq, std::string_view frame) {
     if (epoch < epoch_) return Verdict::stale_epoch;
     if (epoch > epoch_) return Verdict::new_epoch;
+    if (seq <= applied_ && is_planted(PlantedFault::apply_twice)) return Verdict::next;
     if (seq <= applied_ || held_.contains(seq)) return Verdict::duplicate;
+    if (is_planted(PlantedFault::no_gap_check)) return Verdict::next;
     if (seq.value == applied_.value + 1 && !paused_) return Verdict::next;
     if (held_.size() >= limits::pending_frames_max ||
         held_bytes_ + frame.size() > limits::pending_bytes_max) {

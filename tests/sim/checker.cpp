@@ -3,55 +3,28 @@
 #include <algorithm>
 
 namespace radixmesh::sim {
+namespace {
 
-void NodeModel::insert(const std::vector<TokenId>& tokens, std::size_t length) {
-  Page* at = &root_;
-  for (std::size_t begin = 0; begin + page_size_ <= length; begin += page_size_) {
-    const auto first = tokens.begin() + static_cast<std::ptrdiff_t>(begin);
-    at = &at->after[{first, first + page_size_}];
-    if (at->slot != 0) continue;
-    at->slot = next_slot + begin;
-    by_slot_[at->slot] = at;
-  }
-}
+using namespace std::chrono_literals;
 
-void NodeModel::freed(const SlotRuns& slots) {
-  for (const SlotRun& run : slots.runs()) {
-    for (std::uint64_t i = 0; i < run.count; ++i) {
-      auto found = by_slot_.find(run.start.value + i);
-      if (found == by_slot_.end()) continue;  // not the first slot of a page
-      found->second->slot = 0;
-      by_slot_.erase(found);
-    }
-  }
-}
+// Twice what a node needs to take a silent one out of its answers when it is well.
+constexpr Duration kMaskedAfter = 6s;
 
-std::pair<std::uint32_t, const NodeModel::Page*> NodeModel::walk(
-    std::span<const TokenId> tokens) const {
-  const Page* at = &root_;
-  std::uint32_t depth = 0;
-  for (; depth + page_size_ <= tokens.size(); depth += page_size_) {
-    const auto page = tokens.subspan(depth, page_size_);
-    auto found = at->after.find({page.begin(), page.end()});
-    if (found == at->after.end() || found->second.slot == 0) break;
-    at = &found->second;
-  }
-  return {depth, at};
-}
-
-std::uint64_t NodeModel::slot_at(const std::vector<TokenId>& tokens, std::uint32_t end) const {
-  return walk(std::span{tokens}.first(end)).second->slot;
-}
+}  // namespace
 
 Checker::Checker(Network& network, std::uint32_t page_size)
     : network_(network), page_size_(page_size) {
-  for (std::size_t i = 0; i < network.size(); ++i) models_.emplace_back(page_size);
   network.on_applied = [this](std::size_t node, const OpApplied& event) { applied(node, event); };
 }
 
+Engine& Checker::engine(std::size_t node) {
+  while (engines_.size() <= node) engines_.emplace_back(page_size_);
+  return engines_[node];
+}
+
 void Checker::restarted(std::size_t node) {
-  models_[node].clear();
   std::erase_if(progress_, [node](const auto& each) { return each.first.first == node; });
+  down_since_[node] = network_.now();
 }
 
 void Checker::applied(std::size_t node, const OpApplied& event) {
@@ -67,52 +40,88 @@ void Checker::applied(std::size_t node, const OpApplied& event) {
   seq = event.seq;
 }
 
+std::optional<std::size_t> Checker::running_at(const std::string& addr) const {
+  for (std::size_t i = 0; i < network_.size(); ++i) {
+    if (network_.running(i) && network_.addr(i) == addr) return i;
+  }
+  return std::nullopt;
+}
+
+void Checker::check_masking(std::size_t node, const std::vector<TokenId>& query) {
+  Replica& replica = network_.replica(node);
+  if (violation || network_.paused(node) || replica.status().health > 0) return;
+  if (network_.now() - down_since_[node] < kMaskedAfter) return;
+  for (const auto& [addr, depth] : replica.match_prefix({}, query).depths) {
+    for (std::size_t other = 0; other < network_.size(); ++other) {
+      if (network_.addr(other) != addr || network_.running(other)) continue;
+      if (network_.now() - down_since_[other] < kMaskedAfter) continue;
+      violation = "node " + std::to_string(node) + " still shows " + addr + ", which is down";
+    }
+  }
+}
+
 bool Checker::agrees() const {
-  const std::map<std::string, VectorView>* first = nullptr;
   std::vector<StatusView> views;
   for (std::size_t i = 0; i < network_.size(); ++i) {
     if (network_.running(i)) views.push_back(network_.replica(i).status());
   }
   for (const StatusView& view : views) {
-    if (first == nullptr) first = &view.vector;
-    const bool same = std::ranges::equal(view.vector, *first, [](const auto& a, const auto& b) {
-      return a.first == b.first && a.second.epoch == b.second.epoch &&
-             a.second.seq == b.second.seq && a.second.digest == b.second.digest;
-    });
-    if (!same) return false;
+    for (const StatusView& other : views) {
+      const auto here = view.vector.find(other.addr);
+      if (here == view.vector.end()) return false;
+      const VectorView& own = other.vector.at(other.addr);
+      if (here->second.epoch != own.epoch || here->second.seq != own.seq ||
+          here->second.digest != own.digest) {
+        return false;
+      }
+    }
   }
   return true;
 }
 
 std::string Checker::compare(std::size_t node, const std::vector<TokenId>& query) {
   const MatchView view = network_.replica(node).match_prefix({}, query);
+  for (const auto& [addr, depth] : view.depths) {
+    if (!running_at(addr)) return "node " + std::to_string(node) + " shows " + addr + ", gone";
+  }
   for (std::size_t other = 0; other < network_.size(); ++other) {
     if (!network_.running(other)) continue;
-    const std::string addr = network_.replica(other).self().addr;
+    const std::string addr = network_.addr(other);
     auto found = view.depths.find(addr);
     const std::uint32_t said = found == view.depths.end() ? 0 : found->second;
-    const std::uint32_t true_depth = models_[other].depth(query);
+    const std::uint32_t true_depth = engine(other).model().depth(query);
     if (said != true_depth) {
       return "node " + std::to_string(node) + " says that " + addr + " has " +
              std::to_string(said) + " tokens, it has " + std::to_string(true_depth);
     }
   }
-  // Segments: each page's winner is the live holder of the lowest rank, with that holder's slots.
-  std::vector<std::uint32_t> depths;
-  for (const NodeModel& model : models_) depths.push_back(model.depth(query));
+  return compare_segments(node, query, view);
+}
+
+// Each page's winner is the live holder of the lowest rank, with that holder's slots.
+std::string Checker::compare_segments(std::size_t node, const std::vector<TokenId>& query,
+                                      const MatchView& view) {
+  std::vector<std::pair<NodeRank, std::size_t>> by_rank;
+  for (std::size_t i = 0; i < network_.size(); ++i) {
+    if (network_.running(i)) by_rank.emplace_back(network_.replica(i).self().rank, i);
+  }
+  std::ranges::sort(by_rank);
   for (const SegmentView& segment : view.segments) {
     std::size_t winner = 0;
     for (std::uint32_t end = segment.begin + page_size_; end <= segment.end; end += page_size_) {
-      winner = 0;
-      while (!network_.running(winner) || depths[winner] < end) ++winner;
-      if (network_.replica(winner).self().addr != segment.addr)
+      const auto at = std::ranges::find_if(by_rank, [&](const auto& each) {
+        return engine(each.second).model().depth(query) >= end;
+      });
+      if (at == by_rank.end() || network_.addr(at->second) != segment.addr) {
         return "a segment's winner is wrong";
+      }
+      winner = at->second;
     }
     if (!segment.slots) continue;
     for (std::uint32_t end : {segment.begin + page_size_, segment.end}) {
       const std::uint64_t at = end - page_size_ - segment.begin;
       const Slot slot = segment.slots->part(at, at + 1).runs().at(0).start;
-      if (slot.value != models_[winner].slot_at(query, end)) {
+      if (slot.value != engine(winner).model().slot_at(query, end)) {
         return "node " + std::to_string(node) + " has a wrong slot of " + segment.addr;
       }
     }

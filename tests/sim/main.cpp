@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
     total.ops += report.ops;
     total.snapshots += report.snapshots;
     total.replays += report.replays;
+    total.recovered += report.recovered;
     if (report.failure.empty()) continue;
     ++failed;
     std::printf("FAILED %s\n  %s\n  again: %s --seed %llu --count 1 --verbose\n",
@@ -33,10 +34,11 @@ int main(int argc, char** argv) {
   }
   std::printf(
       "%llu seeds from %llu: %llu failed; %llu messages, %llu ops applied, %llu snapshots, "
-      "%llu replays; slowest to agree after healing %.0f ms\n",
+      "%llu replays, %llu states taken back; slowest to agree after healing %.0f ms\n",
       static_cast<unsigned long long>(count), static_cast<unsigned long long>(first),
       static_cast<unsigned long long>(failed), static_cast<unsigned long long>(total.messages),
       static_cast<unsigned long long>(total.ops), static_cast<unsigned long long>(total.snapshots),
-      static_cast<unsigned long long>(total.replays), heal_ms_max);
+      static_cast<unsigned long long>(total.replays),
+      static_cast<unsigned long long>(total.recovered), heal_ms_max);
   return failed == 0 ? 0 : 1;
 }

@@ -2,7 +2,15 @@
 
 #include <algorithm>
 
+#include "lib/base/check.h"
+
 namespace radixmesh::sim {
+namespace {
+
+// Turns in a row in which time does not go on: as many as serving a snapshot may take, and more.
+constexpr int kIdleTurnsMax = 100'000;
+
+}  // namespace
 
 Network::Network(std::uint64_t seed, ReplicaSettings common)
     : random(seed), common_(std::move(common)) {
@@ -164,8 +172,9 @@ void Network::perform_one(std::size_t node, const Effect& effect) {
          });
   } else if (const auto* subscription = std::get_if<SubscribeTo>(&effect)) {
     const std::size_t to = index_of(subscription->peer);
-    nodes_[node].subscriptions[to] = {std::stoull(subscription->publish_addr),
-                                      subscription->watch_only};
+    if (to == nodes_.size() || subscription->publish_addr.empty()) return;
+    nodes_[node].subscriptions[to] = {
+        std::strtoull(subscription->publish_addr.c_str(), nullptr, 10), subscription->watch_only};
     ask_marker(node, to);
   } else if (std::holds_alternative<AskMarkers>(effect)) {
     for (const auto& [to, link] : nodes_[node].subscriptions) ask_marker(node, to);
@@ -201,6 +210,9 @@ bool Network::next_event(TimePoint limit) {
     }
     nodes_[node].replica->step(now_, Tick{});
     perform(node);
+    // Due again at once means that a shell would spin.
+    idle_turns_ = nodes_[node].deadline == now_ ? idle_turns_ + 1 : 0;
+    CHECK_THAT(idle_turns_ < kIdleTurnsMax, node);
     return true;
   }
   Event event = events_.top();

@@ -34,7 +34,9 @@ class Network {
   // ---- nodes -----------------------------------------------------------------------------------
   std::size_t size() const { return nodes_.size(); }
   Replica& replica(std::size_t node) { return *nodes_[node].replica; }
-  bool running(std::size_t node) const { return nodes_[node].replica != nullptr; }
+  bool running(std::size_t node) const {
+    return node < nodes_.size() && nodes_[node].replica != nullptr;
+  }
   void start(std::size_t node);  // a new life, with an epoch above all before, and nothing else
   void crash(std::size_t node);  // all state is gone; what is under way to it is lost
   // The process is stopped for a while: what comes meanwhile waits, its timers run late.
@@ -100,7 +102,11 @@ class Network {
   };
 
   ReplicaSettings settings_of(std::size_t node) const;
-  std::size_t index_of(NodeId id) const { return index_.at(id); }
+  // Nobody is there where a corrupted frame named a node.
+  std::size_t index_of(NodeId id) const {
+    const auto found = index_.find(id);
+    return found == index_.end() ? nodes_.size() : found->second;
+  }
   bool chance(double probability);
   Duration delay();
   // `input` makes of the bytes what the receiver's step() takes; `published` ones may fall in a
@@ -126,6 +132,7 @@ class Network {
   std::set<std::pair<TimePoint, std::size_t>> deadlines_;
   TimePoint now_{};
   std::uint64_t next_order_ = 0;
+  int idle_turns_ = 0;
 };
 
 }  // namespace radixmesh::sim

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "tests/sim/checker.h"
+#include "tests/sim/plan.h"
 
 namespace radixmesh::sim {
 namespace {
@@ -12,64 +13,8 @@ using namespace std::chrono_literals;
 
 // Keys grow out of each other, up to this length.
 constexpr std::size_t kKeyTokensMax = 2000;
-
-// All that a seed decides.
-struct Plan {
-  ReplicaSettings settings;
-  Faults faults;
-  int steps = 0;
-  double crash_chance = 0, cut_chance = 0;
-  std::uint32_t alphabet = 2, length_max = 40;
-  std::string text;
-};
-
-template <class T>
-T pick(Network::Random& random, std::initializer_list<T> values) {
-  return values.begin()[random() % values.size()];
-}
-
-Plan draw(std::uint64_t seed) {
-  Network::Random random(seed * 0x9E3779B97F4A7C15ull + 1);
-  Plan plan;
-  ReplicaSettings& settings = plan.settings;
-  settings.page_size = pick<std::uint32_t>(random, {1, 1, 2, 4, 16});
-  settings.topology = pick(random, {Topology::mesh, Topology::ring});
-  const std::size_t prefill = 1 + random() % 3, decode = random() % 3, routers = random() % 3;
-  const auto add = [&](std::size_t count, Role role) {
-    for (std::size_t i = 0; i < count; ++i) {
-      settings.members.push_back({std::string(role_name(role)) + ":" + std::to_string(i), role});
-    }
-  };
-  add(prefill, Role::prefill);
-  add(decode, Role::decode);
-  add(random() % 2, Role::unified);
-  add(routers, Role::router);
-  settings.keep_remote_slots = random() % 4 != 0;
-  settings.max_radix_cache_size = pick<std::uint64_t>(random, {0, 0, 200, 1000});
-  settings.own_log_bytes_max = pick<std::size_t>(random, {1000, 20'000, 1'000'000});
-  settings.other_log_bytes_max = pick<std::size_t>(random, {1000, 20'000, 1'000'000});
-  plan.faults.loss = pick(random, {0.0, 0.01, 0.1, 0.3});
-  plan.faults.duplication = pick(random, {0.0, 0.05, 0.3});
-  plan.faults.reordering = pick(random, {0.0, 0.05, 0.5});
-  plan.faults.burst = pick(random, {0.0, 0.0, 0.01});
-  plan.steps = 100 + static_cast<int>(random() % 400);
-  plan.crash_chance = pick(random, {0.0, 0.005, 0.03});
-  plan.cut_chance = pick(random, {0.0, 0.005, 0.02});
-  plan.alphabet = pick<std::uint32_t>(random, {2, 2, 5, 1000});
-  plan.length_max = pick<std::uint32_t>(random, {8, 40, 300});
-  char text[400];
-  std::snprintf(text, sizeof text,
-                "seed=%llu nodes=%zu page_size=%u topology=%s loss=%.2f duplication=%.2f "
-                "reordering=%.2f burst=%.2f crash=%.3f cut=%.3f steps=%d cache=%llu log=%zu",
-                static_cast<unsigned long long>(seed), settings.members.size(), settings.page_size,
-                std::string(topology_name(settings.topology)).c_str(), plan.faults.loss,
-                plan.faults.duplication, plan.faults.reordering, plan.faults.burst,
-                plan.crash_chance, plan.cut_chance, plan.steps,
-                static_cast<unsigned long long>(settings.max_radix_cache_size),
-                settings.own_log_bytes_max);
-  plan.text = text;
-  return plan;
-}
+// A healed mesh agrees within this. Long pauses before the end make observers doubt themselves.
+constexpr Duration kHealMax = 120s;
 
 class Run {
  public:
@@ -79,19 +24,21 @@ class Run {
   RunReport operator()() {
     RunReport report;
     report.drawn = plan_.text;
-    for (std::size_t i = 0; i < network_.size(); ++i) network_.start(i);
+    for (std::size_t i = 0; i < network_.size(); ++i) start(i);
     network_.faults = plan_.faults;
     for (int i = 0; i < plan_.steps && !checker_.violation; ++i) {
       step();
-      network_.run_for(Duration{static_cast<std::int64_t>(network_.random() % 30'000)});
+      network_.run_for(
+          Duration{static_cast<std::int64_t>(network_.random() % plan_.step_max.count())});
+      settle_engines();
     }
     heal();
     const TimePoint healed = network_.now();
-    const bool agreed = network_.run_until([this] { return settled(); }, 60s);
+    const bool agreed = network_.run_until([this] { return settled(); }, kHealMax);
     report.heal_ms = static_cast<double>((network_.now() - healed).count()) / 1000;
-    report.failure = agreed ? checker_.converged(keys_) : "no agreement within 60 s: " + lag();
+    report.failure = agreed ? checker_.converged(keys_) : "no agreement in time: " + lag();
     if (checker_.violation) report.failure = *checker_.violation;
-    if (report.failure.empty()) report.failure = mismatches();
+    if (report.failure.empty() && plan_.faults.corruption == 0) report.failure = mismatches();
     summarise(report);
     return report;
   }
@@ -115,56 +62,146 @@ class Run {
     return key;
   }
 
+  // ---- one step: a fault, or a call of some engine ---------------------------------------------
+
   void step() {
     auto& random = network_.random;
     const std::size_t node = random() % network_.size();
-    const double dice = std::uniform_real_distribution<>(0, 1)(random);
-    if (dice < plan_.crash_chance) {
-      network_.running(node) ? crash(node) : start(node);
-    } else if (dice < plan_.crash_chance + plan_.cut_chance) {
-      const std::size_t other = random() % network_.size();
-      if (!network_.cut.erase({node, other})) network_.cut.insert({node, other});
-    } else if (!network_.running(node)) {
+    if (make_mischief(node)) return;
+    if (!network_.running(node)) {
       if (random() % 8 == 0) start(node);
-    } else if (network_.replica(node).self().role != Role::router) {
+    } else if (network_.replica(node).self().role != Role::router && !starting_.contains(node)) {
       engine_call(node);
       network_.perform(node);
     }
+    if (network_.running(node)) checker_.check_masking(node, any_key());
+  }
+
+  // True if the dice fell on one of the faults.
+  bool make_mischief(std::size_t node) {
+    const Mischief& chances = plan_.mischief;
+    double dice = std::uniform_real_distribution<>(0, 1)(network_.random);
+    const auto falls_on = [&dice](double chance) { return (dice -= chance) < 0; };
+    if (falls_on(chances.crash)) {
+      network_.running(node) ? crash(node) : start(node);
+    } else if (falls_on(chances.cut)) {
+      const std::size_t other = network_.random() % network_.size();
+      if (!network_.cut.erase({node, other})) network_.cut.insert({node, other});
+    } else if (falls_on(chances.partition)) {
+      partition();
+    } else if (falls_on(chances.pause)) {
+      network_.pause(
+          node, Duration{static_cast<std::int64_t>(network_.random() % chances.pause_max.count())});
+    } else if (falls_on(chances.leave)) {
+      leave(node);
+    } else if (falls_on(chances.join)) {
+      join();
+    } else if (falls_on(chances.slow)) {
+      network_.set_slowness(node, network_.random() % 2 == 0 ? Duration{0} : Duration{50ms});
+    } else if (falls_on(chances.clock_step)) {
+      network_.set_clock_step(
+          node, Duration{static_cast<std::int64_t>(network_.random() % 10'000'000) - 5'000'000});
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  // Into two sides at random; from one of them nothing goes to the other, or both ways.
+  void partition() {
+    const bool heals = !network_.cut.empty();
+    network_.cut.clear();
+    if (heals) return;
+    const bool both_ways = network_.random() % 2 == 0;
+    std::vector<bool> side;
+    for (std::size_t i = 0; i < network_.size(); ++i) side.push_back(network_.random() % 2 == 0);
+    for (std::size_t i = 0; i < network_.size(); ++i) {
+      for (std::size_t j = 0; j < network_.size(); ++j) {
+        if (side[i] != side[j] && (side[i] || both_ways)) network_.cut.insert({i, j});
+      }
+    }
+  }
+
+  void join() {
+    if (joined_ == plan_.joiners_max) return;
+    const Role role = network_.random() % 2 == 0 ? Role::prefill : Role::router;
+    const std::string seed = network_.addr(network_.random() % network_.size());
+    const std::string first = network_.addr(0);
+    const std::string addr = "joiner:" + std::to_string(joined_++);
+    start(network_.add_joiner({addr, role}, {seed, first}));
+  }
+
+  void leave(std::size_t node) {
+    if (!network_.running(node)) return;
+    network_.replica(node).drain(network_.now());
+    network_.perform(node);
+    network_.run_for(1s);
+    if (network_.running(node)) network_.crash(node);
+    checker_.restarted(node);
+    checker_.engine(node).died();
+    starting_.erase(node);
   }
 
   void engine_call(std::size_t node) {
     auto& random = network_.random;
     Replica& replica = network_.replica(node);
-    NodeModel& model = checker_.model(node);
+    Engine& engine = checker_.engine(node);
     const auto kind = random() % 20;
     if (kind < 14) {
-      const std::vector<TokenId> key = any_key();
-      const SlotRuns slots{{Slot{model.next_slot}, key.size()}};
-      const auto result = replica.insert(network_.now(), {}, key, slots);
-      model.freed(result->freed);
-      model.insert(key, result->prefix_len + result->stored);
-      model.next_slot += key.size() + 1;
+      engine.insert(replica, network_.now(), any_key());
     } else if (kind < 17) {
-      model.freed(*replica.evict(network_.now(), random() % (8 * page_size() + 1)));
+      engine.evict(replica, network_.now(), random() % (8 * page_size() + 1));
     } else if (kind < 19) {
-      model.freed(*replica.remove(network_.now(), {}, any_key()));
+      engine.remove(replica, network_.now(), any_key());
     } else if (random() % 10 == 0) {
-      model.freed(*replica.reset(network_.now()));
+      engine.reset(replica, network_.now());
     }
   }
 
+  // ---- lives -----------------------------------------------------------------------------------
+
+  // The sidecar dies, and its engine with it, or not.
   void crash(std::size_t node) {
     network_.crash(node);
     checker_.restarted(node);
+    starting_.erase(node);
+    const bool engine_lives = plan_.engines_named && network_.random() % 2 == 0;
+    engine_lives ? checker_.engine(node).sidecar_died() : checker_.engine(node).died();
   }
+
   void start(std::size_t node) {
     checker_.restarted(node);
     network_.start(node);
+    if (!plan_.engines_named || network_.replica(node).self().role == Role::router) {
+      return checker_.engine(node).began_empty();
+    }
+    network_.replica(node).attach_engine(network_.now(), checker_.engine(node).token());
+    network_.perform(node);
+    starting_.insert(node);
   }
+
+  // An engine goes on when its sidecar says whether it has taken back what was there.
+  void settle_engines() {
+    std::erase_if(starting_, [this](std::size_t node) {
+      Replica& replica = network_.replica(node);
+      if (replica.recovering()) return false;
+      const StatusView status = replica.status();
+      if (status.counters.contains("states_recovered")) {
+        checker_.engine(node).recovered(status.vector.at(status.addr).seq);
+        ++recovered_;
+      } else {
+        checker_.engine(node).began_empty();
+      }
+      return true;
+    });
+  }
+
   void heal() {
     network_.faults = Faults{};
     network_.cut.clear();
     for (std::size_t i = 0; i < network_.size(); ++i) {
+      network_.pause(i, Duration{0});
+      network_.set_slowness(i, Duration{0});
       if (!network_.running(i)) start(i);
     }
   }
@@ -173,11 +210,15 @@ class Run {
   bool settled() {
     if (network_.now() < next_look_) return false;
     next_look_ = network_.now() + 5ms;
+    settle_engines();
+    if (!starting_.empty()) return false;
     for (std::size_t i = 0; i < network_.size(); ++i) {
       if (!network_.replica(i).ready()) return false;
+      std::size_t alive = 0;
       for (const NodeView& node : network_.replica(i).nodes(network_.now())) {
-        if (node.state != MemberState::alive) return false;
+        if (node.state == MemberState::alive) ++alive;
       }
+      if (alive != network_.size()) return false;
     }
     return checker_.agrees();
   }
@@ -212,6 +253,7 @@ class Run {
 
   void summarise(RunReport& report) {
     report.messages = network_.messages;
+    report.recovered = recovered_;
     report.bytes = network_.bytes;
     for (std::size_t i = 0; i < network_.size(); ++i) {
       StatusView view = network_.replica(i).status();
@@ -225,6 +267,9 @@ class Run {
   Network network_;
   Checker checker_;
   std::vector<std::vector<TokenId>> keys_;
+  std::set<std::size_t> starting_;  // nodes whose engine waits for its former state
+  std::size_t joined_ = 0;
+  std::uint64_t recovered_ = 0;
   TimePoint next_look_{};
 };
 

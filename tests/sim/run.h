@@ -16,11 +16,12 @@ struct RunReport {
   std::string drawn;    // the options that the seed gave
   std::string failure;  // empty if all is well
   std::uint64_t messages = 0, bytes = 0, ops = 0, snapshots = 0, replays = 0;
-  double heal_ms = 0;  // from the end of the faults until all agreed
+  std::uint64_t recovered = 0;  // states taken back by a new life
+  double heal_ms = 0;           // from the end of the faults until all agreed
 };
 
-// Faults (loss, duplication, reordering, bursts, cuts, crashes and restarts) for a while, then a
-// healed network, on which all must agree within a bounded time. Deterministic in the options.
+// The faults of plan.h for a while, then a healed network, on which all must agree within a bounded
+// time. Deterministic in the options.
 RunReport run(const RunOptions& options);
 
 }  // namespace radixmesh::sim

@@ -248,7 +248,7 @@ TEST_CASE("D10: histories with evictions end where a model that forgets nothing 
     std::vector<std::vector<TokenId>> keys;
     for (int i = 0; i < 40; ++i) {
       const std::string name = Names{"p0", "p1", "d0"}[random() % 3];
-      sim::NodeModel& model = checker.model(mesh.index(name));
+      sim::NodeModel& model = checker.engine(mesh.index(name)).model();
       if (random() % 3 == 0) {
         model.freed(mesh.evict(name, random() % 4));
       } else {
@@ -571,7 +571,7 @@ TEST_CASE("D28: the simulator's checker sees an entry too many, one too few, and
   mesh.run(1s);
   const auto verdict = [&](auto&& tell) {
     sim::Checker checker(mesh.network(), 1);
-    tell(checker.model(mesh.index("p0")));
+    tell(checker.engine(mesh.index("p0")).model());
     mesh.network().on_applied = nullptr;  // the checker goes, the mesh goes on
     return checker.converged(queries);
   };

@@ -1,0 +1,97 @@
+#include "tests/sim/plan.h"
+
+#include <sstream>
+
+namespace radixmesh::sim {
+namespace {
+
+using namespace std::chrono_literals;
+using Random = Network::Random;
+
+template <class T>
+T pick(Random& random, std::initializer_list<T> values) {
+  return values.begin()[random() % values.size()];
+}
+
+void draw_mesh(Random& random, Plan& plan) {
+  ReplicaSettings& settings = plan.settings;
+  settings.page_size = pick<std::uint32_t>(random, {1, 1, 2, 4, 16});
+  settings.topology = pick(random, {Topology::mesh, Topology::ring, Topology::groups});
+  // Groups are groups only where there are some.
+  const std::size_t more = settings.topology == Topology::groups ? random() % 3 : 0;
+  const auto add = [&](std::size_t count, Role role) {
+    for (std::size_t i = 0; i < count; ++i) {
+      settings.members.push_back({std::string(role_name(role)) + ":" + std::to_string(i), role});
+    }
+  };
+  add(1 + random() % 3 + more, Role::prefill);
+  add(random() % 3 + more, Role::decode);
+  add(random() % 2, Role::unified);
+  add(random() % 3, Role::router);
+  settings.keep_remote_slots = random() % 4 != 0;
+  settings.max_radix_cache_size = pick<std::uint64_t>(random, {0, 0, 200, 1000});
+  settings.own_log_bytes_max = pick<std::size_t>(random, {1000, 20'000, 1'000'000});
+  settings.other_log_bytes_max = pick<std::size_t>(random, {1000, 20'000, 1'000'000});
+  Timers& timers = settings.timers;
+  timers.forget_after = pick<Duration>(random, {600s, 600s, 4s});
+  timers.former_kept = pick<Duration>(random, {60s, 60s, 2s});
+  timers.tick = pick<Duration>(random, {10s, 1s});
+}
+
+void draw_faults(Random& random, Plan& plan) {
+  plan.faults.loss = pick(random, {0.0, 0.01, 0.1, 0.3});
+  plan.faults.duplication = pick(random, {0.0, 0.05, 0.3});
+  plan.faults.reordering = pick(random, {0.0, 0.05, 0.5});
+  plan.faults.burst = pick(random, {0.0, 0.0, 0.01});
+  plan.faults.corruption = pick(random, {0.0, 0.0, 0.0, 0.002});
+  plan.faults.in_flight_max = pick(random, {0, 0, 3});
+  Mischief& mischief = plan.mischief;
+  mischief.crash = pick(random, {0.0, 0.005, 0.03});
+  mischief.cut = pick(random, {0.0, 0.005, 0.02});
+  mischief.partition = pick(random, {0.0, 0.0, 0.01});
+  mischief.pause = pick(random, {0.0, 0.0, 0.01});
+  mischief.pause_max = pick<Duration>(random, {500ms, 5s, 20s});
+  mischief.leave = pick(random, {0.0, 0.0, 0.005});
+  mischief.join = pick(random, {0.0, 0.0, 0.01});
+  mischief.slow = pick(random, {0.0, 0.0, 0.01});
+  mischief.clock_step = pick(random, {0.0, 0.0, 0.02});
+}
+
+std::string show(std::uint64_t seed, const Plan& plan) {
+  std::ostringstream out;
+  const Faults& faults = plan.faults;
+  const Mischief& mischief = plan.mischief;
+  out << "seed=" << seed << " nodes=" << plan.settings.members.size()
+      << " page_size=" << plan.settings.page_size
+      << " topology=" << topology_name(plan.settings.topology) << " steps=" << plan.steps
+      << " step_ms=" << plan.step_max.count() / 1000
+      << " cache=" << plan.settings.max_radix_cache_size
+      << " log=" << plan.settings.own_log_bytes_max << " loss=" << faults.loss
+      << " duplication=" << faults.duplication << " reordering=" << faults.reordering
+      << " burst=" << faults.burst << " corruption=" << faults.corruption
+      << " in_flight=" << faults.in_flight_max << " crash=" << mischief.crash
+      << " cut=" << mischief.cut << " partition=" << mischief.partition
+      << " pause=" << mischief.pause << " leave=" << mischief.leave << " join=" << mischief.join
+      << " slow=" << mischief.slow << " clock_step=" << mischief.clock_step
+      << " engines=" << plan.engines_named;
+  return out.str();
+}
+
+}  // namespace
+
+Plan draw(std::uint64_t seed) {
+  Random random(seed * 0x9E3779B97F4A7C15ull + 1);
+  Plan plan;
+  draw_mesh(random, plan);
+  draw_faults(random, plan);
+  plan.steps = 100 + static_cast<int>(random() % 400);
+  plan.step_max = pick<Duration>(random, {30ms, 30ms, 200ms});
+  plan.engines_named = random() % 2 == 0;
+  plan.joiners_max = plan.mischief.join > 0 ? 1 + random() % 3 : 0;
+  plan.alphabet = pick<std::uint32_t>(random, {2, 2, 5, 1000});
+  plan.length_max = pick<std::uint32_t>(random, {8, 40, 300});
+  plan.text = show(seed, plan);
+  return plan;
+}
+
+}  // namespace radixmesh::sim

@@ -1,0 +1,38 @@
+// All that a seed decides about a run: the mesh, its timers, the workload and the faults.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "tests/sim/network.h"
+
+namespace radixmesh::sim {
+
+// Chances are per step.
+struct Mischief {
+  double crash = 0;       // a node, its state lost; down nodes start again by and by
+  double cut = 0;         // one direction of one link, until it is drawn again
+  double partition = 0;   // the mesh into two, both ways or one way; the next one heals it
+  double pause = 0;       // a process, for up to pause_max
+  double leave = 0;       // a node drains, and comes back later
+  double join = 0;        // a node that is in nobody's lists
+  double slow = 0;        // a node, until it is drawn again
+  double clock_step = 0;  // of the clock that epochs are made of, back or forth
+  Duration pause_max{};
+};
+
+struct Plan {
+  ReplicaSettings settings;
+  Faults faults;
+  Mischief mischief;
+  int steps = 0;
+  Duration step_max{};         // of virtual time between two steps
+  bool engines_named = false;  // engines say who they are, and some outlive their sidecar
+  std::size_t joiners_max = 0;
+  std::uint32_t alphabet = 2, length_max = 40;
+  std::string text;  // all of it, as one line
+};
+
+Plan draw(std::uint64_t seed);
+
+}  // namespace radixmesh::sim
