@@ -129,7 +129,7 @@ void Replica::tick(TimePoint now) {
   repair_what_is_due(now);
   recover_what_is_due(now);
   serve_snapshots();
-  if (view_changed_) restitch(now);
+  if (links_changed_ && now >= next_restitch_) restitch(now);
   check_ring(now);
   ask_for_markers(now);
   check_ready(now);
@@ -153,6 +153,7 @@ void Replica::look_by(TimePoint due) { next_look_ = std::min(next_look_, due); }
 TimePoint Replica::next_deadline() const {
   TimePoint due = std::min({next_head_, next_heartbeat_, next_marker_ask_, next_look_});
   if (takes_part_in_ring()) due = std::min(due, ring_.due());
+  if (links_changed_) due = std::min(due, next_restitch_);
   for (NodeId id : lagging_) {
     const Origin& origin = origins_.at(id);
     due = std::min(due, origin.staging ? origin.staging->heard + settings_.timers.snapshot_silence

@@ -160,7 +160,7 @@ class Replica : private Journal {
     std::optional<RepairNote> repaired;
     std::uint64_t digest_mismatches = 0;
     std::uint32_t asked_in_a_row = 0;  // for repair, one soon after the other
-    TimePoint last_asked = TimePoint::min();
+    TimePoint last_asked{};
     TimePoint takeover_until = TimePoint::min();  // this standby passes it on
   };
   // This node's own former state, on its way back. Before a donor is asked, `staging` is empty.
@@ -256,6 +256,7 @@ class Replica : private Journal {
   void greet(TimePoint now);
   Introduction introduce(const Member* to, Epoch life) const;
   Former former_of(const Member& member, Epoch life) const;
+  std::optional<std::string> settings_disagreement(const Introduction& hello) const;
   std::optional<std::string> disagreement(const Introduction& hello, NodeId from) const;
   void on_hello(TimePoint now, NodeId from, const Introduction& hello, Epoch epoch);
   void on_welcome(TimePoint now, NodeId from, const Introduction& hello, Epoch epoch);
@@ -281,6 +282,7 @@ class Replica : private Journal {
   void on_refused_to_join(NodeId seed, const RefusedMessage& refused);
   void forget_the_gone(TimePoint now);
   void forget(NodeId id, Origin& origin);
+  void adopt_rank(TimePoint now, Member& member, NodeRank rank);
   void settle_rank(TimePoint now, const Member& other);
   void leave_when_due(TimePoint now);
 
@@ -295,6 +297,7 @@ class Replica : private Journal {
   void beat(TimePoint now);
   Pulse pulse_for(const Member& to);
   void on_pulse(TimePoint now, Member& from, const Pulse& pulse);
+  void note_own_refute(TimePoint now, std::uint32_t refute);
   void note_refute(TimePoint now, Member& member, std::uint32_t refute);
   void on_standing(TimePoint now, const Standing& seen);
   void on_probe_request(TimePoint now, NodeId from, const ProbeRequest& probe);
@@ -313,6 +316,7 @@ class Replica : private Journal {
   void note_vector(TimePoint now, Member& member, const std::vector<VectorEntry>& vector,
                    bool is_marker);
   void compare_digest(TimePoint now, const VectorEntry& at, Digest digest, NodeId said_by);
+  void view_changed() { view_changed_ = links_changed_ = true; }
   void refresh_view(TimePoint now);
   void restitch(TimePoint now);
   std::vector<Upstream> wanted_upstreams(TimePoint now) const;
@@ -342,7 +346,8 @@ class Replica : private Journal {
 
   bool dirty_ = false;  // something changed since the last HEAD
   TimePoint next_head_, next_heartbeat_, next_marker_ask_ = kNever, next_join_;
-  TimePoint next_look_;                              // at the members: silence, HELLOs, forgetting
+  TimePoint next_look_;  // at the members: silence, HELLOs, forgetting
+  TimePoint next_forget_ = TimePoint::min();
   TimePoint next_stranger_line_ = TimePoint::min();  // of the log
   std::uint64_t beat_ = 0;
 
@@ -350,13 +355,15 @@ class Replica : private Journal {
   bool isolated_ = false;  // too many seem gone at once: the fault may be here, nobody is accused
   NewsQueue news_;
   std::map<NodeId, TimePoint> next_exchange_;
-  bool view_changed_ = true;
+  bool view_changed_ = true, links_changed_ = true;
+  TimePoint next_restitch_ = TimePoint::min();
   View view_;  // those that are alive or suspect
   std::uint64_t view_hash_ = 0;
   RingCheck ring_;
 
   std::map<NodeId, SubscribeTo> subscribed_;  // by upstream, as it was asked for
   std::map<NodeId, VectorEntry> barrier_;     // what must be applied before this node is ready
+  std::optional<std::uint32_t> group_;        // to whose relayed lane this node listens
   std::set<NodeId> marked_;                   // upstreams whose marker arrived
   std::uint32_t vector_turn_ = 0;             // which part of a long vector is told next
   bool ready_ = false;

@@ -5,6 +5,13 @@
 #include "lib/replica.h"
 
 namespace radixmesh {
+namespace {
+
+std::string differs(std::string_view what, const std::string& here, const std::string& there) {
+  return std::string(what) + " differs: " + here + " here, " + there + " there";
+}
+
+}  // namespace
 
 // What is still here of the life before `life`: kept apart already, or about to end.
 Former Replica::former_of(const Member& member, Epoch life) const {
@@ -57,12 +64,8 @@ void Replica::greet(TimePoint now) {
   }
 }
 
-// What differs, as one sentence; nothing if the two may talk.
-std::optional<std::string> Replica::disagreement(const Introduction& hello, NodeId from) const {
-  const auto differs = [](std::string_view what, const std::string& here,
-                          const std::string& there) {
-    return std::string(what) + " differs: " + here + " here, " + there + " there";
-  };
+// What differs of the settings that must agree everywhere, as one sentence.
+std::optional<std::string> Replica::settings_disagreement(const Introduction& hello) const {
   const auto range = [](std::uint32_t low, std::uint32_t high) {
     return std::to_string(low) + " to " + std::to_string(high);
   };
@@ -80,6 +83,12 @@ std::optional<std::string> Replica::disagreement(const Introduction& hello, Node
   if (hello.fingerprint != settings_fingerprint(settings_.cluster, settings_.page_size)) {
     return "the fingerprint of the settings differs";
   }
+  return std::nullopt;
+}
+
+// What else stands between the two; nothing if they may talk.
+std::optional<std::string> Replica::disagreement(const Introduction& hello, NodeId from) const {
+  if (auto reason = settings_disagreement(hello)) return reason;
   if (node_id(settings_.cluster, hello.addr) == self_->id) return hello.addr + " is my own address";
   const Member* member = find_member(from);
   if (member == nullptr || node_id(settings_.cluster, hello.addr) != from) {
@@ -143,14 +152,9 @@ void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, 
     member.refusal.clear();
     note_refute(now, member, hello.refute);
     member.former = hello.former;
-    // One that was let in a moment ago may not know its rank yet.
-    if (hello.rank != kAnyRank && member.rank != hello.rank) {
-      member.rank = hello.rank;
-      rank_changed();
-    }
-    settle_rank(now, member);
+    adopt_rank(now, member, hello.rank);
     member.introduced = true;
-    view_changed_ = true;
+    view_changed();
     heard_from(now, member);
   }
   on_standing(now, hello.seen);

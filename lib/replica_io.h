@@ -103,12 +103,18 @@ using Input = std::variant<Published, Received, Subscribed, Tick>;
 
 // ---- effects -----------------------------------------------------------------------------------
 
-enum class Lane : std::uint8_t { control, ops };
+// What is passed on into a group has a lane of its own, to which only the group listens.
+enum class Lane : std::uint8_t { control, ops, relayed };
 
 // Publish to all subscribers of the lane. Frames of one lane may share a message, in their order.
 struct Publish {
   Lane lane = Lane::ops;
   Bytes frame;
+  std::uint32_t group = 0;  // whose relayed lane
+};
+// Listen to the relayed lane of this group, and of no other.
+struct ListenToGroup {
+  std::uint32_t group = 0;
 };
 // Publish on one subscriber's marker topic.
 struct PublishMarker {
@@ -177,8 +183,8 @@ struct LogLine {
   std::string detail;  // key=value ...
 };
 
-using Effect =
-    std::variant<Publish, PublishMarker, Ask, Answer, SubscribeTo, UnsubscribeFrom, AskMarkers,
-                 ConnectPeer, DropPeer, BulkPeer, OpApplied, MembershipChanged, Left, LogLine>;
+using Effect = std::variant<Publish, PublishMarker, Ask, Answer, SubscribeTo, UnsubscribeFrom,
+                            AskMarkers, ListenToGroup, ConnectPeer, DropPeer, BulkPeer, OpApplied,
+                            MembershipChanged, Left, LogLine>;
 
 }  // namespace radixmesh

@@ -36,7 +36,7 @@ void Replica::set_state(TimePoint now, Member& member, MemberState state) {
   if (member.state == state) return;
   member.state = state;
   member.state_since = now;
-  view_changed_ = true;
+  view_changed();
   if (member.id != self_->id && state >= MemberState::dead) {
     member.introduced = false;
     member.hellos = 0;
@@ -165,7 +165,7 @@ void Replica::on_probe_report(TimePoint now, const ProbeReport& report) {
 void Replica::note_refute(TimePoint now, Member& member, std::uint32_t refute) {
   if (refute <= member.refute) return;
   member.refute = refute;
-  view_changed_ = true;
+  view_changed();
   // It says that it has not left after all: to be introduced anew.
   if (member.state == MemberState::left) set_state(now, member, MemberState::dead);
 }
@@ -175,10 +175,14 @@ void Replica::on_standing(TimePoint now, const Standing& seen) {
   if (seen.epoch > self_->epoch) return outgrow_epoch(now, seen.epoch);
   if (seen.epoch != self_->epoch || seen.state == MemberState::alive || draining()) return;
   if (seen.refute < self_->refute) return;
-  self_->refute = seen.refute + 1;
-  view_changed_ = true;
   health_.worse();
   count("suspicions_refuted");
+  note_own_refute(now, seen.refute + 1);
+}
+
+void Replica::note_own_refute(TimePoint now, std::uint32_t refute) {
+  self_->refute = refute;
+  view_changed();
   spread(now, *self_);
 }
 
@@ -243,10 +247,13 @@ void Replica::refresh_view(TimePoint now) {
     const Member& member = members_.at(id);
     if (member.state != MemberState::left) ++view_.members;
     if (member.state > MemberState::suspect || member.rank == kAnyRank) continue;
-    view_.places.push_back({id, member.rank});
+    view_.places.push_back({id, member.rank, member.state == MemberState::suspect});
     ring.push_back({id, member.epoch, member.refute});
   }
   std::string bytes;
+  for (const Place& place : view_.places) {
+    bytes.append(reinterpret_cast<const char*>(&place.rank), sizeof place.rank);
+  }
   for (const Visit& visit : ring) {
     bytes.append(reinterpret_cast<const char*>(&visit.node), sizeof visit.node);
     bytes.append(reinterpret_cast<const char*>(&visit.epoch), sizeof visit.epoch);

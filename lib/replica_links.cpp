@@ -13,6 +13,8 @@ constexpr std::uint32_t kVectorTurns = 8;
 // Repairs of one origin within so much of each other, after which its standby relay takes over.
 constexpr std::uint32_t kAsksBeforeTakeover = 3;
 constexpr Duration kAsksApartMax = std::chrono::seconds(1);
+// Between two arrangements of the links of a large mesh.
+constexpr Duration kRestitchPause = std::chrono::milliseconds(50);
 
 }  // namespace
 
@@ -89,9 +91,14 @@ void Replica::note_vector(TimePoint now, Member& member, const std::vector<Vecto
       if (entry.epoch > self_->epoch) outgrow_epoch(now, entry.epoch);
       continue;
     }
-    if (!origins_.contains(entry.origin)) continue;
-    member.vector[entry.origin] = entry;
-    note_head(now, entry.origin, entry.epoch, entry.applied);
+    Origin* origin = find_origin(entry.origin);
+    if (origin == nullptr) continue;
+    // What is here already makes nobody a donor, unless a wrong state is to be replaced.
+    const auto have = std::tuple(origin->stream.epoch(), origin->stream.applied());
+    if (std::tuple(entry.epoch, entry.applied) > have || origin->wants_snapshot) {
+      member.vector[entry.origin] = entry;
+      note_head(now, entry.origin, entry.epoch, entry.applied);
+    }
     if (!is_marker || ready_) continue;
     VectorEntry& needed = barrier_[entry.origin];
     if (std::tuple(needed.epoch, needed.applied) < std::tuple(entry.epoch, entry.applied)) {
@@ -132,7 +139,7 @@ std::vector<Upstream> Replica::wanted_upstreams(TimePoint now) const {
   if (topology == Topology::mesh) {
     View all;
     for (NodeId id : by_rank_) {
-      if (members_.at(id).state != MemberState::left) all.places.push_back({id, NodeRank{}});
+      if (members_.at(id).state != MemberState::left) all.places.push_back({id, {}});
     }
     all.members = view_.members;
     return upstreams(topology, all, self_->id);
@@ -159,6 +166,9 @@ std::vector<Upstream> Replica::wanted_upstreams(TimePoint now) const {
 // Brings the subscriptions in line with the topology: new ones first, then those no longer needed
 // go.
 void Replica::restitch(TimePoint now) {
+  links_changed_ = false;
+  // Where many come at once, not with every one of them.
+  if (members_.size() > limits::mesh_members_max) next_restitch_ = now + kRestitchPause;
   refresh_view(now);
   const std::vector<Upstream> wanted = wanted_upstreams(now);
   std::set<NodeId> kept;
@@ -179,6 +189,11 @@ void Replica::restitch(TimePoint now) {
     marked_.erase(upstream.node);
     effects_.push_back(link);
     next_marker_ask_ = std::min(next_marker_ask_, now + settings_.timers.marker);
+  }
+  const std::uint32_t group = group_of(view_, self_->id);
+  if (effective(settings_.topology, view_.members) == Topology::groups && group_ != group) {
+    group_ = group;
+    effects_.push_back(ListenToGroup{group});
   }
   std::erase_if(subscribed_, [&](const auto& each) {
     if (kept.contains(each.first)) return false;
@@ -201,7 +216,7 @@ void Replica::take_over_if_lagging(TimePoint now, NodeId id, Origin& origin) {
   }
   origin.takeover_until = now + settings_.timers.takeover_for;
   look_by(origin.takeover_until);
-  view_changed_ = true;
+  view_changed();
 }
 
 // From here on nothing that this upstream publishes is missed; what came before is in the vector.
@@ -242,6 +257,7 @@ void Replica::check_ready(TimePoint now) {
   }
   for (const auto& [id, needed] : barrier_) {
     const Origin& origin = origins_.at(id);
+    if (origin.forgotten) continue;
     const OriginStream& stream = origin.stream;
     if (std::tuple(stream.epoch(), stream.applied()) < std::tuple(needed.epoch, needed.applied)) {
       // What nobody alive has cannot be waited for.

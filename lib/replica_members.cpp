@@ -16,8 +16,10 @@ Member& Replica::add_member(const std::string& addr, NodeRank rank, Role role, b
   member.rank = rank;
   member.role = role;
   member.configured = configured;
-  by_rank_.push_back(id);
-  rank_changed();
+  member.state_since = last_step_;
+  const auto place = [this](NodeId each) { return std::tuple(members_.at(each).rank, each); };
+  by_rank_.insert(std::ranges::upper_bound(by_rank_, place(id), {}, place), id);
+  view_changed();
   if (addr == settings_.self) {
     holders_.emplace(kSelf, id);
     return member;
@@ -52,13 +54,13 @@ void Replica::remove_member(NodeId id) {
     member.accusers.erase(id);
     member.probed_for.erase(id);
   }
-  view_changed_ = true;
+  view_changed();
 }
 
 void Replica::rank_changed() {
   std::ranges::sort(by_rank_, {},
                     [this](NodeId id) { return std::tuple(members_.at(id).rank, id); });
-  view_changed_ = true;
+  view_changed();
 }
 
 // The highest known and one.
@@ -96,7 +98,6 @@ void Replica::on_news_of(TimePoint now, NodeId from, const MemberNews& news) {
   if (member == nullptr) {
     if (news.state != MemberState::alive || members_.size() >= limits::members_max) return;
     member = &add_member(news.addr, news.rank, news.role, false);
-    member->state_since = now;
     member->next_hello = now;
     look_by(now);
     settle_rank(now, *member);
@@ -105,16 +106,14 @@ void Replica::on_news_of(TimePoint now, NodeId from, const MemberNews& news) {
     return;
   }
   if (news.epoch < member->epoch) return;
+  const bool own_word = from == id && news.refute >= member->refute;
+  if (own_word || news.refute > member->refute) adopt_rank(now, *member, news.rank);
   if (news.epoch > member->epoch || news.refute > member->refute) {
     if (news.epoch == member->epoch) note_refute(now, *member, news.refute);
-    if (!member->configured && news.rank != member->rank && news.rank != kAnyRank) {
-      member->rank = news.rank;
-      rank_changed();
-    }
-    settle_rank(now, *member);
     if (news.state == MemberState::alive) {
       // It lives, as someone knows: see for yourself.
-      if (member->state == MemberState::suspect) heard_from(now, *member);
+      const bool this_life = news.epoch == member->epoch;
+      if (member->state == MemberState::suspect && this_life) heard_from(now, *member);
       member->next_hello = std::min(member->next_hello, now);
       look_by(now);
     }
@@ -138,6 +137,19 @@ void Replica::on_news_of(TimePoint now, NodeId from, const MemberNews& news) {
 
 void Replica::on_news_of_self(TimePoint now, const MemberNews& news) {
   on_standing(now, Standing{news.epoch, news.refute, news.state});
+  // Someone believes in another rank than this node has: the later word is its own.
+  if (news.epoch != self_->epoch || news.rank == self_->rank || news.rank == kAnyRank) return;
+  if (self_->configured || !joined_ || news.refute < self_->refute) return;
+  note_own_refute(now, news.refute + 1);
+}
+
+// The rank of one that joined may change: it is what its owner says.
+void Replica::adopt_rank(TimePoint now, Member& member, NodeRank rank) {
+  if (!member.configured && rank != kAnyRank && rank != member.rank) {
+    member.rank = rank;
+    rank_changed();
+  }
+  settle_rank(now, member);
 }
 
 // Two that joined through different members may have been handed the same rank. The one whose
@@ -206,6 +218,11 @@ std::optional<std::string> Replica::objection_to(const JoinMessage& join, NodeId
   if (!joined_) return "I have not joined myself";
   const Member* known = find_member(from);
   if (known == nullptr && members_.size() >= limits::members_max) return "the mesh is full";
+  if (const auto reason = settings_disagreement(join)) return reason;
+  if (node_id(settings_.cluster, join.addr) != from) return "the address is not the identity";
+  if (known != nullptr && join.role != known->role) {
+    return join.addr + " is known here as " + std::string(role_name(known->role));
+  }
   if (join.rank != kAnyRank && join.rank.value > limits::given_rank_max) {
     return "a rank is at most " + std::to_string(limits::given_rank_max);
   }
@@ -213,14 +230,7 @@ std::optional<std::string> Replica::objection_to(const JoinMessage& join, NodeId
     if (id == from || join.rank == kAnyRank || member.rank != join.rank) continue;
     return "rank " + std::to_string(join.rank.value) + " is taken by " + member.addr;
   }
-  if (node_id(settings_.cluster, join.addr) != from) return "the address is not the identity";
-  JoinMessage hello = join;
-  hello.rank = known != nullptr ? known->rank : hello.rank;
-  if (known != nullptr || hello.cluster != settings_.cluster) return disagreement(hello, from);
-  // Of a stranger everything but its place in the lists can be compared.
-  const auto reason = disagreement(hello, from);
-  const bool only_unknown = reason && reason->find("is not in the node lists") != reason->npos;
-  return only_unknown ? std::nullopt : reason;
+  return std::nullopt;
 }
 
 // Lets a node in: it has a rank from now on, and counts as soon as it answered our HELLO.
@@ -234,7 +244,6 @@ void Replica::on_join(TimePoint now, NodeId from, const JoinMessage& join) {
   if (member == nullptr) {
     const NodeRank rank = join.rank == kAnyRank ? next_rank() : join.rank;
     member = &add_member(join.addr, rank, join.role, false);
-    member->state_since = now;
     member->next_hello = now;
     look_by(now);
     log(LogLine::Level::info, "node_joins",
@@ -296,6 +305,8 @@ void Replica::leave_when_due(TimePoint now) {
 // Nothing is kept for ever of who is gone: its entries go first, and one that had joined goes
 // wholly later.
 void Replica::forget_the_gone(TimePoint now) {
+  if (now < next_forget_) return;  // minutes are not counted with every message
+  next_forget_ = now + settings_.timers.heartbeat / 10;
   std::vector<NodeId> reaped;
   for (auto& [id, member] : members_) {
     if (id == self_->id) continue;

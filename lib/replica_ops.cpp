@@ -85,7 +85,7 @@ void Replica::begin_epoch(TimePoint now, NodeId id, Epoch epoch) {
   member.accusers.clear();
   // Who left may come back in a new life.
   if (member.state == MemberState::left) set_state(now, member, MemberState::dead);
-  view_changed_ = true;
+  view_changed();
   look_by(now);
   update_repair(now, id, origin);
   if (known) {
@@ -161,11 +161,12 @@ void Replica::relay(TimePoint now, const Envelope& envelope, std::string_view fr
     count("ttl_expired");
     return;
   }
-  const Lane lane = envelope.is_op() ? Lane::ops : Lane::control;
+  const bool into_group = effective(settings_.topology, view_.members) == Topology::groups;
+  const Lane lane = into_group ? Lane::relayed : envelope.is_op() ? Lane::ops : Lane::control;
   const bool counts = counts_hop(view_.members, self_->rank);
+  const auto ttl = static_cast<std::uint8_t>(envelope.ttl - (counts ? 1 : 0));
   count("frames_relayed");
-  effects_.push_back(
-      Publish{lane, with_ttl(frame, static_cast<std::uint8_t>(envelope.ttl - (counts ? 1 : 0)))});
+  effects_.push_back(Publish{lane, with_ttl(frame, ttl), group_of(view_, self_->id)});
 }
 
 // Someone says that the origin's op `head` of this epoch exists.
@@ -186,7 +187,7 @@ void Replica::outgrow_epoch(TimePoint now, Epoch seen) {
   const Epoch old = std::exchange(self_->epoch, Epoch{seen.value + 1});
   if (taken_over_ || head_.value > 0) taken_over_ = TakenOver{old, head_};
   self_->refute = 0;
-  view_changed_ = true;
+  view_changed();
   count("epochs_outgrown");
   log(LogLine::Level::warning, "epoch_outgrown",
       "seen=" + std::to_string(seen.value) + " epoch=" + std::to_string(self_->epoch.value));

@@ -116,8 +116,7 @@ const Member* Replica::keeper_of_own_state(bool& all_known) const {
   all_known = joined_;
   for (const auto& [id, member] : members_) {
     if (id == self_->id) continue;
-    const bool gone = member.state >= MemberState::dead && member.epoch.value != 0;
-    if (!member.introduced && !gone) all_known = false;
+    if (!member.introduced) all_known = false;
     const Former& former = member.former;
     if (!member.introduced || former.epoch.value == 0 || !former.has_slots) continue;
     if (former.engine_token != self_->engine_token || recovery_->declined.contains(id)) continue;

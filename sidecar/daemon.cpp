@@ -34,6 +34,10 @@ std::size_t lane_of(const Effect& effect) {
   return std::holds_alternative<PublishMarker>(effect) ? 1 : 0;
 }
 
+std::string rank_text(NodeRank rank) {
+  return rank == kAnyRank ? "to_be_given" : std::to_string(rank.value);
+}
+
 int open_signals() {
   sigset_t set;
   sigemptyset(&set);
@@ -65,7 +69,7 @@ Daemon::Daemon(const Options& options) {
   perform_all();
   log_line(LogLine::Level::info, "started",
            "node=" + settings.self + " role=" + std::string(role_name(replica_->self().role)) +
-               " rank=" + std::to_string(replica_->self().rank.value) +
+               " rank=" + rank_text(replica_->self().rank) +
                " epoch=" + std::to_string(settings.epoch.value) +
                " publish=" + settings.publish_addr + " ipc=" + options.ipc_path);
 }
@@ -154,7 +158,7 @@ void Daemon::perform_all() {
 
 void Daemon::perform(Effect& effect) {
   if (auto* publish = std::get_if<Publish>(&effect)) {
-    transport_->publish(publish->lane, publish->frame);
+    transport_->publish(*publish);
   } else if (auto* marker = std::get_if<PublishMarker>(&effect)) {
     transport_->publish_marker(marker->subscriber, marker->frame);
   } else if (auto* question = std::get_if<Ask>(&effect)) {
@@ -165,6 +169,8 @@ void Daemon::perform(Effect& effect) {
     transport_->subscribe(*subscription);
   } else if (auto* gone = std::get_if<UnsubscribeFrom>(&effect)) {
     transport_->unsubscribe(gone->peer);
+  } else if (auto* listen = std::get_if<ListenToGroup>(&effect)) {
+    transport_->listen_to_group(listen->group);
   } else if (std::holds_alternative<AskMarkers>(effect)) {
     transport_->ask_markers();
   } else if (auto* peer = std::get_if<ConnectPeer>(&effect)) {

@@ -20,7 +20,7 @@ constexpr std::size_t kGatheredBytesMax = limits::frame_bytes_max;
 constexpr char kIdentityMark = 'N';
 constexpr std::size_t kIdentityBytes = 1 + 8 + 8;
 
-constexpr std::string_view kControlTopic = "C", kOpsTopic = "S";
+constexpr std::string_view kControlTopic = "C", kOpsTopic = "S", kRelayedTopic = "R";
 // On a reconnect libzmq sends subscriptions in the order of their bytes: a marker topic that sorts
 // after the lanes proves that they are in force.
 constexpr char kMarkerTopicByte = '\xFF';
@@ -204,13 +204,30 @@ std::string Transport::marker_topic(NodeId id) const {
 
 // ---- out ---------------------------------------------------------------------------------------
 
-void Transport::publish(Lane lane, const Bytes& frame) {
-  if (pending_ &&
-      (pending_->lane != lane || pending_->frames.size() + frame.size() > kGatheredBytesMax)) {
+std::string Transport::topic_of(const Publish& publish) {
+  if (publish.lane == Lane::control) return std::string(kControlTopic);
+  if (publish.lane == Lane::ops) return std::string(kOpsTopic);
+  std::string topic(kRelayedTopic);
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    topic.push_back(static_cast<char>(publish.group >> shift));
+  }
+  return topic;
+}
+
+void Transport::listen_to_group(std::uint32_t group) {
+  if (!group_topic_.empty()) subscriber_.set(zmq::sockopt::unsubscribe, group_topic_);
+  group_topic_ = topic_of(Publish{Lane::relayed, {}, group});
+  subscriber_.set(zmq::sockopt::subscribe, group_topic_);
+}
+
+void Transport::publish(const Publish& publish) {
+  const std::string topic = topic_of(publish);
+  if (pending_ && (pending_->topic != topic ||
+                   pending_->frames.size() + publish.frame.size() > kGatheredBytesMax)) {
     flush();
   }
-  if (!pending_) pending_ = Pending{lane, {}};
-  pending_->frames += frame;
+  if (!pending_) pending_ = Pending{topic, {}};
+  pending_->frames += publish.frame;
 }
 
 void Transport::publish_marker(NodeId subscriber, const Bytes& frame) {
@@ -220,7 +237,7 @@ void Transport::publish_marker(NodeId subscriber, const Bytes& frame) {
 
 void Transport::flush() {
   if (!pending_) return;
-  send_published(pending_->lane == Lane::ops ? kOpsTopic : kControlTopic, pending_->frames);
+  send_published(pending_->topic, pending_->frames);
   pending_.reset();
 }
 

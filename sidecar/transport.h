@@ -46,10 +46,11 @@ class Transport {
   void subscribe(const SubscribeTo& link);
   void unsubscribe(NodeId peer);
   void ask_markers();
+  void listen_to_group(std::uint32_t group);
 
   // ---- out -------------------------------------------------------------------------------------
   // Frames of one lane gather into one message until flush(), or until it is full.
-  void publish(Lane lane, const Bytes& frame);
+  void publish(const Publish& publish);
   void publish_marker(NodeId subscriber, const Bytes& frame);
   void ask(NodeId peer, Channel channel, const Bytes& frame);
   void answer(NodeId peer, Channel channel, const Bytes& frame);
@@ -98,7 +99,7 @@ class Transport {
     std::optional<zmq::socket_t> control, bulk;
   };
   struct Pending {
-    Lane lane;
+    std::string topic;
     Bytes frames;
   };
 
@@ -107,6 +108,7 @@ class Transport {
   zmq::socket_t connect_dealer(const std::string& addr, int high_water_mark);
   void send_published(std::string_view topic, std::string_view payload);
   std::string marker_topic(NodeId id) const;
+  static std::string topic_of(const Publish& publish);
   bool receive(zmq::socket_t& socket, std::vector<zmq::message_t>& parts);
 
   template <class Sink>
@@ -155,6 +157,7 @@ class Transport {
   std::map<std::pair<NodeId, Channel>, std::string> routes_;
   std::pair<NodeId, Channel> stranger_;
   std::optional<Pending> pending_;
+  std::string group_topic_;
   std::vector<zmq::message_t> parts_;
   Counts counts_;
 };

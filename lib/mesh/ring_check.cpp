@@ -45,8 +45,11 @@ Visit RingCheck::own_visit() const {
 
 bool RingCheck::starts_here(TimePoint now) const {
   if (ring_.front().node == self_) return true;
-  const Duration period = verified() ? pace_.period : 4 * pace_.retry;
-  return now - last_token_ >= kSilentPeriods * period;
+  // Whoever the last token did not verify soon sends one of its own; not all at once.
+  const auto place = std::ranges::find(ring_, self_, &Visit::node) - ring_.begin();
+  const Duration stagger = pace_.retry / 4 * static_cast<int>(place % 8);
+  const Duration period = verified() ? pace_.period : pace_.retry;
+  return now - last_token_ >= kSilentPeriods * period + stagger;
 }
 
 TimePoint RingCheck::due() const {
@@ -65,7 +68,9 @@ RingCheck::Sends RingCheck::step(TimePoint now) {
     Pending late = std::move(pending_[i]);
     pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(i));
     ++counts_.skipped;
-    if (late.tick.skipped.size() < limits::members_max) late.tick.skipped.push_back(late.to);
+    auto& skipped = late.tick.skipped;
+    const bool is_new = std::ranges::find(skipped, late.to) == skipped.end();
+    if (is_new && skipped.size() < limits::members_max) skipped.push_back(late.to);
     forward(now, std::move(late.tick), late.to, out);
   }
   if (now >= next_start_) {

@@ -16,11 +16,11 @@ const Place* find(const View& view, NodeId node) {
 
 // By rank, so that neither a death nor a join moves anyone into another group, as long as the size
 // of the groups stays.
-std::uint32_t group_of(const View& view, NodeRank rank) {
+std::uint32_t group_size(const View& view) {
   const double members = static_cast<double>(std::max(view.members, view.places.size()));
-  const auto size = static_cast<std::uint32_t>(std::ceil(std::sqrt(members)));
-  return rank.value / std::max(size, 1u);
+  return std::max(static_cast<std::uint32_t>(std::ceil(std::sqrt(members))), 1u);
 }
+std::uint32_t group_of(const View& view, NodeRank rank) { return rank.value / group_size(view); }
 
 // The weight of a member as the relay of an origin: the highest wins.
 std::uint64_t weight(NodeId origin, NodeId member) {
@@ -33,8 +33,12 @@ std::uint64_t weight(NodeId origin, NodeId member) {
 Relays relays_of_group(const View& view, std::uint32_t group, NodeId origin) {
   Relays relays;
   std::uint64_t first = 0, standby = 0;
-  for (const Place& place : view.places) {
-    if (group_of(view, place.rank) != group) continue;
+  const std::uint32_t size = group_size(view);
+  auto at = std::ranges::lower_bound(view.places, std::uint64_t{group} * size, {},
+                                     [](const Place& each) { return each.rank.value; });
+  for (; at != view.places.end() && at->rank.value / size == group; ++at) {
+    const Place& place = *at;
+    if (place.suspect) continue;
     const std::uint64_t score = weight(origin, place.node);
     if (!relays.first || score > first) {
       relays.standby = std::exchange(relays.first, place.node);
@@ -49,10 +53,10 @@ Relays relays_of_group(const View& view, std::uint32_t group, NodeId origin) {
 
 std::vector<Upstream> upstreams_in_groups(const View& view, const Place& self) {
   std::vector<Upstream> out;
-  const std::uint32_t own = group_of(view, self.rank);
+  const std::uint32_t size = group_size(view), own = self.rank.value / size;
   for (const Place& place : view.places) {
     if (place.node == self.node) continue;
-    if (group_of(view, place.rank) == own) {
+    if (place.rank.value / size == own) {
       out.push_back({place.node});
       continue;
     }
@@ -109,6 +113,11 @@ std::vector<Upstream> upstreams(Topology topology, const View& view, NodeId self
     if (each.node != self) out.push_back({each.node});
   }
   return out;
+}
+
+std::uint32_t group_of(const View& view, NodeId member) {
+  const Place* place = find(view, member);
+  return place == nullptr ? 0 : group_of(view, place->rank);
 }
 
 std::optional<NodeId> neighbour(const View& view, NodeId self, int step) {

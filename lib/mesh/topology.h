@@ -34,6 +34,7 @@ Topology effective(Topology topology, std::size_t members);
 struct Place {
   NodeId node;
   NodeRank rank;
+  bool suspect = false;  // it relays nothing until it is heard again
 };
 // The members to arrange, and how many there would be if all lived: on this the size of the groups
 // depends, so that a death does not rearrange them.
@@ -54,6 +55,9 @@ std::vector<Upstream> upstreams(Topology topology, const View& view, NodeId self
 // The next node in rank order, to which the short heartbeat goes; nothing if there is no other.
 // `step` 2 is the one after it, -1 the one before.
 std::optional<NodeId> neighbour(const View& view, NodeId self, int step);
+
+// The number of a member's group; 0 where it is not in the view.
+std::uint32_t group_of(const View& view, NodeId member);
 
 // Those of a member's group that pass on what `origin` publishes, first and standby. None where the
 // origin is in the group itself.

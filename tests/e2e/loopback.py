@@ -97,6 +97,7 @@ class Node:
         self.log = folder / f"{name}.log"
         self.reservation = Reservation()
         self.addr = self.reservation.addr
+        self.wrapper: List[str] = []  # a command that ends in becoming the sidecar
         self.flags: List[str] = []
         self.env: Dict[str, str] = {}
         self._process: Optional[subprocess.Popen] = None
@@ -106,7 +107,7 @@ class Node:
         assert not self.running
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
-                [binary(), *self.flags],
+                [*self.wrapper, binary(), *self.flags],
                 env={**_clean_environment(), **self.env},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -186,6 +187,16 @@ class Node:
         finally:
             self.disconnect()
 
+    def wait_ended(self, seconds: float = STOP_S_MAX) -> int:
+        """The exit code of one that was told to go; it may be started again after that."""
+        try:
+            code = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} did not end within {seconds:g} s") from None
+        self.disconnect()
+        self._process = None
+        return code
+
     def memory_bytes(self) -> int:
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):
@@ -235,6 +246,15 @@ class Mesh:
         for node in self.nodes:
             node.flags = [*self.common_flags(), "--local-cache-addr", node.addr]
             node.flags += ["--ipc", node.socket, *map(str, flags)]
+
+    def add(self, name: str, role: str, *members: Node, flags: Iterable[object] = ()) -> Node:
+        """One more node, which stands in no list and asks these members to be let in."""
+        node = Node(name, role, -1, self.folder)
+        node.flags = ["--cluster", self.cluster, "--role", role]
+        node.flags += ["--join", ",".join(member.addr for member in members)]
+        node.flags += ["--local-cache-addr", node.addr, "--ipc", node.socket, *map(str, flags)]
+        self.nodes.append(node)
+        return node
 
     def common_flags(self) -> List[str]:
         lists = ["--cluster", self.cluster]

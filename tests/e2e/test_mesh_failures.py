@@ -1,6 +1,6 @@
 """Nodes that die, come late, stop for a while or are told to go; the mesh agrees again.
 
-D11, D12, D13 and D24 are the defects of the Python original with those numbers.
+D11, D12, D13, D24 and D26 are the defects of the Python original with those numbers.
 """
 
 import random
@@ -256,3 +256,37 @@ def test_d24_inserts_never_wait_for_peers(mesh_of, topology):
     mesh.wait_alive()
     mesh.wait_agree()
     assert alive_at(p0) == {node.addr for node in mesh.nodes}
+
+
+@pytest.mark.parametrize(
+    "counts", [dict(prefill=3), dict(prefill=2, router=1), dict(unified=2), dict(decode=2)]
+)
+def test_d26_a_mesh_gets_ready_whatever_roles_it_has(mesh_of, counts):
+    mesh = mesh_of(**counts, flags=["--topology", "ring"])
+    for node in reversed(mesh.nodes):
+        node.start()
+    mesh.wait_ready(*mesh.nodes)
+    mesh.wait_alive()
+    mesh.holders[0].client.insert([1, 2, 3], [(0, 3)])
+    mesh.wait_agree()
+
+
+def test_d26_the_ring_says_where_it_is_open(mesh_of):
+    flags = ["--heartbeat", 0.1, "--suspect-after", 5, "--tick", 0.5]
+    mesh = mesh_of(prefill=3, router=1, flags=flags).start()
+    mesh.wait_alive()
+    stopped = mesh["p1"]
+    others = [node for node in mesh.nodes if node is not stopped]
+    stopped.signal(signal.SIGSTOP)
+    wait_until(
+        lambda: any(stopped.addr in node.client.status()["ring"]["open_at"] for node in others),
+        "someone says that the ring is open at p1, long before it is a suspect",
+        4,
+    )
+    stopped.signal(signal.SIGCONT)
+    for node in mesh.nodes:
+        wait_until(
+            lambda node=node: node.client.status()["ring"]["open_at"] in ((), []),
+            f"{node.name} says that the ring is closed",
+        )
+    mesh.wait_agree()

@@ -1,5 +1,7 @@
 #include "tests/scenario/scenario.h"
 
+#include <algorithm>
+
 namespace radixmesh {
 namespace {
 
@@ -44,8 +46,16 @@ sim::NamedMesh& Scenario::mesh() {
   if (mesh_) return *mesh_;
   mesh_.emplace(names_, common_);
   mesh_->network().adjust = [this](std::size_t node, ReplicaSettings& settings) {
-    const auto found = page_size_of_.find(names_[node]);
-    if (found != page_size_of_.end()) settings.page_size = found->second;
+    const std::string& addr = mesh_->network().addr(node);
+    if (const auto found = page_size_of_.find(addr); found != page_size_of_.end()) {
+      settings.page_size = found->second;
+    }
+    if (const auto found = protocol_of_.find(addr); found != protocol_of_.end()) {
+      std::tie(settings.protocol_min, settings.protocol_max) = found->second;
+    }
+    if (const auto found = rank_of_.find(addr); found != rank_of_.end()) {
+      settings.rank = found->second;
+    }
   };
   return *mesh_;
 }
@@ -53,7 +63,13 @@ sim::NamedMesh& Scenario::mesh() {
 void Scenario::set(const Words& words) {
   if (words.size() == 4 && words[2] == "page_size") {
     page_size_of_[words[1]] = static_cast<std::uint32_t>(std::stoul(words[3]));
-  } else if (words.at(1) == "page_size") {
+  } else if (words.size() == 5 && words[2] == "protocol") {
+    protocol_of_[words[1]] = {std::stoul(words[3]), std::stoul(words[4])};
+  } else if (words.at(1) == "forget_after") {
+    common_.timers.forget_after = parse_duration(words.at(2));
+  } else if (words[1] == "former_kept") {
+    common_.timers.former_kept = parse_duration(words.at(2));
+  } else if (words[1] == "page_size") {
     common_.page_size = static_cast<std::uint32_t>(std::stoul(words.at(2)));
   } else if (words[1] == "log_bytes") {
     common_.own_log_bytes_max = common_.other_log_bytes_max = std::stoul(words.at(2));
@@ -77,16 +93,48 @@ void Scenario::set_fault(const std::string& name, double chance) {
   }
 }
 
+// Verbs about who is there. False if it is none of them.
+bool Scenario::perform_on_membership(const Words& words) {
+  const std::string& verb = words.at(0);
+  if (verb == "start") {
+    for (std::size_t i = 1; i < words.size(); ++i) mesh().start(words[i]);
+  } else if (verb == "crash") {
+    mesh().crash(words.at(1));
+  } else if (verb == "join") {
+    if (words.at(2) == "rank") {
+      rank_of_[words[1]] = NodeRank{static_cast<std::uint32_t>(std::stoul(words.at(3)))};
+    }
+    mesh().join(words.at(1), words.back());
+    names_.push_back(words[1]);
+  } else if (verb == "drain") {
+    mesh().drain(words.at(1));
+  } else if (verb == "engine") {
+    mesh().attach_engine(words.at(1), words.at(2));
+  } else if (verb == "pause") {
+    mesh().network().pause(mesh().index(words.at(1)), parse_duration(words.at(2)));
+  } else if (verb == "slow") {
+    mesh().network().set_slowness(mesh().index(words.at(1)), parse_duration(words.at(2)));
+  } else if (verb == "partition") {
+    const auto bar = std::ranges::find(words, "|");
+    for (auto left = words.begin() + 1; left != bar; ++left) {
+      for (auto right = bar + 1; right < words.end(); ++right) {
+        const auto a = mesh().index(*left), b = mesh().index(*right);
+        mesh().network().cut.insert({{a, b}, {b, a}});
+      }
+    }
+  } else {
+    return false;
+  }
+  return true;
+}
+
 void Scenario::perform(const Words& words) {
+  if (perform_on_membership(words)) return;
   const std::string& verb = words.at(0);
   if (verb == "nodes") {
     names_.assign(words.begin() + 1, words.end());
   } else if (verb == "set") {
     set(words);
-  } else if (verb == "start") {
-    for (std::size_t i = 1; i < words.size(); ++i) mesh().start(words[i]);
-  } else if (verb == "crash") {
-    mesh().crash(words.at(1));
   } else if (verb == "insert") {
     if (words.at(3) != "slots") throw std::invalid_argument("insert NODE KEY slots FIRST");
     mesh().insert(words[1], words[2], std::stoull(words.at(4)));
@@ -118,13 +166,26 @@ std::string Scenario::actual(const std::string& node, const Words& what) {
   if (kind == "local") return std::to_string(mesh().match(node, what.at(1)).local_length);
   if (kind == "counter") return std::to_string(mesh().counter(node, what.at(1)));
   if (kind == "ready") return mesh().at(node).ready() ? "yes" : "no";
+  if (kind == "runs") return mesh().running(node) ? "yes" : "no";
+  if (kind == "ring") return show_ring(node);
   for (const NodeView& view : mesh().at(node).nodes(mesh().now())) {
     if (view.addr != what.at(1)) continue;
+    if (kind == "rank") return std::to_string(view.rank.value);
+    if (kind == "lag") return std::to_string(view.lag.ops);
     if (kind == "seq") return std::to_string(view.applied.value);
     if (kind == "state") return std::string(state_name(view.state));
     if (kind == "refusal") return view.refusal;
   }
+  if (kind == "state") return "unknown";
   throw std::invalid_argument("nothing is known of: " + kind);
+}
+
+std::string Scenario::show_ring(const std::string& node) {
+  const RingView ring = mesh().at(node).status().ring;
+  std::string open;
+  for (const std::string& addr : ring.open_at) open += " " + addr;
+  if (!open.empty()) return "open at" + open;
+  return ring.verified ? "verified" : "not verified";
 }
 
 void Scenario::expect(const std::string& line) {

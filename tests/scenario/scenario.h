@@ -2,9 +2,14 @@
 //
 //   nodes p0 d0 r0            who belongs to the mesh, in rank order; the first letter is the role
 //   set topology ring         a setting of all (topology, page_size, log_bytes), before any start
-//   set r0 page_size 16       ... or of one node
+//   set r0 page_size 16       ... or of one node; `set r0 protocol 1 2`: the versions it speaks
+//   set forget_after 5s       a timer (forget_after, former_kept)
 //   start p0 r0               a new life; the node knows nothing yet
 //   crash p0
+//   join p2 via r0            a node that is in nobody's lists; `join p2 rank 3 via r0` asks for
+//   one drain p0                  it leaves in order, and ends engine p0 gpu7            p0's
+//   engine says who it is pause p0 10s              the process is stopped slow p0 50ms all that p0
+//   sends or gets takes so much longer partition p0 p1 | d0 r0   nothing goes between the two sides
 //   insert p0 abcd slots 10   token i of the key lies in slot 10 + i
 //   evict p0 2                at least two tokens
 //   remove p0 ab              and what is below it
@@ -38,14 +43,20 @@ class Scenario {
 
   void perform(const Words& words);
   void set(const Words& words);
+  bool perform_on_membership(const Words& words);
   void set_fault(const std::string& name, double chance);
   void expect(const std::string& line);
+  std::string show_ring(const std::string& node);
   // What is so, in the words in which it would be expected:
   //   p0 match abcd     depths: "p0=4 r0=2", or "nothing"
   //   p0 segments abcd  who is named for which tokens, with slots: "p0[0,4)=10+4 d0[4,5)=?"
   //   p0 local abcd     tokens that p0 has itself
   //   p0 seq d0         the last op of d0 that p0 has applied
-  //   p0 state d0       alive, suspect, dead
+  //   p0 state d0       alive, suspect, dead, left; "unknown" if p0 has not heard of it
+  //   p0 rank d0        its rank
+  //   p0 lag d0         ops of it that p0 knows of and lacks
+  //   p0 ring           "verified", "open at d0", or "not verified"
+  //   p0 runs           yes, no
   //   p0 refusal d0     why one refused the other
   //   p0 counter NAME   a number, or 0
   //   p0 ready          yes, no
@@ -58,6 +69,8 @@ class Scenario {
   std::vector<std::string> names_;
   ReplicaSettings common_;
   std::map<std::string, std::uint32_t> page_size_of_;
+  std::map<std::string, std::pair<std::uint32_t, std::uint32_t>> protocol_of_;
+  std::map<std::string, NodeRank> rank_of_;
   std::optional<sim::NamedMesh> mesh_;
 };
 

@@ -47,6 +47,11 @@ std::optional<std::size_t> Checker::running_at(const std::string& addr) const {
   return std::nullopt;
 }
 
+bool Checker::has_rank(const std::string& addr, NodeRank rank) const {
+  const auto node = running_at(addr);
+  return node && network_.replica(*node).self().rank == rank;
+}
+
 void Checker::check_masking(std::size_t node, const std::vector<TokenId>& query) {
   Replica& replica = network_.replica(node);
   if (violation || network_.paused(node) || replica.status().health > 0) return;

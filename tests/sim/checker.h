@@ -33,6 +33,8 @@ class Checker {
   // Of those that run: equal vectors, each at its origin's head; equal digests; and for every query
   // the depths and slots that the models give. Empty if all is so.
   std::string converged(const std::vector<std::vector<TokenId>>& queries);
+  // Whether the node at this address runs, and goes by this rank itself.
+  bool has_rank(const std::string& addr, NodeRank rank) const;
   // Only the vectors and digests: cheap, for waiting.
   bool agrees() const;
 

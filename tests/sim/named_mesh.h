@@ -58,6 +58,19 @@ class NamedMesh {
   void start_all() {
     for (const std::string& name : names_) start(name);
   }
+  // A node that is in nobody's lists asks another one to be let in.
+  void join(const std::string& name, const std::string& seed) {
+    names_.push_back(name);
+    network_.start(network_.add_joiner({name, role_of_name(name)}, {seed}));
+  }
+  void drain(std::string_view name) {
+    at(name).drain(now());
+    network_.perform(index(name));
+  }
+  void attach_engine(std::string_view name, std::string_view token) {
+    at(name).attach_engine(now(), token);
+    network_.perform(index(name));
+  }
   void crash(std::string_view name) { network_.crash(index(name)); }
   void run(Duration duration) { network_.run_for(duration); }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/check.h"
+#include "lib/oplog/codec.h"
 
 namespace radixmesh::sim {
 namespace {
@@ -14,17 +15,20 @@ constexpr int kIdleTurnsMax = 100'000;
 
 Network::Network(std::uint64_t seed, ReplicaSettings common)
     : random(seed), common_(std::move(common)) {
-  for (const MemberSettings& member : common_.members) {
-    index_[node_id(common_.cluster, member.addr)] = nodes_.size();
-    nodes_.emplace_back().member = member;
-  }
+  for (const MemberSettings& member : common_.members) add_node(member);
+}
+
+Network::Node& Network::add_node(MemberSettings member) {
+  Node& node = nodes_.emplace_back();
+  node.id = node_id(common_.cluster, member.addr);
+  node.member = std::move(member);
+  index_[node.id] = nodes_.size() - 1;
+  for (Node& each : nodes_) each.links.resize(nodes_.size());
+  return node;
 }
 
 std::size_t Network::add_joiner(MemberSettings settings, std::vector<std::string> seeds) {
-  index_[node_id(common_.cluster, settings.addr)] = nodes_.size();
-  Node& node = nodes_.emplace_back();
-  node.member = std::move(settings);
-  node.join = std::move(seeds);
+  add_node(std::move(settings)).join = std::move(seeds);
   return nodes_.size() - 1;
 }
 
@@ -52,14 +56,14 @@ void Network::start(std::size_t node) {
   ++each.life;
   each.left = false;
   each.paused_until = {};
-  each.subscriptions.clear();
+  unsubscribe_from_all(node);
   each.replica = std::make_unique<Replica>(settings_of(node), now_);
   perform(node);
 }
 
 void Network::crash(std::size_t node) {
   nodes_[node].replica.reset();
-  nodes_[node].subscriptions.clear();
+  unsubscribe_from_all(node);
   set_deadline(node, kNever);
 }
 
@@ -76,18 +80,48 @@ bool Network::chance(double probability) {
 }
 
 Duration Network::delay() {
+  if (faults.delay_fixed) {
+    std::uniform_int_distribution<std::int64_t> jitter(0, faults.jitter_max.count());
+    return *faults.delay_fixed + Duration{jitter(random)};
+  }
   const double mean = static_cast<double>(faults.delay_mean.count());
   return Duration{50 + static_cast<std::int64_t>(
                            std::exponential_distribution<>(1 / std::max(1.0, mean))(random))};
 }
 
-void Network::send(std::size_t from, std::size_t to, const Bytes& sent, bool published,
-                   std::function<Input(std::string_view)> input) {
+Network::ParcelNumber Network::pack(Bytes bytes) {
+  if (free_parcels_.empty()) {
+    free_parcels_.push_back(static_cast<ParcelNumber>(parcels_.size()));
+    parcels_.emplace_back();
+  }
+  const ParcelNumber number = free_parcels_.back();
+  free_parcels_.pop_back();
+  parcels_[number] = {std::move(bytes), 1};
+  return number;
+}
+
+void Network::release(ParcelNumber parcel) {
+  if (--parcels_[parcel].uses > 0) return;
+  parcels_[parcel].bytes = Bytes();
+  free_parcels_.push_back(parcel);
+}
+
+void Network::send(std::size_t from, std::size_t to, const Bytes& sent, Way way, Channel channel) {
+  const ParcelNumber parcel = pack(sent);
+  send_parcel(from, to, parcel, way, channel);
+  release(parcel);
+}
+
+void Network::send_parcel(std::size_t from, std::size_t to, ParcelNumber parcel, Way way,
+                          Channel channel) {
   ++messages;
-  bytes += sent.size();
-  if (!running(to) || cut.contains({from, to})) return;
+  bytes += parcels_[parcel].bytes.size();
+  if (!running(to) || (!cut.empty() && cut.contains({from, to}))) return;
+  if (!side.empty() && side[from] != side[to]) return;
+  Link& way_there = link(from, to);
+  const bool published = way == Way::published;
   if (published && faults.burst > 0) {
-    int& left = bursts_[{from, to}];
+    int& left = way_there.burst;
     if (left == 0 && chance(faults.burst)) left = faults.burst_length;
     if (left > 0) {
       --left;
@@ -97,22 +131,25 @@ void Network::send(std::size_t from, std::size_t to, const Bytes& sent, bool pub
   if (chance(faults.loss)) return;
   const int copies = chance(faults.duplication) ? 2 : 1;
   for (int i = 0; i < copies; ++i) {
-    int& in_flight = in_flight_[{from, to}];
-    if (published && faults.in_flight_max > 0 && in_flight >= faults.in_flight_max) return;
-    ++in_flight;
+    if (published && faults.in_flight_max > 0 && way_there.in_flight >= faults.in_flight_max) {
+      return;
+    }
+    ++way_there.in_flight;
     TimePoint at = now_ + delay() + nodes_[from].slowness + nodes_[to].slowness;
     if (chance(faults.reordering)) {
       std::uniform_int_distribution<std::int64_t> extra(0, faults.reorder_extra_max.count());
       at += Duration{extra(random)};
     } else {  // a link keeps its order unless told otherwise
-      TimePoint& last = last_arrival_[{from, to}];
-      at = last = std::max(at, last);
+      at = way_there.last_arrival = std::max(at, way_there.last_arrival);
     }
-    const Bytes arriving = chance(faults.corruption) ? corrupted(sent) : sent;
-    events_.push({at, next_order_++, from, to, nodes_[to].life,
-                  [arriving, input](Replica& replica, TimePoint now) {
-                    replica.step(now, input(arriving));
-                  }});
+    ParcelNumber arriving = parcel;
+    if (chance(faults.corruption)) {
+      arriving = pack(corrupted(parcels_[parcel].bytes));
+    } else {
+      ++parcels_[parcel].uses;
+    }
+    events_.push({at, next_order_++, static_cast<std::uint32_t>(from),
+                  static_cast<std::uint32_t>(to), nodes_[to].life, arriving, way, channel});
   }
 }
 
@@ -128,63 +165,89 @@ Bytes Network::corrupted(Bytes sent) {
   return sent;
 }
 
-bool Network::subscribes(std::size_t subscriber, std::size_t publisher, Lane lane) const {
-  auto found = nodes_[subscriber].subscriptions.find(publisher);
-  return running(subscriber) && found != nodes_[subscriber].subscriptions.end() &&
-         found->second.life == nodes_[publisher].life &&
-         (lane == Lane::control || !found->second.watch_only);
+bool Network::subscribes(std::size_t subscriber, std::size_t publisher, Lane lane,
+                         std::uint32_t group) const {
+  if (!running(subscriber)) return false;
+  if (lane == Lane::relayed && nodes_[subscriber].group != group) return false;
+  const Link& each = nodes_[publisher].links[subscriber];
+  return each.subscribed && each.subscribed_life == nodes_[publisher].life &&
+         (lane == Lane::control || !each.watch_only);
 }
 
-void Network::publish(std::size_t from, Lane lane, const Bytes& frame) {
-  for (std::size_t to = 0; to < nodes_.size(); ++to) {
-    if (!subscribes(to, from, lane)) continue;
-    if (lane == Lane::ops) {
+void Network::subscribe(std::size_t subscriber, std::size_t publisher, std::uint64_t life,
+                        bool watch) {
+  unsubscribe(subscriber, publisher);
+  std::vector<std::uint32_t>& all = nodes_[publisher].subscribers;
+  all.insert(std::ranges::lower_bound(all, subscriber), static_cast<std::uint32_t>(subscriber));
+  Link& each = link(publisher, subscriber);
+  each.subscribed = true;
+  each.subscribed_life = life;
+  each.watch_only = watch;
+}
+
+void Network::unsubscribe(std::size_t subscriber, std::size_t publisher) {
+  if (publisher == nodes_.size()) return;
+  if (!std::exchange(link(publisher, subscriber).subscribed, false)) return;
+  std::erase(nodes_[publisher].subscribers, subscriber);
+}
+
+void Network::unsubscribe_from_all(std::size_t subscriber) {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) unsubscribe(subscriber, i);
+}
+
+void Network::publish(std::size_t from, const Publish& what) {
+  std::string_view bytes = what.frame;
+  const bool is_op = decode_envelope(*take_frame(bytes))->is_op();
+  const ParcelNumber parcel = pack(what.frame);
+  for (const std::uint32_t to : nodes_[from].subscribers) {
+    if (!subscribes(to, from, what.lane, what.group)) continue;
+    if (is_op) {
       ++op_messages;
-      op_bytes += frame.size();
+      op_bytes += what.frame.size();
     }
-    send(from, to, frame, true, [](std::string_view bytes) { return Published{bytes}; });
+    send_parcel(from, to, parcel, Way::published, Channel::control);
   }
+  release(parcel);
 }
 
 // A subscription travels to the publisher, which then sends the marker.
 void Network::ask_marker(std::size_t subscriber, std::size_t publisher) {
-  const NodeId self = node_id(common_.cluster, addr(subscriber));
-  send(subscriber, publisher, "", false, [self](std::string_view) { return Subscribed{self}; });
+  send(subscriber, publisher, "", Way::subscribed);
 }
 
 void Network::perform_one(std::size_t node, const Effect& effect) {
-  const NodeId self = node_id(common_.cluster, addr(node));
   if (const auto* publish_frame = std::get_if<Publish>(&effect)) {
-    publish(node, publish_frame->lane, publish_frame->frame);
+    publish(node, *publish_frame);
   } else if (const auto* marker = std::get_if<PublishMarker>(&effect)) {
     const std::size_t to = index_of(marker->subscriber);
-    if (!subscribes(to, node, Lane::ops)) return;
-    send(node, to, marker->frame, true, [](std::string_view bytes) { return Published{bytes}; });
+    if (!subscribes(to, node, Lane::ops, 0)) return;
+    send(node, to, marker->frame, Way::published);
   } else if (const auto* question = std::get_if<Ask>(&effect)) {
-    send(node, index_of(question->peer), question->frame, false,
-         [self, channel = question->channel](std::string_view bytes) {
-           return Received{self, channel, false, bytes};
-         });
+    send(node, index_of(question->peer), question->frame, Way::question, question->channel);
   } else if (const auto* reply = std::get_if<Answer>(&effect)) {
-    send(node, index_of(reply->peer), reply->frame, false,
-         [self, channel = reply->channel](std::string_view bytes) {
-           return Received{self, channel, true, bytes};
-         });
+    send(node, index_of(reply->peer), reply->frame, Way::answer, reply->channel);
   } else if (const auto* subscription = std::get_if<SubscribeTo>(&effect)) {
     const std::size_t to = index_of(subscription->peer);
     if (to == nodes_.size() || subscription->publish_addr.empty()) return;
-    nodes_[node].subscriptions[to] = {
-        std::strtoull(subscription->publish_addr.c_str(), nullptr, 10), subscription->watch_only};
+    const std::uint64_t life = std::strtoull(subscription->publish_addr.c_str(), nullptr, 10);
+    subscribe(node, to, life, subscription->watch_only);
     ask_marker(node, to);
+  } else if (const auto* listen = std::get_if<ListenToGroup>(&effect)) {
+    nodes_[node].group = listen->group;
   } else if (std::holds_alternative<AskMarkers>(effect)) {
-    for (const auto& [to, link] : nodes_[node].subscriptions) ask_marker(node, to);
+    for (std::size_t to = 0; to < nodes_.size(); ++to) {
+      if (link(to, node).subscribed) ask_marker(node, to);
+    }
   } else if (const auto* gone = std::get_if<UnsubscribeFrom>(&effect)) {
-    nodes_[node].subscriptions.erase(index_of(gone->peer));
+    unsubscribe(node, index_of(gone->peer));
   } else if (const auto* applied = std::get_if<OpApplied>(&effect)) {
     if (on_applied) on_applied(node, *applied);
+  } else if (const auto* changed = std::get_if<MembershipChanged>(&effect)) {
+    if (on_membership) on_membership(node, *changed);
   } else if (std::holds_alternative<Left>(effect)) {
     nodes_[node].left = true;
   } else if (const auto* line = std::get_if<LogLine>(&effect)) {
+    if (!keeps_log) return;
     log_lines.push_back(std::to_string(now_.time_since_epoch().count()) + "us node" +
                         std::to_string(node) + " " + line->event + " " + line->detail);
   }
@@ -220,15 +283,29 @@ bool Network::next_event(TimePoint limit) {
   const bool arrives = running(event.to) && nodes_[event.to].life == event.life;
   if (arrives && paused(event.to)) {
     event.at = nodes_[event.to].paused_until;  // in the same order, as orders do not change
-    events_.push(std::move(event));
+    events_.push(event);
     return true;
   }
-  --in_flight_[{event.from, event.to}];
-  if (arrives) {
-    event.deliver(*nodes_[event.to].replica, now_);
-    perform(event.to);
-  }
+  --link(event.from, event.to).in_flight;
+  if (arrives) deliver(event);
+  release(event.parcel);
   return true;
+}
+
+void Network::deliver(const Event& event) {
+  const Bytes& payload = parcels_[event.parcel].bytes;  // until effects pack others
+  Replica& replica = *nodes_[event.to].replica;
+  const NodeId sender = nodes_[event.from].id;
+  arrived_from_ = event.from;
+  if (event.way == Way::published) {
+    replica.step(now_, Published{payload});
+  } else if (event.way == Way::subscribed) {
+    replica.step(now_, Subscribed{sender});
+  } else {
+    replica.step(now_, Received{sender, event.channel, event.way == Way::answer, payload});
+  }
+  perform(event.to);
+  arrived_from_.reset();
 }
 
 void Network::run_for(Duration duration) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <queue>
 #include <random>
 #include <set>
@@ -23,6 +24,9 @@ struct Faults {
   double burst = 0;       // chance that a PUB link drops the next `burst_length` messages
   int burst_length = 40;  // as a full high-water mark does
   int in_flight_max = 0;  // published messages under way on one link; more are dropped. 0: no bound
+  // Every message takes so long, and up to `jitter_max` more; nothing: as `delay_mean` says.
+  std::optional<Duration> delay_fixed;
+  Duration jitter_max = std::chrono::microseconds(5);
 };
 
 class Network {
@@ -63,39 +67,63 @@ class Network {
   Faults faults;
   // Links that are cut: what goes from the first to the second is lost.
   std::set<std::pair<std::size_t, std::size_t>> cut;
+  // A partition: a node's messages reach its own side only. Empty: there is none.
+  std::vector<int> side;
   Random random;
 
   // What one node's settings have that the others' do not; asked at each start.
   std::function<void(std::size_t, ReplicaSettings&)> adjust;
   // Told of each op that a replica applied: (node, event).
   std::function<void(std::size_t, const OpApplied&)> on_applied;
+  // Told of what a replica now believes of a member: (node, event).
+  std::function<void(std::size_t, const MembershipChanged&)> on_membership;
+  // While a message is handled: who sent it.
+  std::optional<std::size_t> arrived_from() const { return arrived_from_; }
   std::uint64_t messages = 0, bytes = 0;
-  std::uint64_t op_messages = 0,
-                op_bytes = 0;  // of these, those that were published on the ops lane
+  std::uint64_t op_messages = 0, op_bytes = 0;  // of these, the published ops
+  bool keeps_log = true;
   std::vector<std::string> log_lines;
 
  private:
-  struct Subscription {
-    std::uint64_t life = 0;  // of the publisher: a restarted PUB has a new address
+  // What goes from one node to another.
+  struct Link {
+    TimePoint last_arrival{};
+    bool subscribed = false;            // the receiver, to what the sender publishes
+    std::uint64_t subscribed_life = 0;  // of the sender: a restarted PUB has a new address
     bool watch_only = false;
+    int burst = 0;  // messages still to drop
+    int in_flight = 0;
   };
   struct Node {
     MemberSettings member;
+    NodeId id;
     std::vector<std::string> join;
     std::unique_ptr<Replica> replica;
     std::uint64_t life = 0;
     bool left = false;
+    std::optional<std::uint32_t> group;  // to whose relayed lane it listens
     TimePoint paused_until{};
     Duration clock_step{}, slowness{};
     TimePoint deadline = kNever;
-    std::map<std::size_t, Subscription> subscriptions;
+    std::vector<std::uint32_t> subscribers;  // in ascending order
+    std::vector<Link> links;                 // to each node
   };
+  // How a message goes in, there.
+  enum class Way : std::uint8_t { published, question, answer, subscribed };
+  // The bytes of a message, which all its receivers share; found by number.
+  struct Parcel {
+    Bytes bytes;
+    std::uint32_t uses = 0;  // deliveries under way, and who is sending it; at 0 the number is free
+  };
+  using ParcelNumber = std::uint32_t;
   struct Event {
     TimePoint at;
     std::uint64_t order;
-    std::size_t from, to;
+    std::uint32_t from, to;
     std::uint64_t life;  // of the receiver: dropped if it has another now
-    std::function<void(Replica&, TimePoint)> deliver;
+    ParcelNumber parcel;
+    Way way;
+    Channel channel;
     bool operator>(const Event& other) const {
       return std::tie(at, order) > std::tie(other.at, other.order);
     }
@@ -109,16 +137,25 @@ class Network {
   }
   bool chance(double probability);
   Duration delay();
-  // `input` makes of the bytes what the receiver's step() takes; `published` ones may fall in a
-  // burst.
-  void send(std::size_t from, std::size_t to, const Bytes& sent, bool published,
-            std::function<Input(std::string_view)> input);
-  void publish(std::size_t from, Lane lane, const Bytes& frame);
+  void send(std::size_t from, std::size_t to, const Bytes& sent, Way way,
+            Channel channel = Channel::control);
+  // Published ones may fall in a burst.
+  void send_parcel(std::size_t from, std::size_t to, ParcelNumber parcel, Way way, Channel channel);
+  void publish(std::size_t from, const Publish& what);
+  ParcelNumber pack(Bytes bytes);
+  void release(ParcelNumber parcel);
+  Link& link(std::size_t from, std::size_t to) { return nodes_[from].links[to]; }
+  Node& add_node(MemberSettings member);
+  void subscribe(std::size_t subscriber, std::size_t publisher, std::uint64_t life, bool watch);
+  void unsubscribe(std::size_t subscriber, std::size_t publisher);
+  void unsubscribe_from_all(std::size_t subscriber);
+  void deliver(const Event& event);
   Bytes corrupted(Bytes sent);
   void set_deadline(std::size_t node, TimePoint deadline);
   void ask_marker(std::size_t subscriber, std::size_t publisher);
   void perform_one(std::size_t node, const Effect& effect);
-  bool subscribes(std::size_t subscriber, std::size_t publisher, Lane lane) const;
+  bool subscribes(std::size_t subscriber, std::size_t publisher, Lane lane,
+                  std::uint32_t group) const;
   // Goes on to the next event or deadline, and handles it; false if there is none until `limit`.
   bool next_event(TimePoint limit);
 
@@ -126,11 +163,12 @@ class Network {
   std::vector<Node> nodes_;
   std::map<NodeId, std::size_t> index_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
-  std::map<std::pair<std::size_t, std::size_t>, int> bursts_;  // messages still to drop on a link
-  std::map<std::pair<std::size_t, std::size_t>, TimePoint> last_arrival_;
-  std::map<std::pair<std::size_t, std::size_t>, int> in_flight_;
+  std::vector<Parcel> parcels_;
+  std::vector<ParcelNumber> free_parcels_;
+  std::optional<std::size_t> arrived_from_;
   std::set<std::pair<TimePoint, std::size_t>> deadlines_;
-  TimePoint now_{};
+  // Not zero: a clock of the shell counts from somewhere.
+  TimePoint now_{std::chrono::hours(1000)};
   std::uint64_t next_order_ = 0;
   int idle_turns_ = 0;
 };

@@ -216,7 +216,7 @@ class Run {
       if (!network_.replica(i).ready()) return false;
       std::size_t alive = 0;
       for (const NodeView& node : network_.replica(i).nodes(network_.now())) {
-        if (node.state == MemberState::alive) ++alive;
+        if (node.state == MemberState::alive && checker_.has_rank(node.addr, node.rank)) ++alive;
       }
       if (alive != network_.size()) return false;
     }
