@@ -47,6 +47,7 @@ PARAMS = {  # method: (required, optional)
     "reset": (set(), set()),
     "route": ({"tokens"}, {"namespace", "book"}),
     "report_load": ({"running", "waiting", "kv_used", "kv_total"}, {"queued_tokens"}),
+    "drain": (set(), set()),
     "status": (set(), set()),
     "nodes": (set(), set()),
     "tree": (set(), {"holder", "skip", "limit"}),

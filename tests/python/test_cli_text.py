@@ -55,6 +55,11 @@ last_heard  epoch                        load
     assert json_of(sidecar, "nodes") == sidecar.nodes()
 
 
+def test_drain(sidecar):
+    assert text_of(sidecar, "drain") == "draining\n"
+    assert json_of(sidecar, "drain") == {}
+
+
 def test_match(sidecar):
     asked = struct.pack("<5I", *TOKENS[:4], 9)
     assert text_of(sidecar, "match", "1,2,3,4,9") == f"""\
