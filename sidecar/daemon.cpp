@@ -9,6 +9,7 @@
 
 #include "sidecar/clock.h"
 #include "sidecar/log.h"
+#include "sidecar/seeds.h"
 
 namespace radixmesh {
 namespace {
@@ -55,6 +56,7 @@ Daemon::Daemon(const Options& options) {
   signals_ = open_signals();
   ReplicaSettings settings = options.replica;
   settings.epoch = epoch_now();
+  settings.join = resolve_seeds(settings.join);
   settings.seed = settings.epoch.value;
   const NodeId self = node_id(settings.cluster, settings.self);
   transport_ =

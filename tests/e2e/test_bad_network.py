@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from engine import Engine, check_lookups
+from modelled_engine import Engine, check_lookups
 from loopback import READY_S_MAX, alive_at, wait_until
 from network_lab import NetworkLab
 from steered_mesh import SteeredMesh, skip_without_mount_namespaces

@@ -3,7 +3,7 @@ another engine, or one that does not say who it is, they are gone everywhere."""
 
 import pytest
 
-from engine import Engine, check_lookups
+from modelled_engine import Engine, check_lookups
 from loopback import alive_at, wait_until
 
 FLAGS = ["--heartbeat", 0.1, "--suspect-after", 0.6]

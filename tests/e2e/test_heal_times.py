@@ -12,7 +12,7 @@ import signal
 import time
 from contextlib import contextmanager
 
-from engine import Engine, check_lookups
+from modelled_engine import Engine, check_lookups
 from loopback import alive_at, wait_until
 from test_mesh_survives import Crew
 

@@ -12,7 +12,7 @@ import os
 import threading
 import time
 
-from engine import Engine, check_lookups
+from modelled_engine import Engine, check_lookups
 from loopback import READY_S_MAX, wait_until
 from upheaval import Upheaval
 

@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from typing import Callable, Dict, List, Optional, Tuple
 
-from engine import Engine
+from modelled_engine import Engine
 from loopback import READY_S_MAX, Mesh, Node, wait_until
 
 DISTURBED_MAX = 3  # of 9: the rest can still tell that it is not itself that is cut off
