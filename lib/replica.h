@@ -103,8 +103,9 @@ class Replica : private Journal {
   Result<RouteView> route(const CacheNamespace& name, std::span<const TokenId> tokens) const;
   void report_load(TimePoint now, const Load& load);
   // The engine says who it is. If a former life of this node served the same engine, its entries
-  // are taken back from peers; that is under way as long as recovering() holds, at most
-  // Timers::recover_wait. Empty: it says nothing.
+  // are taken back from peers; that is under way as long as recovering() holds: a donor is looked
+  // for at most Timers::recover_wait, and given up when it is silent. Another token than before:
+  // what the node holds is not this engine's, and goes. Empty: it says nothing.
   void attach_engine(TimePoint now, std::string_view engine_token);
   bool recovering() const { return recovery_.has_value(); }
 

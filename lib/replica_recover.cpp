@@ -15,6 +15,7 @@
 // Where the engine is a new one, or has written something before it said who it is, R begins empty
 // and says so, and all that was of e1 goes.
 #include <algorithm>
+#include <limits>
 
 #include "lib/base/check.h"
 #include "lib/base/planted.h"
@@ -79,12 +80,14 @@ void Replica::attach_engine(TimePoint now, std::string_view engine_token) {
   log(LogLine::Level::info, "engine_attached", "node=" + self_->addr);
   if (taken_over_ || head_.value > 0) {
     // Another engine than before: what the earlier one had is not its.
-    if (had_engine && cache_->total_tokens() > 0 && cache_->protected_tokens() == 0) {
+    if (had_engine && cache_->total_tokens() > 0) {
       count("engines_replaced");
-      (void)cache_->reset(*this);
+      const std::size_t all = std::numeric_limits<std::size_t>::max();
+      if (!cache_->reset(*this)) (void)cache_->evict(cache_->total_tokens(), all, *this);
     }
     return;
   }
+  if (recovery_) drop_staging(recovery_->staging);
   recovery_ = Recovery{now + settings_.timers.recover_wait, std::nullopt, now, {}};
   recover_what_is_due(now);
 }
