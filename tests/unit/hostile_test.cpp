@@ -2,6 +2,7 @@
 // spoil what it knows. Each of these once did one of the two.
 #include <doctest/doctest.h>
 
+#include "lib/base/limits.h"
 #include "tests/unit/lone_replica.h"
 #include "tests/unit/wire_hex.h"
 
@@ -47,6 +48,68 @@ void answer_chunk(LoneReplica& d0, std::uint64_t session, std::uint32_t index,
   chunk.removals = std::move(removals);
   chunk.entries = std::move(entries);
   d0.answered("p0", encode(LoneReplica::message("p0", 0, chunk)));
+}
+
+// The reasons of the REFUSEDs that are owed.
+std::vector<std::string> refusals(LoneReplica& d0) {
+  std::vector<std::string> out;
+  for (const Answer& answer : d0.owed<Answer>()) {
+    const auto message = decode(answer.frame);
+    if (const auto* refused = std::get_if<RefusedMessage>(&message->body)) {
+      out.push_back(refused->reason);
+    }
+  }
+  return out;
+}
+
+TEST_CASE("who says HELLO in the name of a member that answers as another life is refused") {
+  LoneReplica d0;
+  d0.introduce("p0");
+  HelloMessage hello;
+  hello.cluster = "default";
+  hello.page_size = 1;
+  hello.fingerprint = settings_fingerprint("default", 1);
+  hello.addr = hello.publish_addr = hello.bulk_addr = "p0";
+  const Bytes later = encode(LoneReplica::message("p0", 0, hello, Epoch{200}));
+  d0.asked("p0", later);
+  CHECK(refusals(d0).empty());  // it may be a restart: the address is asked
+  d0.introduce("p0");           // and what lives there is the life that was known
+  d0.asked("p0", later);
+  CHECK(refusals(d0) == std::vector<std::string>{"another process answers at the address p0"});
+  CHECK(d0.replica.nodes(d0.now)[0].epoch == kPeerEpoch);
+  CHECK(d0.replica.nodes(d0.now)[0].state == MemberState::alive);
+  d0.introduce("p0", Epoch{200});  // it was a restart after all
+  d0.asked("p0", later);
+  CHECK(refusals(d0).empty());
+  CHECK(d0.replica.nodes(d0.now)[0].epoch == Epoch{200});
+}
+
+TEST_CASE("a frame that calls a node suspect, dead or gone is refuted, and takes nothing") {
+  LoneReplica d0;
+  d0.introduce("p0");
+  REQUIRE(d0.replica.insert(d0.now, {}, tokens_of("abcd"), {{Slot{1}, 4}}));
+  for (MemberState state : {MemberState::suspect, MemberState::dead, MemberState::left}) {
+    const std::uint32_t before = d0.replica.self().refute;
+    const MemberNews news{"d0", NodeRank{2}, Role::decode, Epoch{50}, before, state};
+    d0.asked("p0", encode(LoneReplica::message("p0", 0, NewsMessage{{news}, false})));
+    CHECK(d0.replica.self().refute == before + 1);
+    CHECK(d0.replica.self().state == MemberState::alive);
+    CHECK(d0.match("abcd").local_length == 4);
+  }
+}
+
+TEST_CASE("news of nodes without end do not fill the memory") {
+  LoneReplica d0;
+  d0.introduce("p0");
+  for (int i = 0; i < 3000; ++i) {
+    const MemberNews news{"x" + std::to_string(i), NodeRank{9}, Role::prefill, Epoch{5}, 0,
+                          MemberState::alive};
+    d0.asked("p0", encode(LoneReplica::message("p0", 0, NewsMessage{{news}, false})));
+  }
+  CHECK(d0.replica.nodes(d0.now).size() == limits::members_max);
+  d0.now += Timers{}.former_kept + 1s;  // none of them ever came
+  d0.replica.step(d0.now, Tick{});
+  CHECK(d0.replica.nodes(d0.now).size() == 4);
 }
 
 TEST_CASE("a relay passes on frames whose integers and array are longer than they need be") {
