@@ -69,6 +69,7 @@ void Replica::notice_own_stall(TimePoint now) {
       member.state_since = std::min(now, member.state_since + late);
     }
   }
+  next_heartbeat_ = now;  // what was late is counted once
 }
 
 void Replica::watch_silence(TimePoint now) {
@@ -192,6 +193,7 @@ void Replica::note_own_refute(TimePoint now, std::uint32_t refute) {
 // one; HEADs to all, at their own pace.
 void Replica::beat(TimePoint now) {
   if (now >= next_heartbeat_) {
+    notice_own_stall(now);  // the engine's call may come before the first step after a stall
     next_heartbeat_ = now + settings_.timers.heartbeat;
     refresh_view(now);
     std::set<NodeId> beaten;

@@ -47,6 +47,9 @@ void Replica::remove_member(NodeId id) {
   if (subscribed_.erase(id) > 0) effects_.push_back(UnsubscribeFrom{id});
   marked_.erase(id);
   effects_.push_back(DropPeer{id});
+  // Who let this node in stays within its reach.
+  const auto seed = seeds_.find(id);
+  if (seed != seeds_.end()) effects_.push_back(ConnectPeer{id, seed->second});
   std::erase(by_rank_, id);
   members_.erase(id);
   for (auto& [other, member] : members_) {

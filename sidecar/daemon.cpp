@@ -134,8 +134,8 @@ void Daemon::turn() {
   if (server_->has_backlog()) server_->serve_backlog();
   if (items_[first_ipc_item_ - 1].revents != 0) read_signal(now);
   replica_->step(now, Tick{});
-  perform_all();
   if (!replica_->recovering()) server_->serve_waiting();
+  perform_all();
 }
 
 // The first asks the node to leave in order, the second to end at once.

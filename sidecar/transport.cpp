@@ -131,7 +131,7 @@ zmq::socket_t Transport::connect_dealer(const std::string& addr, int high_water_
   zmq::socket_t dealer = make_socket(zmq::socket_type::dealer, high_water_mark);
   dealer.set(zmq::sockopt::routing_id, identity_);
   dealer.set(zmq::sockopt::immediate, 1);  // nothing is queued for a peer that is not connected
-  dealer.set(zmq::sockopt::ipv6, addr.front() == '[' ? 1 : 0);
+  dealer.set(zmq::sockopt::ipv6, addr.starts_with('[') ? 1 : 0);
   dealer.connect("tcp://" + addr);
   return dealer;
 }
@@ -159,6 +159,7 @@ void Transport::set_bulk_peer(NodeId id, const std::string& bulk_addr) {
   auto found = peers_.find(id);
   if (found == peers_.end()) return;
   found->second.bulk.reset();
+  if (bulk_addr.empty()) return;
   try {
     found->second.bulk = connect_dealer(bulk_addr, kBulkMessages);
   } catch (const zmq::error_t&) {
@@ -171,7 +172,7 @@ void Transport::subscribe(const SubscribeTo& link) {
   if (found == peers_.end() || link.publish_addr.empty()) return;
   zmq::socket_t& socket = link.watch_only ? watcher_ : subscriber_;
   try {
-    if (link.publish_addr.front() == '[') socket.set(zmq::sockopt::ipv6, 1);
+    if (link.publish_addr.starts_with('[')) socket.set(zmq::sockopt::ipv6, 1);
     socket.connect("tcp://" + link.publish_addr);
     found->second.publish_addr = link.publish_addr;
     found->second.watch_only = link.watch_only;
@@ -342,7 +343,7 @@ std::optional<NodeId> Transport::note_route(Channel channel,
   const auto key = std::pair(from, channel);
   // A stranger may be told why it is refused; only the last one is remembered.
   if (!peers_.contains(from)) {
-    routes_.erase(stranger_);
+    if (stranger_ != key && !peers_.contains(stranger_.first)) routes_.erase(stranger_);
     stranger_ = key;
   }
   routes_[key] = identity;

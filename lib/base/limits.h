@@ -47,6 +47,9 @@ inline constexpr std::size_t members_max = 1024;
 inline constexpr std::size_t mesh_members_max = 64;
 // What a rank may be when it is given; higher ones are handed out after it.
 inline constexpr std::uint32_t given_rank_max = 1'000'000;
+// Any rank on the wire, and any counter of refutations: so that the next one always exists.
+inline constexpr std::uint32_t rank_max = 1u << 30;
+inline constexpr std::uint32_t refute_max = 1u << 30;
 inline constexpr std::size_t address_bytes_max = 256;
 // Origins in one heartbeat, and news in one message: what is more comes in turn, or in several.
 inline constexpr std::size_t heartbeat_digests_max = 512;

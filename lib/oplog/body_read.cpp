@@ -102,6 +102,14 @@ bool read_load(ArrayReader& fields, std::optional<Load>& load) {
   return true;
 }
 
+bool read_rank(ArrayReader& fields, NodeRank& rank) {
+  return fields.u32(rank.value) && (rank.value <= limits::rank_max || rank == kAnyRank);
+}
+
+bool read_refute(ArrayReader& fields, std::uint32_t& refute) {
+  return fields.u32(refute) && refute <= limits::refute_max;
+}
+
 bool read_role(ArrayReader& fields, Role& role) {
   std::uint32_t number = 0;
   if (!fields.u32(number) || number > static_cast<std::uint32_t>(Role::router)) return false;
@@ -125,8 +133,8 @@ bool read_news(const Object* object, std::vector<MemberNews>& news) {
     ArrayReader fields(*items.next());
     MemberNews each;
     if (!fields.text(each.addr, limits::address_bytes_max) || each.addr.empty() ||
-        !fields.u32(each.rank.value) || !read_role(fields, each.role) ||
-        !fields.count(each.epoch.value) || !fields.u32(each.refute) ||
+        !read_rank(fields, each.rank) || !read_role(fields, each.role) ||
+        !fields.count(each.epoch.value) || !read_refute(fields, each.refute) ||
         !read_state(fields, each.state)) {
       return false;
     }
@@ -136,7 +144,7 @@ bool read_news(const Object* object, std::vector<MemberNews>& news) {
 }
 
 bool read_standing(ArrayReader& fields, Standing& standing) {
-  return fields.count(standing.epoch.value) && fields.u32(standing.refute) &&
+  return fields.count(standing.epoch.value) && read_refute(fields, standing.refute) &&
          read_state(fields, standing.state);
 }
 
@@ -150,7 +158,7 @@ bool read_engine_token(ArrayReader& fields, std::string& token) {
 bool read(ArrayReader& fields, HeadMessage& body) {
   if (!fields.count(body.beat) || !fields.count(body.head.value) || !fields.digest(body.digest) ||
       !read_load(fields, body.load) || !read_vector(fields.next(), body.vector) ||
-      !fields.u32(body.refute) || !read_engine_token(fields, body.engine_token)) {
+      !read_refute(fields, body.refute) || !read_engine_token(fields, body.engine_token)) {
     return false;
   }
   body.taken_over.reset();
@@ -181,11 +189,11 @@ bool read(ArrayReader& fields, Introduction& body) {
          body.protocol_min <= body.protocol_max && fields.u64(body.fingerprint) &&
          fields.text(body.cluster, limits::cluster_bytes_max) && fields.u32(body.page_size) &&
          fields.text(body.addr, limits::address_bytes_max) && !body.addr.empty() &&
-         fields.u32(body.rank.value) && read_role(fields, body.role) &&
+         read_rank(fields, body.rank) && read_role(fields, body.role) &&
          read_engine_token(fields, body.engine_token) &&
          fields.text(body.publish_addr, limits::address_bytes_max) &&
          fields.text(body.bulk_addr, limits::address_bytes_max) && fields.next() != nullptr &&
-         fields.u32(body.refute) && read_standing(fields, body.seen) &&
+         read_refute(fields, body.refute) && read_standing(fields, body.seen) &&
          read_former(fields.next(), body.former);
 }
 
@@ -301,7 +309,7 @@ bool read(ArrayReader& fields, TickMessage& body) {
   while (visits.left() > 0) {
     Visit visit;
     if (!visits.u64(visit.node.value) || !visits.count(visit.epoch.value) ||
-        !visits.u32(visit.refute)) {
+        !read_refute(visits, visit.refute)) {
       return false;
     }
     body.visited.push_back(visit);
@@ -317,7 +325,7 @@ bool read(ArrayReader& fields, TickAckMessage& body) {
          read_round(fields, body.round);
 }
 bool read(ArrayReader& fields, JoinedMessage& body) {
-  return fields.u32(body.rank.value) && fields.u32(body.members);
+  return read_rank(fields, body.rank) && fields.u32(body.members);
 }
 
 template <class T>

@@ -35,7 +35,10 @@ class OpLog {
   }
 
   void forget(NodeId origin) {
-    if (auto found = logs_.find(origin); found != logs_.end()) forget(origin, found->second);
+    const auto found = logs_.find(origin);
+    if (found == logs_.end()) return;
+    forget(origin, found->second);
+    logs_.erase(found);
   }
 
   // The oldest op that is kept of this epoch; nothing if none is.

@@ -80,15 +80,15 @@ class RandomMessage {
   Role role() { return static_cast<Role>(below(4)); }
   MemberState state() { return static_cast<MemberState>(below(4)); }
   std::string engine_token() { return text(limits::engine_token_bytes_max); }
-  Standing standing() { return {Epoch{any_count()}, any32(), state()}; }
+  Standing standing() { return {Epoch{any_count()}, any32() >> 2, state()}; }
   std::vector<MemberNews> news() {
     std::vector<MemberNews> out(below(9) == 0 ? limits::news_per_message_max : below(4));
     for (MemberNews& each : out) {
       each = {text(limits::address_bytes_max - 1) + "x",
-              NodeRank{any32()},
+              NodeRank{any32() >> 2},
               role(),
               Epoch{any_count()},
-              any32(),
+              any32() >> 2,
               state()};
     }
     return out;
@@ -100,7 +100,7 @@ class RandomMessage {
     out.digest = digest();
     out.load = load();
     out.vector = vector();
-    out.refute = any32();
+    out.refute = any32() >> 2;
     out.engine_token = engine_token();
     if (below(2) == 0) out.taken_over = TakenOver{Epoch{any_count()}, Seq{any_count()}};
     out.news = news();
@@ -114,12 +114,12 @@ class RandomMessage {
     out.page_size = any32();
     out.fingerprint = any();
     out.addr = "a" + text(limits::address_bytes_max - 1);
-    out.rank = NodeRank{any32()};
+    out.rank = NodeRank{any32() >> 2};
     out.role = role();
     out.engine_token = engine_token();
     out.publish_addr = text(limits::address_bytes_max);
     out.bulk_addr = text(limits::address_bytes_max);
-    out.refute = any32();
+    out.refute = any32() >> 2;
     out.seen = standing();
     out.former = {Epoch{any_count()}, Seq{any_count()}, engine_token(), below(2) == 0};
     return out;
@@ -146,7 +146,7 @@ class RandomMessage {
     out.round = tick_round();
     out.hops_left = any32();
     out.visited.resize(below(9) == 0 ? limits::members_max : below(5));
-    for (Visit& each : out.visited) each = {NodeId{any()}, Epoch{any_count()}, any32()};
+    for (Visit& each : out.visited) each = {NodeId{any()}, Epoch{any_count()}, any32() >> 2};
     out.skipped.resize(below(9) == 0 ? limits::members_max : below(5));
     for (NodeId& each : out.skipped) each = NodeId{any()};
     return out;
@@ -222,7 +222,7 @@ class RandomMessage {
       case MessageType::join:
         return JoinMessage{introduction()};
       case MessageType::joined:
-        return JoinedMessage{NodeRank{any32()}, any32()};
+        return JoinedMessage{NodeRank{any32() >> 2}, any32()};
     }
     return ResetOp{};
   }
