@@ -417,26 +417,26 @@ TEST_CASE("accepted: what is as full as the bounds allow fits a frame") {
   constexpr std::uint32_t kMax = ~std::uint32_t{0};
   const std::vector<MemberNews> news(limits::news_per_message_max,
                                      {std::string(limits::address_bytes_max, 'x'), NodeRank{kMax},
-                                      Role::router, kEpoch, kMax, MemberState::left});
+                                      Role::router, kEpoch, limits::refute_max, MemberState::left});
   const Load load{kMax, kMax, ~std::uint64_t{0}, ~std::uint64_t{0}, ~std::uint64_t{0}};
   HeadMessage head;
   head.beat = limits::count_max;
   head.head = kSeq;
   head.load = load;
   head.vector.assign(limits::members_max, {kNode, kEpoch, kSeq});
-  head.refute = kMax;
+  head.refute = limits::refute_max;
   head.engine_token.assign(limits::engine_token_bytes_max, 'x');
   head.taken_over = TakenOver{kEpoch, kSeq};
   head.news = news;
   HeartbeatMessage heartbeat;
   heartbeat.beat = limits::count_max;
   heartbeat.view_hash = ~std::uint64_t{0};
-  heartbeat.seen = {kEpoch, kMax, MemberState::left};
+  heartbeat.seen = {kEpoch, limits::refute_max, MemberState::left};
   heartbeat.load = load;
   heartbeat.digests.assign(limits::heartbeat_digests_max, {{kNode, kEpoch, kSeq}, ~Digest{0}});
   heartbeat.news = news;
   TickMessage tick{kNode, kEpoch, limits::count_max, 2, kMax, {}, {}};
-  tick.visited.assign(limits::members_max, {kNode, kEpoch, kMax});
+  tick.visited.assign(limits::members_max, {kNode, kEpoch, limits::refute_max});
   tick.skipped.assign(limits::members_max, kNode);
   for (const Body& body :
        {Body(head), Body(heartbeat), Body(NewsMessage{news, true}), Body(tick)}) {
