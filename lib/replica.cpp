@@ -117,7 +117,7 @@ void Replica::step(TimePoint now, const Input& input) {
     receive_frames(now, received->payload, received->is_answer ? Via::answer : Via::question,
                    received->from);
   } else if (const auto* subscribed = std::get_if<Subscribed>(&input)) {
-    const Message marker = control(MarkerMessage{version_vector(true)});
+    const Message marker = control(MarkerMessage{version_vector()});
     effects_.push_back(PublishMarker{subscribed->subscriber, encode(marker)});
   }
   tick(now);

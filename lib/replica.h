@@ -292,7 +292,7 @@ class Replica : private Journal {
   void set_state(TimePoint now, Member& member, MemberState state);
   void watch_silence(TimePoint now);
   void watch_member(TimePoint now, Member& member);
-  void ask_others_about(TimePoint now, Member& member);
+  void ask_others_about(Member& member);
   void accuse(TimePoint now, Member& member);
   void notice_own_stall(TimePoint now);
   void beat(TimePoint now);
@@ -309,7 +309,7 @@ class Replica : private Journal {
 
   // replica_links.cpp
   void publish_head(TimePoint now);
-  std::vector<VectorEntry> version_vector(bool with_self) const;
+  std::vector<VectorEntry> version_vector() const;
   std::vector<VectorEntry> news_vector();
   void on_head(TimePoint now, const Envelope& envelope, const HeadMessage& head,
                std::string_view frame);
@@ -330,7 +330,7 @@ class Replica : private Journal {
   std::vector<NodeId> by_rank_;
   Member* self_ = nullptr;
   TimePoint started_, last_step_;
-  std::map<NodeId, std::string> seeds_;  // whom to ask to be let in, as long as that is needed
+  std::map<NodeId, std::string> seeds_;  // whom to ask to be let in
   bool joined_ = true;
   TimePoint leave_at_ = kNever;
 

@@ -1,7 +1,6 @@
 // HELLO and WELCOME: two nodes find out whether they may talk, and where the other one is.
 #include <algorithm>
 
-#include "lib/base/limits.h"
 #include "lib/replica.h"
 
 namespace radixmesh {
@@ -58,6 +57,10 @@ void Replica::greet(TimePoint now) {
       const Duration pause = settings_.timers.hello * (1 << std::min(member.hellos / 4, 8u));
       member.next_hello = now + std::min(pause, settings_.timers.hello_max);
       ++member.hellos;
+      // One that is in nobody's lists may be forgotten where it was let in: it asks for that again.
+      if (!self_->configured && !member.refusal.empty()) {
+        ask(id, Channel::control, JoinMessage{introduce(nullptr, Epoch{})});
+      }
       ask(id, Channel::control, HelloMessage{introduce(&member, Epoch{})});
     }
     look_by(member.next_hello);

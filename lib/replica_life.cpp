@@ -103,7 +103,7 @@ void Replica::watch_member(TimePoint now, Member& member) {
     ask(member.id, Channel::control, HeartbeatMessage{pulse_for(member)});
   }
   look_by(member.next_probe);
-  if (!member.asked_others && silent >= patience * 2 / 3) ask_others_about(now, member);
+  if (!member.asked_others && silent >= patience * 2 / 3) ask_others_about(member);
   if (member.state == MemberState::alive) {
     if (silent >= patience) accuse(now, member);
     return look_by(member.last_heard + (member.asked_others ? patience : patience * 2 / 3));
@@ -126,7 +126,7 @@ void Replica::accuse(TimePoint now, Member& member) {
 
 // Three of the others, never the same three for all: starting behind the silent one in the order
 // of ranks.
-void Replica::ask_others_about(TimePoint, Member& member) {
+void Replica::ask_others_about(Member& member) {
   member.asked_others = true;
   member.others_answered = false;
   std::size_t asked = 0;
@@ -181,7 +181,9 @@ void Replica::on_standing(TimePoint now, const Standing& seen) {
   note_own_refute(now, seen.refute + 1);
 }
 
+// Past the bound only a new epoch is later than what was said.
 void Replica::note_own_refute(TimePoint now, std::uint32_t refute) {
+  if (refute > limits::refute_max) return outgrow_epoch(now, self_->epoch);
   self_->refute = refute;
   view_changed();
   spread(now, *self_);

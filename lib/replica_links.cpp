@@ -28,7 +28,7 @@ void Replica::publish_head(TimePoint now) {
   head.digest = relation_->digest(kSelf);
   head.load = self_->load;
   head.vector = news_vector();
-  std::erase_if(head.vector, [this](const VectorEntry& each) { return each.origin == self_->id; });
+  head.vector.erase(head.vector.begin());  // its own stands in `head`
   head.refute = self_->refute;
   head.engine_token = self_->engine_token;
   head.taken_over = taken_over_;
@@ -36,9 +36,9 @@ void Replica::publish_head(TimePoint now) {
   effects_.push_back(Publish{Lane::control, encode(control(std::move(head)))});
 }
 
-std::vector<VectorEntry> Replica::version_vector(bool with_self) const {
-  std::vector<VectorEntry> vector;
-  if (with_self) vector.push_back({self_->id, self_->epoch, head_});
+// This node's own entry is the first.
+std::vector<VectorEntry> Replica::version_vector() const {
+  std::vector<VectorEntry> vector{{self_->id, self_->epoch, head_}};
   for (const auto& [id, origin] : origins_) {
     if (origin.stream.epoch().value == 0 || origin.forgotten) continue;
     vector.push_back({id, origin.stream.epoch(), origin.stream.applied()});
@@ -48,7 +48,7 @@ std::vector<VectorEntry> Replica::version_vector(bool with_self) const {
 
 // All of it in a small mesh; else this node's own entry and a part that changes with every call.
 std::vector<VectorEntry> Replica::news_vector() {
-  std::vector<VectorEntry> vector = version_vector(true);
+  std::vector<VectorEntry> vector = version_vector();
   if (vector.size() <= limits::mesh_members_max) return vector;
   const std::uint32_t turn = vector_turn_++ % kVectorTurns;
   std::vector<VectorEntry> part{vector[0]};

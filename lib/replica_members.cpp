@@ -1,6 +1,4 @@
 // Who is there: members come from the lists, by joining, and by what others tell of them.
-#include <xxhash.h>
-
 #include <algorithm>
 
 #include "lib/base/limits.h"
@@ -66,13 +64,17 @@ void Replica::rank_changed() {
   view_changed();
 }
 
-// The highest known and one.
+// The highest known and one; the lowest that is free where that is past the bound.
 NodeRank Replica::next_rank() const {
-  std::uint32_t highest = 0;
+  std::set<std::uint32_t> taken;
   for (const auto& [id, member] : members_) {
-    if (member.rank != kAnyRank) highest = std::max(highest, member.rank.value);
+    if (member.rank != kAnyRank) taken.insert(member.rank.value);
   }
-  return NodeRank{highest + 1};
+  std::uint32_t rank = taken.empty() ? 0 : *taken.rbegin() + 1;
+  if (rank > limits::rank_max) {
+    for (rank = 0; taken.contains(rank);) ++rank;
+  }
+  return NodeRank{rank};
 }
 
 // ---- news --------------------------------------------------------------------------------------
@@ -161,12 +163,11 @@ void Replica::settle_rank(TimePoint now, const Member& other) {
   if (other.rank != self_->rank || self_->configured || settings_.rank != kAnyRank) return;
   if (!other.configured && other.id > self_->id) return;
   self_->rank = next_rank();
-  ++self_->refute;
   rank_changed();
   count("ranks_settled");
   log(LogLine::Level::info, "rank_settled",
       "rank=" + std::to_string(self_->rank.value) + " other=" + other.addr);
-  spread(now, *self_);
+  note_own_refute(now, self_->refute + 1);
 }
 
 // ---- equal views -------------------------------------------------------------------------------

@@ -98,6 +98,19 @@ TEST_CASE("a frame that calls a node suspect, dead or gone is refuted, and takes
   }
 }
 
+TEST_CASE("a counter of refutations at its bound is outdone by a new epoch") {
+  LoneReplica d0;
+  d0.introduce("p0");
+  REQUIRE(d0.replica.insert(d0.now, {}, tokens_of("abcd"), {{Slot{1}, 4}}));
+  const MemberNews news{"d0",      NodeRank{2},        Role::decode,
+                        Epoch{50}, limits::refute_max, MemberState::left};
+  d0.asked("p0", encode(LoneReplica::message("p0", 0, NewsMessage{{news}, false})));
+  CHECK(d0.replica.self().epoch > Epoch{50});
+  CHECK(d0.replica.self().refute == 0);
+  CHECK(d0.match("abcd").local_length == 4);
+  for (const Publish& each : d0.owed<Publish>()) CHECK(decode(each.frame));
+}
+
 TEST_CASE("news of nodes without end do not fill the memory") {
   LoneReplica d0;
   d0.introduce("p0");

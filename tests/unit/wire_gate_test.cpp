@@ -406,6 +406,11 @@ TEST_CASE("refused: what nodes say of others past the bounds") {
           it.news.assign(1, example_news_of_r0(0, MemberState::dead));
           it.news[0].addr.assign(limits::address_bytes_max + 1, 'x');
         }) == kBad);
+  CHECK(with(NewsMessage{}, [](auto& it) {
+          it.news.assign(1, example_news_of_r0(0, MemberState::dead));
+          it.news[0].rank = NodeRank{limits::rank_max + 1};
+        }) == kBad);
+  CHECK(with(example_head(), [](auto& it) { it.refute = limits::refute_max + 1; }) == kBad);
   CHECK(with(example_tick(), [](auto& it) { it.visited.resize(limits::members_max + 1); }) == kBad);
   CHECK(with(example_tick(), [](auto& it) { it.skipped.resize(limits::members_max + 1); }) == kBad);
 }
