@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "sidecar/clock.h"
+#include "sidecar/frame_faults.h"
 #include "sidecar/log.h"
 #include "sidecar/seeds.h"
 
@@ -121,8 +122,9 @@ void Daemon::wait() {
 
 void Daemon::turn() {
   const TimePoint now = steady_now();
+  const auto step = [&](const Input& input) { replica_->step(now, input); };
   transport_->drain(items_, kMessagesPerTurn,
-                    [&](const Input& input) { replica_->step(now, input); });
+                    [&](const Input& input) { pass_frames(input, step); });
   for (std::size_t i = first_ipc_item_; i < items_.size(); ++i) {
     const short ready = items_[i].revents;
     if (ready == 0) continue;

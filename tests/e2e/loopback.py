@@ -31,10 +31,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _meshes = itertools.count()
 
 
-def binary() -> str:
+def binary(name: str = "radixmesh-sidecar") -> str:
     repository = Path(__file__).resolve().parents[2]
     build = Path(os.environ.get("RADIXMESH_BUILD", repository / "build"))
-    return str(build / "sidecar" / "radixmesh-sidecar")
+    folder = "sidecar" if name == "radixmesh-sidecar" else "tests/e2e"
+    return str(build / folder / name)
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = 10.0) -> object:
@@ -97,6 +98,7 @@ class Node:
         self.log = folder / f"{name}.log"
         self.reservation = Reservation()
         self.addr = self.reservation.addr
+        self.program = binary()
         self.wrapper: List[str] = []  # a command that ends in becoming the sidecar
         self.flags: List[str] = []
         self.env: Dict[str, str] = {}
@@ -107,7 +109,7 @@ class Node:
         assert not self.running
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
-                [*self.wrapper, binary(), *self.flags],
+                [*self.wrapper, self.program, *self.flags],
                 env={**_clean_environment(), **self.env},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
