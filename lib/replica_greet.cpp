@@ -186,8 +186,9 @@ void Replica::on_refused(NodeId from, const RefusedMessage& refused) {
   if (!member.refusal.empty()) return;  // known: a HELLO of either side says it every time
   member.refusal = refused.reason;
   count("introductions_refused");
-  log(LogLine::Level::error, "refused_by",
-      "node=" + member.addr + " reason=\"" + refused.reason + "\"");
+  // The news of who has just joined may take a while; it is asked again.
+  const auto level = self_->configured ? LogLine::Level::error : LogLine::Level::info;
+  log(level, "refused_by", "node=" + member.addr + " reason=\"" + refused.reason + "\"");
 }
 
 }  // namespace radixmesh
