@@ -112,7 +112,7 @@ void Replica::apply_next(TimePoint now, NodeId id, Origin& origin, const Message
   origin.failures = 0;
   ++ops_applied_;
   // In a large mesh someone always publishes: were that news of everybody, N HEADs of N entries
-  // would go to N nodes ten times a second. What an origin itself publishes still tells of its head.
+  // would go to N nodes ten times a second. What an origin publishes still tells of its own head.
   if (members_.size() <= limits::mesh_members_max) dirty_ = true;
 }
 

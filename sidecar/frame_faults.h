@@ -1,6 +1,6 @@
-// Faults between the sockets and the core, as the network's own would be: in the tests' build of the
-// sidecar a frame that came in may be lost, come twice, or come after the next one. In every other
-// build each passes as it came, and nothing of this is left.
+// Faults between the sockets and the core, as the network's own would be: in the tests' build of
+// the sidecar a frame that came in may be lost, come twice, or come after the next one. In every
+// other build each passes as it came, and nothing of this is left.
 #pragma once
 
 #ifdef RADIXMESH_FRAME_FAULTS
