@@ -151,14 +151,10 @@ void Replica::look_at_members(TimePoint now) {
 void Replica::look_by(TimePoint due) { next_look_ = std::min(next_look_, due); }
 
 TimePoint Replica::next_deadline() const {
-  TimePoint due = std::min({next_head_, next_heartbeat_, next_marker_ask_, next_look_});
+  TimePoint due =
+      std::min({next_head_, next_heartbeat_, next_marker_ask_, next_look_, next_repair_});
   if (takes_part_in_ring()) due = std::min(due, ring_.due());
   if (links_changed_) due = std::min(due, next_restitch_);
-  for (NodeId id : lagging_) {
-    const Origin& origin = origins_.at(id);
-    due = std::min(due, origin.staging ? origin.staging->heard + settings_.timers.snapshot_silence
-                                       : origin.repair.due());
-  }
   if (recovery_) {
     const auto& staging = recovery_->staging;
     due =

@@ -223,6 +223,7 @@ class Replica : private Journal {
 
   // replica_repair.cpp
   void update_repair(TimePoint now, NodeId id, Origin& origin);
+  void look_at_repair_of(const Origin& origin);
   RepairTimer::Pace repair_pace() const;
   void repair_what_is_due(TimePoint now);
   void ask_for_repair(TimePoint now, NodeId id, Origin& origin);
@@ -339,6 +340,7 @@ class Replica : private Journal {
   std::map<NodeId, Origin> origins_;
   std::map<HolderIndex, NodeId> holders_;  // those that answers may show
   std::set<NodeId> lagging_;               // origins that miss something
+  TimePoint next_repair_ = kNever;         // when to look at them, at the latest
   Seq head_;                               // own last op
   OpLog op_log_;
   SnapshotDonor donor_;

@@ -109,6 +109,7 @@ void Replica::apply_next(TimePoint now, NodeId id, Origin& origin, const Message
   if (!origin.replaces_all) origin.wants_snapshot = false;
   op_log_.append(id, message.envelope.epoch, message.envelope.seq, Bytes(frame));
   origin.repair.progressed(now, repair_pace());
+  look_at_repair_of(origin);
   origin.failures = 0;
   ++ops_applied_;
   // In a large mesh someone always publishes: were that news of everybody, N HEADs of N entries

@@ -29,6 +29,14 @@ void Replica::update_repair(TimePoint now, NodeId id, Origin& origin) {
   lagging_.insert(id);
   if (!origin.behind_since) origin.behind_since = now;
   origin.repair.arm(now, repair_pace());
+  look_at_repair_of(origin);
+}
+
+// The origin's repair is looked at when it is due, and its snapshot when its donor is silent.
+void Replica::look_at_repair_of(const Origin& origin) {
+  const TimePoint due = origin.staging ? origin.staging->heard + settings_.timers.snapshot_silence
+                                       : origin.repair.due();
+  next_repair_ = std::min(next_repair_, due);
 }
 
 RepairTimer::Pace Replica::repair_pace() const {
@@ -37,19 +45,25 @@ RepairTimer::Pace Replica::repair_pace() const {
 }
 
 void Replica::repair_what_is_due(TimePoint now) {
+  donor_.expire(now, settings_.timers.donor_idle);
+  if (now < next_repair_) return;
+  next_repair_ = kNever;
   const std::vector<NodeId> lagging(lagging_.begin(), lagging_.end());
   for (NodeId id : lagging) {
     Origin& origin = origins_.at(id);
     if (origin.staging) {
-      if (now - origin.staging->heard < settings_.timers.snapshot_silence) continue;
+      if (now - origin.staging->heard < settings_.timers.snapshot_silence) {
+        look_at_repair_of(origin);
+        continue;
+      }
       count("snapshots_given_up");
       abandon_staging(origin);
       drain(now, id, origin);
     }
     update_repair(now, id, origin);
     if (origin.repair.due() <= now) ask_for_repair(now, id, origin);
+    look_at_repair_of(origin);
   }
-  donor_.expire(now, settings_.timers.donor_idle);
 }
 
 // Whom to ask, best first: the origin itself, then those that said they have more than we do. Those
@@ -163,6 +177,7 @@ void Replica::on_replay(TimePoint now, NodeId, const ReplayMessage& replay) {
   if (replay.status == ReplayStatus::snapshot_needed) {
     want_snapshot(now, replay.origin, *origin, "replay_does_not_reach", false);
     origin->repair.progressed(now, repair_pace());
+    look_at_repair_of(*origin);
     return;
   }
   if (!replay.frames.empty()) origin->repaired = RepairNote{now, "replay"};

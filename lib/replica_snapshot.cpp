@@ -143,6 +143,7 @@ void Replica::commit(TimePoint now, NodeId id, Origin& origin, const SnapshotChu
   origin.wants_snapshot = origin.replaces_all = origin.degraded = false;
   origin.failures = 0;
   origin.repair.progressed(now, repair_pace());
+  look_at_repair_of(origin);
   count("snapshots_taken");
   origin.repaired = RepairNote{now, "snapshot"};
   log(LogLine::Level::info, "snapshot_taken",
@@ -157,6 +158,7 @@ void Replica::abandon_staging(Origin& origin) {
   if (!origin.staging) return;
   drop_staging(origin.staging);
   origin.stream.pause(origin.had_ops);
+  look_at_repair_of(origin);
 }
 
 void Replica::drop_staging(std::optional<Staging>& staging) {
