@@ -186,7 +186,9 @@ class Engine:
     def _evict(self, count: int) -> None:
         held = len(self.held.slots)
         freed = [self.held.key_at(slot) for slot in _each(self.client.evict(count))]
-        assert len(freed) >= min(count, held), "evict freed less than it could"
+        assert len(freed) >= min(count, held), (
+            f"evict({count}) freed {len(freed)} of {held} tokens; now: {self.client.status()}"
+        )
         self._drop(freed)
 
     def _delete(self) -> None:
@@ -206,7 +208,7 @@ class Engine:
     def _reset(self) -> None:
         freed = [self.held.key_at(slot) for slot in _each(self.client.reset())]
         assert len(freed) == len(self.held.slots)
-        self._drop(freed)
+        self._drop(freed, is_op=True)
 
     def _held_keys(self, namespace: Optional[str], tokens: List[int]) -> List[int]:
         keys = keys_of(namespace, tokens)
@@ -214,13 +216,14 @@ class Engine:
 
     # ---- the journal -----------------------------------------------------------------------------
 
-    def _drop(self, keys: List[int]) -> None:
+    def _drop(self, keys: List[int], is_op: bool = False) -> None:
         dropped = [self.held.drop(key) for key in keys]
         assert self.held.without_parent(keys) == [], "what is below a prefix went not with it"
-        self._note([], dropped)
+        self._note([], dropped, is_op)
 
-    def _note(self, put: list, dropped: list) -> None:
-        if not put and not dropped:
+    def _note(self, put: list, dropped: list, is_op: bool = False) -> None:
+        """What changed nothing is no op, but for a reset: that is one even of nothing."""
+        if not put and not dropped and not is_op:
             return
         seq = self._own_seq()
         # Else a part of an op could come back, and the model could not know which.

@@ -54,6 +54,9 @@ class Upheaval:
         end = time.monotonic() + seconds
         clock = threading.Event()
         while time.monotonic() < end:
+            for engine in list(self.engines.values()):
+                if engine.failure is not None:
+                    raise AssertionError(f"the engine of {engine.node.name}") from engine.failure
             self.undo_what_is_due()
             if len(self._disturbed) < DISTURBED_MAX:
                 self.step()
