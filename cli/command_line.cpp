@@ -50,6 +50,7 @@ void describe(CLI::App& app, Raw& raw, CommandLine& line) {
   app.add_subcommand("nodes", "the members of the mesh as this node sees them");
   add_query(app, "match", "which nodes hold a beginning of TOKENS, and how much of it", raw);
   add_query(app, "route", "where a request with TOKENS would be sent; books nothing", raw);
+  add_query(app, "explain", "the same with every candidate, and what each would cost", raw);
   CLI::App* tree = app.add_subcommand("tree", "the edges of the tree, or the entries of one node");
   tree->add_option("--holder", raw.holder, "host:port: the entries of this node, in order of seq");
   tree->add_option("--limit", line.limit, "rows to show; 0: all")

@@ -19,8 +19,8 @@ struct CommandLine {
   bool json = false;
   std::chrono::milliseconds timeout{5000};  // of each answer
 
-  std::vector<TokenId> tokens;        // match, route
-  CacheNamespace name_space;          // match, route
+  std::vector<TokenId> tokens;        // match, route, explain
+  CacheNamespace name_space;          // match, route, explain
   std::optional<std::string> holder;  // tree
   std::uint64_t limit = 1000;         // tree: rows; 0: all
   std::uint64_t count = 0;            // tail: events, 0: without end; ping: round trips

@@ -92,7 +92,8 @@ Json to_json(const ipc::MatchResult& match) {
 Json to_json(const ipc::RouteResult& route) {
   return {{"prefill", target_to_json(route.prefill)},
           {"decode", target_to_json(route.decode)},
-          {"reason", route.reason}};
+          {"reason", route.reason},
+          {"booking", route.booking ? Json(*route.booking) : Json(nullptr)}};
 }
 
 std::string one_line(const Json& value) {

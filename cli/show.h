@@ -14,6 +14,7 @@ std::string nodes_text(const Json& nodes);
 // `tokens`: how many were asked for.
 std::string match_text(const Json& match, std::size_t tokens);
 std::string route_text(const Json& route, std::size_t tokens);
+std::string explain_text(const Json& explanation);
 std::string tree_text(const Json& tree);
 // One line; `params` of the notification `method`.
 std::string event_text(const Json& method, const Json& params);

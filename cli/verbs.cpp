@@ -30,8 +30,13 @@ void run_match(const CommandLine& line, ipc::Client& client) {
 }
 
 void run_route(const CommandLine& line, ipc::Client& client) {
-  const Json route = to_json(client.route(line.tokens, line.name_space));
+  const Json route = to_json(client.route(line.tokens, line.name_space, false));
   print_answer(line, route, route_text(route, line.tokens.size()));
+}
+
+void run_explain(const CommandLine& line, ipc::Client& client) {
+  const Json explanation = to_json(client.explain(line.tokens, line.name_space));
+  print_answer(line, explanation, explain_text(explanation));
 }
 
 // Appends the rows of `page` to those of `tree`; how many there were.
@@ -138,6 +143,8 @@ ExitCode run_verb(const CommandLine& line) {
     run_match(line, client);
   } else if (line.verb == "route") {
     run_route(line, client);
+  } else if (line.verb == "explain") {
+    run_explain(line, client);
   } else if (line.verb == "tree") {
     run_tree(line, client);
   } else if (line.verb == "tail") {

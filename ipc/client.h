@@ -61,6 +61,11 @@ struct RouteTarget {
 struct RouteResult {
   std::optional<RouteTarget> prefill, decode;
   std::string reason;
+  std::optional<std::uint64_t> booking;  // to be ended by prefill_done() and finish()
+};
+struct RedirectResult {
+  std::optional<RouteTarget> target;  // nothing: stay
+  std::string reason;
 };
 
 // A MessagePack value that owns its memory.
@@ -101,9 +106,19 @@ class Client {
   SlotRuns evict(std::uint64_t num_tokens);
   SlotRuns remove(std::span<const TokenId> tokens, const CacheNamespace& name = {});  // `delete`
   SlotRuns reset();
-  RouteResult route(std::span<const TokenId> tokens, const CacheNamespace& name = {});
+  // With `book` the nodes named are promised the work until the booking is ended, or expires.
+  RouteResult route(std::span<const TokenId> tokens, const CacheNamespace& name = {},
+                    bool book = true);
+  // `hit_tokens`: how much of the prompt was really cached, if the engine says.
+  void prefill_done(std::uint64_t booking, std::optional<std::uint64_t> hit_tokens = {});
+  void finish(std::uint64_t booking);
+  void finish_warm_up();
+  // `visited`: addresses of the nodes that had the request before.
+  RedirectResult redirect(std::span<const TokenId> tokens, const CacheNamespace& name = {},
+                          const std::vector<std::string>& visited = {});
   void report_load(std::uint32_t running, std::uint32_t waiting, std::uint64_t kv_used,
-                   std::uint64_t kv_total, std::optional<std::uint64_t> queued_tokens = {});
+                   std::uint64_t kv_total, std::optional<std::uint64_t> queued_tokens = {},
+                   std::optional<std::uint64_t> prefill_rate = {});
 
   // The node leaves the mesh, and its process ends.
   void drain();
@@ -111,6 +126,7 @@ class Client {
   // As PROTOCOL.md shows them. An engine says who it is by `engine_token`: then the answer comes
   // only when what a former life of the node held for it is back, or cannot be had.
   Answer hello(std::string_view client_name, std::string_view engine_token = {});
+  Answer explain(std::span<const TokenId> tokens, const CacheNamespace& name = {});
   Answer status();
   Answer nodes();
   Answer tree(std::uint64_t skip, std::uint64_t limit,

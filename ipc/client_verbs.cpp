@@ -104,16 +104,61 @@ SlotRuns Client::reset() {
   return freed_of(call("reset", 0, [](Packer&) {}));
 }
 
-RouteResult Client::route(std::span<const TokenId> tokens, const CacheNamespace& name) {
-  const Answer answer = call("route", 2, [&](Packer& packer) { pack_query(packer, tokens, name); });
+RouteResult Client::route(std::span<const TokenId> tokens, const CacheNamespace& name, bool book) {
+  const Answer answer = call("route", 3, [&](Packer& packer) {
+    pack_query(packer, tokens, name);
+    pack_text(packer, "book");
+    book ? packer.pack_true() : packer.pack_false();
+  });
   const Reader result(answer.get());
+  const Reader booking = result.field("booking");
   return {target_of(result.field("prefill")), target_of(result.field("decode")),
-          result.field("reason").text()};
+          result.field("reason").text(),
+          booking.is_nil() ? std::nullopt : std::optional(booking.u64())};
+}
+
+void Client::prefill_done(std::uint64_t booking, std::optional<std::uint64_t> hit_tokens) {
+  call("prefill_done", 2, [&](Packer& packer) {
+    pack_text(packer, "booking");
+    packer.pack_uint64(booking);
+    pack_text(packer, "hit_tokens");
+    hit_tokens ? packer.pack_uint64(*hit_tokens) : packer.pack_nil();
+  });
+}
+
+void Client::finish(std::uint64_t booking) {
+  call("finish", 1, [&](Packer& packer) {
+    pack_text(packer, "booking");
+    packer.pack_uint64(booking);
+  });
+}
+
+void Client::finish_warm_up() {
+  call("finish_warm_up", 0, [](Packer&) {});
+}
+
+RedirectResult Client::redirect(std::span<const TokenId> tokens, const CacheNamespace& name,
+                                const std::vector<std::string>& visited) {
+  const Answer answer = call("redirect", 3, [&](Packer& packer) {
+    pack_query(packer, tokens, name);
+    pack_text(packer, "visited");
+    packer.pack_array(static_cast<std::uint32_t>(visited.size()));
+    for (const std::string& addr : visited) pack_text(packer, addr);
+  });
+  const Reader result(answer.get());
+  return {target_of(result.field("target")), result.field("reason").text()};
+}
+
+Answer Client::explain(std::span<const TokenId> tokens, const CacheNamespace& name) {
+  return call("explain", 2, [&](Packer& packer) { pack_query(packer, tokens, name); });
 }
 
 void Client::report_load(std::uint32_t running, std::uint32_t waiting, std::uint64_t kv_used,
-                         std::uint64_t kv_total, std::optional<std::uint64_t> queued_tokens) {
-  call("report_load", 5, [&](Packer& packer) {
+                         std::uint64_t kv_total, std::optional<std::uint64_t> queued_tokens,
+                         std::optional<std::uint64_t> prefill_rate) {
+  call("report_load", 6, [&](Packer& packer) {
+    pack_text(packer, "prefill_rate");
+    prefill_rate ? packer.pack_uint64(*prefill_rate) : packer.pack_nil();
     pack_text(packer, "running");
     packer.pack_uint32(running);
     pack_text(packer, "waiting");

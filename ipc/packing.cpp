@@ -1,49 +1,10 @@
 #include "ipc/packing.h"
 
+#include "ipc/pack_fields.h"
 #include "lib/base/role.h"
 
 namespace radixmesh::ipc {
 namespace {
-
-void key(Packer& packer, std::string_view name) { pack_text(packer, name); }
-
-void pair(Packer& packer, std::string_view name, std::uint64_t value) {
-  key(packer, name);
-  packer.pack_uint64(value);
-}
-void pair(Packer& packer, std::string_view name, std::string_view value) {
-  key(packer, name);
-  pack_text(packer, value);
-}
-void pair(Packer& packer, std::string_view name, bool value) {
-  key(packer, name);
-  value ? packer.pack_true() : packer.pack_false();
-}
-
-void pack_target(Packer& packer, const std::optional<TargetView>& target) {
-  if (!target) {
-    packer.pack_nil();
-    return;
-  }
-  packer.pack_map(3);
-  pair(packer, "addr", std::string_view(target->addr));
-  pair(packer, "rank", std::uint64_t{target->rank.value});
-  pair(packer, "depth", std::uint64_t{target->depth});
-}
-
-void pack_load(Packer& packer, const std::optional<Load>& load) {
-  if (!load) {
-    packer.pack_nil();
-    return;
-  }
-  packer.pack_map(5);
-  pair(packer, "running", std::uint64_t{load->running});
-  pair(packer, "waiting", std::uint64_t{load->waiting});
-  key(packer, "queued_tokens");
-  load->queued_tokens ? packer.pack_uint64(*load->queued_tokens) : packer.pack_nil();
-  pair(packer, "kv_used", load->kv_used);
-  pair(packer, "kv_total", load->kv_total);
-}
 
 // The part that edges and entries have in common.
 template <class Row>
@@ -58,6 +19,22 @@ void pack_stretch(Packer& packer, const Row& row) {
 }
 
 }  // namespace
+
+void pack_load(Packer& packer, const std::optional<Load>& load) {
+  if (!load) {
+    packer.pack_nil();
+    return;
+  }
+  packer.pack_map(6);
+  pair(packer, "running", std::uint64_t{load->running});
+  pair(packer, "waiting", std::uint64_t{load->waiting});
+  key(packer, "queued_tokens");
+  load->queued_tokens ? packer.pack_uint64(*load->queued_tokens) : packer.pack_nil();
+  pair(packer, "kv_used", load->kv_used);
+  pair(packer, "kv_total", load->kv_total);
+  key(packer, "prefill_rate");
+  load->prefill_rate ? packer.pack_uint64(*load->prefill_rate) : packer.pack_nil();
+}
 
 void pack_slots(Packer& packer, const SlotRuns& slots) {
   packer.pack_array(static_cast<std::uint32_t>(slots.runs().size()));
@@ -109,15 +86,6 @@ void pack_match(Packer& packer, const MatchView& match) {
   }
 }
 
-void pack_route(Packer& packer, const RouteView& route) {
-  packer.pack_map(3);
-  key(packer, "prefill");
-  pack_target(packer, route.prefill);
-  key(packer, "decode");
-  pack_target(packer, route.decode);
-  pair(packer, "reason", route.reason);
-}
-
 namespace {
 
 constexpr std::uint32_t kLagFields = 4;
@@ -157,7 +125,7 @@ void pack_ring(Packer& packer, const RingView& ring) {
 }  // namespace
 
 void pack_status(Packer& packer, const StatusView& status, Numbers more) {
-  packer.pack_map(static_cast<std::uint32_t>(23 + more.size()));
+  packer.pack_map(static_cast<std::uint32_t>(24 + more.size()));
   pair(packer, "addr", std::string_view(status.addr));
   pair(packer, "rank", std::uint64_t{status.rank.value});
   pair(packer, "role", role_name(status.role));
@@ -196,6 +164,8 @@ void pack_status(Packer& packer, const StatusView& status, Numbers more) {
   pair(packer, "health", std::uint64_t{status.health});
   pair(packer, "isolated", status.isolated);
   pair(packer, "draining", status.draining);
+  key(packer, "routing");
+  pack_routing(packer, status.routing);
   pair(packer, "ops_applied", status.ops_applied);
   pair(packer, "memory_bytes", status.memory_bytes);
   for (const auto& [name, value] : more) pair(packer, name, value);
@@ -207,7 +177,7 @@ void pack_status(Packer& packer, const StatusView& status, Numbers more) {
 void pack_nodes(Packer& packer, const std::vector<NodeView>& nodes) {
   packer.pack_array(static_cast<std::uint32_t>(nodes.size()));
   for (const NodeView& node : nodes) {
-    packer.pack_map(11 + kLagFields);
+    packer.pack_map(11 + kLagFields + kWorkFields);
     pair(packer, "addr", std::string_view(node.addr));
     pair(packer, "rank", std::uint64_t{node.rank.value});
     pair(packer, "role", role_name(node.role));
@@ -224,6 +194,7 @@ void pack_nodes(Packer& packer, const std::vector<NodeView>& nodes) {
     node.refusal.empty() ? void(packer.pack_nil()) : pack_text(packer, node.refusal);
     pair(packer, "refute", std::uint64_t{node.refute});
     pack_lag(packer, node.lag);
+    pack_work(packer, node.work);
   }
 }
 

@@ -34,6 +34,9 @@ void pack_slots(Packer& packer, const SlotRuns& slots);
 void pack_namespace(Packer& packer, const CacheNamespace& name);
 void pack_match(Packer& packer, const MatchView& match);
 void pack_route(Packer& packer, const RouteView& route);
+void pack_redirect(Packer& packer, const RedirectView& redirect);
+void pack_explain(Packer& packer, const ExplainView& explain);
+void pack_routing(Packer& packer, const RoutingView& routing);
 // `bytes_sent` and the like are the shell's, and come as further pairs of name and number.
 using Numbers = std::span<const std::pair<std::string_view, std::uint64_t>>;
 void pack_status(Packer& packer, const StatusView& status, Numbers more);

@@ -213,8 +213,13 @@ std::optional<std::string> Params::optional_binary(std::string_view name, std::s
 }
 
 std::vector<std::string> Params::texts(std::string_view name, std::size_t count_max) {
+  if (find_present(name) == nullptr) return {};
+  return optional_texts(name, count_max);
+}
+
+std::vector<std::string> Params::optional_texts(std::string_view name, std::size_t count_max) {
   std::vector<std::string> out;
-  const msgpack::object* object = find_present(name);
+  const msgpack::object* object = find(name);
   if (object == nullptr) return out;
   bool good = object->type == object_type::ARRAY && object->via.array.size <= count_max;
   for (std::uint32_t i = 0; good && i < object->via.array.size; ++i) {

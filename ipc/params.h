@@ -33,6 +33,7 @@ class Params {
   std::optional<std::string> optional_text(std::string_view name, std::size_t bytes_max);
   std::optional<std::string> optional_binary(std::string_view name, std::size_t bytes_max);
   std::vector<std::string> texts(std::string_view name, std::size_t count_max);
+  std::vector<std::string> optional_texts(std::string_view name, std::size_t count_max);
   std::optional<std::vector<std::uint64_t>> optional_u64s(std::string_view name, std::size_t count);
 
   // What was wrong, unknown parameters included; nothing if all is well.

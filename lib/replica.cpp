@@ -59,6 +59,7 @@ Replica::Replica(ReplicaSettings settings, TimePoint now)
               or_default(settings_.own_log_bytes_max, limits::own_log_bytes_max),
               or_default(settings_.other_log_bytes_max, limits::other_log_bytes_max)),
       next_session_(settings_.seed),
+      router_(settings_.routing, settings_.page_size, now),
       next_head_(now),
       next_heartbeat_(now),
       next_join_(now),
@@ -133,6 +134,7 @@ void Replica::tick(TimePoint now) {
   check_ring(now);
   ask_for_markers(now);
   check_ready(now);
+  publish_bookings(now);
   beat(now);
 }
 
@@ -151,8 +153,8 @@ void Replica::look_at_members(TimePoint now) {
 void Replica::look_by(TimePoint due) { next_look_ = std::min(next_look_, due); }
 
 TimePoint Replica::next_deadline() const {
-  TimePoint due =
-      std::min({next_head_, next_heartbeat_, next_marker_ask_, next_look_, next_repair_});
+  TimePoint due = std::min({next_head_, next_heartbeat_, next_marker_ask_, next_look_, next_repair_,
+                            router_.next_expiry(), std::max(next_bookings_, bookings_free_)});
   if (takes_part_in_ring()) due = std::min(due, ring_.due());
   if (links_changed_) due = std::min(due, next_restitch_);
   if (recovery_) {
@@ -239,6 +241,8 @@ void Replica::receive_published(TimePoint now, const Message& message, std::stri
     on_op(now, message, frame, true);
   } else if (const auto* head = std::get_if<HeadMessage>(&message.body)) {
     on_head(now, message.envelope, *head, frame);
+  } else if (const auto* bookings = std::get_if<BookingsMessage>(&message.body)) {
+    on_bookings(now, message.envelope, *bookings, frame);
   } else if (const auto* marker = std::get_if<MarkerMessage>(&message.body)) {
     on_marker(now, message.envelope, *marker);
   } else {

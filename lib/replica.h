@@ -27,7 +27,8 @@
 // (replay), replica_snapshot.cpp, replica_recover.cpp (a new life takes its former state back),
 // replica_greet.cpp (HELLO and WELCOME), replica_members.cpp (who is there: news, joining,
 // leaving), replica_life.cpp (heartbeats, suspicion, the ring), replica_links.cpp (HEADs, markers,
-// topology, readiness), replica_show.cpp (what is shown).
+// topology, readiness), replica_route.cpp (where a prompt should run), replica_show.cpp (what is
+// shown).
 #pragma once
 
 #include <map>
@@ -47,7 +48,7 @@
 #include "lib/oplog/snapshot_donor.h"
 #include "lib/replica_io.h"
 #include "lib/replica_view.h"
-#include "lib/routing/prefix_first.h"
+#include "lib/routing/router.h"
 #include "lib/tree/local_cache.h"
 #include "lib/tree/relation.h"
 
@@ -100,7 +101,19 @@ class Replica : private Journal {
   };
   Result<Acquired> acquire(const CacheNamespace& name, std::span<const TokenId> tokens);
   void release(LockedPath path);
-  Result<RouteView> route(const CacheNamespace& name, std::span<const TokenId> tokens) const;
+  // Where a request with these tokens should run. With `book` the nodes chosen are promised the
+  // work, everyone is told, and this node counts them as holding the prompt for a moment.
+  Result<RouteView> route(TimePoint now, const CacheNamespace& name,
+                          std::span<const TokenId> tokens, bool book);
+  // The prompt of a booked request is computed, `hit_tokens` of it were cached; the whole request
+  // is finished. A booking that is not open any more is no error: it may have expired.
+  void prefill_done(TimePoint now, std::uint64_t booking, std::optional<std::uint32_t> hit_tokens);
+  void finish_booking(TimePoint now, std::uint64_t booking);
+  void finish_warm_up() { router_.finish_warm_up(); }
+  // Whether a request that this node has should go elsewhere; `visited` had it before.
+  Result<RedirectView> redirect(TimePoint now, const CacheNamespace& name,
+                                std::span<const TokenId> tokens,
+                                std::span<const std::string> visited);
   void report_load(TimePoint now, const Load& load);
   // The engine says who it is. If a former life of this node served the same engine, its entries
   // are taken back from peers; that is under way as long as recovering() holds: a donor is looked
@@ -112,6 +125,8 @@ class Replica : private Journal {
   // ---- what is shown ---------------------------------------------------------------------------
 
   StatusView status();
+  // What route() would answer, with everything that leads to it. Changes nothing.
+  ExplainView explain(TimePoint now, const CacheNamespace& name, std::span<const TokenId> tokens);
   std::vector<NodeView> nodes(TimePoint now) const;
   TreeView tree(std::size_t skip, std::size_t limit);
   Result<EntriesView> entries(std::string_view holder_addr, std::size_t skip, std::size_t limit);
@@ -204,6 +219,18 @@ class Replica : private Journal {
   void publish_own(Body body, MessageType type, std::uint64_t tokens);
   MatchView view_of(const Match& match) const;
   const Member* holder_member(HolderIndex holder) const;
+
+  // replica_route.cpp
+  std::string_view unfit(const Member& member) const;
+  std::vector<RouteNode> route_nodes(const CacheNamespace& name, std::span<const TokenId> tokens);
+  std::optional<TargetView> target(const Routed& routed, std::optional<std::size_t> at) const;
+  void tell_bookings(TimePoint now);
+  void publish_bookings(TimePoint now);
+  void on_bookings(TimePoint now, const Envelope& envelope, const BookingsMessage& bookings,
+                   std::string_view frame);
+  void note_load(TimePoint now, Member& member, const std::optional<Load>& load);
+  WorkView work_of(NodeId node) const;
+  RoutingView routing(TimePoint now) const;
 
   // replica_show.cpp
   LagView lag_of(const Origin& origin) const;
@@ -347,8 +374,14 @@ class Replica : private Journal {
   std::uint64_t next_session_;
   Match match_;
 
+  Router router_;
+  std::uint64_t told_bookings_ = 0;  // their version
+  TimePoint next_bookings_ = kNever, bookings_free_ = TimePoint::min();
+  std::optional<Load> told_load_;
+
   bool dirty_ = false;  // something changed since the last HEAD
-  TimePoint next_head_, next_heartbeat_, next_marker_ask_ = kNever, next_join_;
+  TimePoint next_head_, last_head_ = TimePoint::min(), next_heartbeat_, next_marker_ask_ = kNever,
+                        next_join_;
   TimePoint next_look_;  // at the members: silence, HELLOs, forgetting
   TimePoint next_forget_ = TimePoint::min();
   TimePoint next_stranger_line_ = TimePoint::min();  // of the log

@@ -160,39 +160,6 @@ Replica::Result<Replica::Acquired> Replica::acquire(const CacheNamespace& name,
 
 void Replica::release(LockedPath path) { cache_->unlock(path); }
 
-Replica::Result<RouteView> Replica::route(const CacheNamespace& name,
-                                          std::span<const TokenId> tokens) const {
-  if (draining()) return refuse_draining();
-  Match match;
-  relation_->match(name, tokens, match);
-  std::map<NodeId, std::uint32_t> depths;
-  for (const HolderDepth& each : match.depths) {
-    auto holder = holders_.find(each.holder);
-    if (holder != holders_.end()) depths[holder->second] = each.tokens;
-  }
-  std::vector<RouteCandidate> candidates;
-  for (NodeId id : by_rank_) {
-    const Member& member = members_.at(id);
-    if (member.state != MemberState::alive || member.role == Role::router) continue;
-    candidates.push_back({id, member.rank, member.role, depths[id], member.load});
-  }
-  const RouteChoice choice =
-      prefix_first(candidates, first_pages_hash(name, tokens, settings_.page_size));
-  const auto target = [&](std::optional<std::size_t> at) -> std::optional<TargetView> {
-    if (!at) return std::nullopt;
-    const RouteCandidate& candidate = candidates[*at];
-    return TargetView{members_.at(candidate.id).addr, candidate.rank, candidate.depth};
-  };
-  return RouteView{target(choice.prefill), target(choice.decode), reason_name(choice.reason)};
-}
-
-void Replica::report_load(TimePoint now, const Load& load) {
-  if (self_->load == load) return;
-  self_->load = load;
-  dirty_ = true;
-  beat(now);
-}
-
 // ---- what a lookup may show --------------------------------------------------------------------
 
 // The live member behind a holder; null for one that is silent, and for a snapshot coming in.

@@ -12,6 +12,7 @@
 #include "lib/mesh/member.h"
 #include "lib/mesh/topology.h"
 #include "lib/oplog/message.h"
+#include "lib/routing/settings.h"
 
 namespace radixmesh {
 
@@ -74,6 +75,7 @@ struct ReplicaSettings {
   std::uint64_t seed = 1;               // of session numbers
   std::size_t own_log_bytes_max = 0, other_log_bytes_max = 0;  // 0: as limits.h says
   Timers timers;
+  RoutingSettings routing;
 };
 
 // ---- inputs ------------------------------------------------------------------------------------

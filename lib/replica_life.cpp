@@ -42,6 +42,7 @@ void Replica::set_state(TimePoint now, Member& member, MemberState state) {
     member.hellos = 0;
     member.next_hello = now + settings_.timers.hello;
     member.probed_for.clear();
+    router_.forget(now, member.id);
   }
   look_by(now);
   effects_.push_back(MembershipChanged{member.addr, member.rank, member.role, member.epoch, state});
@@ -229,7 +230,7 @@ Pulse Replica::pulse_for(const Member& to) {
 
 void Replica::on_pulse(TimePoint now, Member& from, const Pulse& pulse) {
   const NodeId id = from.id;
-  from.load = pulse.load;
+  note_load(now, from, pulse.load);
   on_standing(now, pulse.seen);
   std::vector<VectorEntry> vector;
   for (const DigestEntry& each : pulse.digests) vector.push_back(each.at);

@@ -33,6 +33,9 @@ void Replica::publish_head(TimePoint now) {
   head.engine_token = self_->engine_token;
   head.taken_over = taken_over_;
   head.news = news_.take();
+  head.ready = ready_;
+  last_head_ = now;
+  told_load_ = self_->load;
   effects_.push_back(Publish{Lane::control, encode(control(std::move(head)))});
 }
 
@@ -76,7 +79,8 @@ void Replica::on_head(TimePoint now, const Envelope& envelope, const HeadMessage
   note_refute(now, *member, head.refute);
   member->engine_token = head.engine_token;
   heard_from(now, *member);
-  member->load = head.load;
+  note_load(now, *member, head.load);
+  member->ready = head.ready;
   note_vector(now, *member, head.vector, false);
   compare_digest(now, {envelope.origin, envelope.epoch, head.head}, head.digest, envelope.origin);
   take_over_if_lagging(now, envelope.origin, origin);
@@ -268,6 +272,7 @@ void Replica::check_ready(TimePoint now) {
     }
   }
   ready_ = true;
+  publish_head(now);  // others may send work
   log(LogLine::Level::info, "ready", "node=" + self_->addr);
 }
 

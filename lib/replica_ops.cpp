@@ -81,6 +81,8 @@ void Replica::begin_epoch(TimePoint now, NodeId id, Epoch epoch) {
   member.next_hello = now;
   member.hellos = 0;
   member.load.reset();
+  member.ready = false;
+  router_.forget(now, id);
   member.vector.clear();
   member.accusers.clear();
   // Who left may come back in a new life.

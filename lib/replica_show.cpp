@@ -32,7 +32,8 @@ StatusView Replica::status() {
   for (NodeId id : ring_.open_at()) {
     if (const Member* member = find_member(id)) view.ring.open_at.push_back(member->addr);
   }
-  view.policy = "prefix_first";
+  view.policy = policy_name(settings_.routing.policy);
+  view.routing = routing(last_step_);
   if (cache_) {
     view.local_tokens = cache_->total_tokens();
     view.evictable_tokens = cache_->evictable_tokens();
@@ -84,7 +85,8 @@ std::vector<NodeView> Replica::nodes(TimePoint now) const {
                   .load = member.load,
                   .refusal = member.refusal,
                   .refute = member.refute,
-                  .lag = {}};
+                  .lag = {},
+                  .work = work_of(id)};
     if (id != self_->id) {
       const Origin& origin = origins_.at(id);
       view.applied = origin.stream.applied();

@@ -10,7 +10,10 @@
 
 #include "lib/base/cache_namespace.h"
 #include "lib/base/ids.h"
+#include "lib/base/promise.h"
 #include "lib/mesh/member.h"
+#include "lib/routing/cost.h"
+#include "lib/routing/traffic.h"
 #include "lib/tree/digest.h"
 #include "lib/tree/slot_runs.h"
 
@@ -41,6 +44,44 @@ struct TargetView {
 struct RouteView {
   std::optional<TargetView> prefill, decode;
   std::string_view reason;
+  std::optional<std::uint64_t> booking;
+};
+struct RedirectView {
+  std::optional<TargetView> target;  // nothing: stay
+  std::string_view reason;
+};
+
+// What this node knows of another's work, beside the load that its engine reports.
+struct WorkView {
+  double prefill_rate = 0;  // tokens/s
+  std::string_view rate_source;
+  Promise booked;  // by all routers
+  HitRecord hits;  // of this router's bookings
+};
+struct CandidateView {
+  std::string addr;
+  NodeRank rank;
+  Role role = Role::prefill;
+  std::string_view excluded;  // why it may not be chosen; empty if it may
+  std::uint32_t depth = 0, indexed_depth = 0;
+  std::optional<Load> load;
+  WorkView work;
+  std::uint32_t requests = 0;
+  double queued_tokens = 0, decode_tokens = 0;
+  CostTerms terms;
+  bool is_prefill = false, is_decode = false;  // the choice
+};
+struct ExplainView {
+  std::uint32_t tokens = 0;
+  std::string_view policy, reason;
+  std::optional<TargetView> prefill, decode;
+  std::vector<CandidateView> candidates;
+};
+// What this node did as a router.
+struct RoutingView {
+  std::map<std::string, std::uint64_t> routed;  // by reason
+  std::uint64_t bookings = 0, bookings_expired = 0, speculative_tokens = 0;
+  bool warming_up = false;
 };
 
 // One value per member, in the order of addresses, this node included.
@@ -78,6 +119,7 @@ struct StatusView {
   RingView ring;
   std::uint32_t health = 0;  // 0 is well; every wait for others is times 1 + health
   bool isolated = false, draining = false;
+  RoutingView routing;
   std::uint64_t ops_applied = 0;   // own ones included
   std::uint64_t memory_bytes = 0;  // tree and op log
   std::map<std::string, std::uint64_t, std::less<>> counters;
@@ -95,6 +137,7 @@ struct NodeView {
   std::string refusal;
   std::uint32_t refute = 0;  // suspicions that it has refuted in this life
   LagView lag;
+  WorkView work;
 };
 
 struct EdgeRow {

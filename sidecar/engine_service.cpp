@@ -48,6 +48,11 @@ const std::map<std::string_view, EngineService::Method>& EngineService::methods(
       {"delete", &EngineService::remove},
       {"reset", &EngineService::reset},
       {"route", &EngineService::route},
+      {"redirect", &EngineService::redirect},
+      {"explain", &EngineService::explain},
+      {"prefill_done", &EngineService::prefill_done},
+      {"finish", &EngineService::finish},
+      {"finish_warm_up", &EngineService::finish_warm_up},
       {"report_load", &EngineService::report_load},
       {"status", &EngineService::status},
       {"nodes", &EngineService::nodes},
@@ -197,39 +202,6 @@ EngineService::Outcome EngineService::reset(Call& call) {
   const auto freed = replica_.reset(steady_now());
   if (!freed) return tl::unexpected(freed.error());
   pack_freed(call.result, *freed);
-  return {};
-}
-
-EngineService::Outcome EngineService::route(Call& call) {
-  const auto tokens = call.params.tokens();
-  const CacheNamespace name = call.params.name_space();
-  const bool book = call.params.optional_boolean("book").value_or(false);
-  if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
-  if (book) return refuse(RefusalCode::fix_request, "book must be false: there are no bookings");
-  const auto routed = replica_.route(name, tokens);
-  if (!routed) return tl::unexpected(routed.error());
-  ipc::pack_route(call.result, *routed);
-  return {};
-}
-
-EngineService::Outcome EngineService::report_load(Call& call) {
-  Load load;
-  const std::uint64_t running = call.params.u64("running");
-  const std::uint64_t waiting = call.params.u64("waiting");
-  load.queued_tokens = call.params.optional_u64("queued_tokens");
-  load.kv_used = call.params.u64("kv_used");
-  load.kv_total = call.params.u64("kv_total");
-  if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
-  if (running > 0xFFFFFFFFu || waiting > 0xFFFFFFFFu) {
-    return refuse(RefusalCode::fix_request, "running and waiting must be below 2^32");
-  }
-  if (load.kv_used > load.kv_total) {
-    return refuse(RefusalCode::fix_request, "kv_used must not be above kv_total");
-  }
-  load.running = static_cast<std::uint32_t>(running);
-  load.waiting = static_cast<std::uint32_t>(waiting);
-  replica_.report_load(steady_now(), load);
-  call.result.pack_map(0);
   return {};
 }
 

@@ -48,8 +48,16 @@ class EngineService final : public ipc::Service {
   Outcome evict(Call& call);
   Outcome remove(Call& call);
   Outcome reset(Call& call);
+  // routing_service.cpp
   Outcome route(Call& call);
+  Outcome redirect(Call& call);
+  Outcome explain(Call& call);
+  Outcome prefill_done(Call& call);
+  Outcome finish(Call& call);
+  Outcome finish_warm_up(Call& call);
   Outcome report_load(Call& call);
+
+  // engine_service.cpp
   Outcome status(Call& call);
   Outcome nodes(Call& call);
   Outcome tree(Call& call);

@@ -16,7 +16,8 @@ using Addresses = std::vector<std::string>;
 // What the command line gives, before it is checked as a whole.
 struct Raw {
   Addresses prefill, decode, unified, router;
-  std::string role, topology = "auto", policy = "prefix_first", gc = "off";
+  std::string role, topology = "auto", policy = "cost", gc = "off";
+  double warm_up_seconds = 0, booking_seconds = 300, speculation_seconds = 5;
   std::uint32_t keep_copies = 1;
   Addresses join;
   double heartbeat = 0.5, tick = 10, suspect_after = 3, forget_after = 600;
@@ -71,6 +72,48 @@ void describe_timers(CLI::App& app, Raw& raw) {
       ->check(seconds);
 }
 
+void describe_routing(CLI::App& app, Raw& raw, RoutingSettings& routing) {
+  const auto rate = CLI::Range(1.0, 1e12);
+  const auto seconds = CLI::Range(0.0, 1e6);
+  add(app, "--policy", raw.policy,
+      "how `route` chooses: cost, the pair of nodes where the first token comes soonest and others "
+      "are delayed least; or prefix_first, the deepest match of each role");
+  add(app, "--prefill-rate", routing.prefill_rate,
+      "prompt tokens a second that a node computes, as long as no engine reported it and none was "
+      "seen working. The default: a model of 70 billion parameters on four H100")
+      ->check(rate);
+  add(app, "--transfer-rate", routing.weights.transfer_rate,
+      "tokens a second whose KV goes from a prefill to a decode node: the link's bytes a second by "
+      "the KV's bytes a token (50 GB/s by 320 KiB would be 150,000)")
+      ->check(rate);
+  add(app, "--decode-rate", routing.weights.decode_rate,
+      "tokens a second whose KV a decode step reads: the memory's bytes a second by the KV's bytes "
+      "a token (3.35 TB/s by 320 KiB)")
+      ->check(rate);
+  add(app, "--affinity", routing.weights.affinity,
+      "how much a computation counts for delaying others and evicting what they use: this times "
+      "the "
+      "share of nodes that are computing; 0: only its own time counts")
+      ->check(CLI::Range(0.0, 1000.0));
+  add(app, "--decode-only-tokens", routing.weights.decode_only_tokens,
+      "where fewer tokens than this are not cached at the decode node, it computes them itself (0: "
+      "never)");
+  add(app, "--redirect-cost", routing.redirect_cost,
+      "seconds that sending a request on takes; `redirect` says stay where moving gains less")
+      ->check(seconds);
+  add(app, "--redirect-hops", routing.redirect_hops_max, "how often a request is sent on at most");
+  add(app, "--warm-up-requests", routing.warm_up_requests,
+      "so many are routed by the hash of their first pages before anything else counts (0: none)");
+  add(app, "--warm-up-seconds", raw.warm_up_seconds, "... or for so long (0: not at all)")
+      ->check(seconds);
+  add(app, "--booking-seconds", raw.booking_seconds,
+      "after so long a booking that nobody finished is dropped")
+      ->check(CLI::Range(1.0, 1e6));
+  add(app, "--speculation-seconds", raw.speculation_seconds,
+      "a booked prompt counts as held by its nodes for once to twice this (0: not at all)")
+      ->check(seconds);
+}
+
 void describe(CLI::App& app, Raw& raw, Options& options) {
   ReplicaSettings& settings = options.replica;
   const auto list = [&](const std::string& flag, Addresses& value, const std::string& text) {
@@ -99,7 +142,7 @@ void describe(CLI::App& app, Raw& raw, Options& options) {
       ->check(CLI::Range(1u, limits::page_tokens_max));
   add(app, "--topology", raw.topology,
       "mesh, ring, groups, or auto: mesh up to 64 members, groups above; the same everywhere");
-  add(app, "--policy", raw.policy, "how `route` chooses: prefix_first");
+  describe_routing(app, raw, settings.routing);
   add(app, "--max-radix-cache-size", settings.max_radix_cache_size,
       "tokens that this node holds at most (0: no bound)")
       ->check(CLI::NonNegativeNumber);
@@ -145,6 +188,15 @@ void set_timers(const Raw& raw, Timers& timers) {
   timers.forget_after = seconds_of(raw.forget_after);
 }
 
+void set_routing(const Raw& raw, RoutingSettings& routing) {
+  const auto policy = parse_policy(raw.policy);
+  if (!policy) throw OptionError("--policy: " + raw.policy + " is not cost or prefix_first");
+  routing.policy = *policy;
+  routing.warm_up = seconds_of(raw.warm_up_seconds);
+  routing.booking_expires = seconds_of(raw.booking_seconds);
+  routing.speculation = seconds_of(raw.speculation_seconds);
+}
+
 void check_self(const Raw& raw, const ReplicaSettings& settings) {
   const auto self = std::ranges::find(settings.members, settings.self, &MemberSettings::addr);
   if (self == settings.members.end()) return;  // Replica::check says it
@@ -187,9 +239,7 @@ Options parse_options(int argc, const char* const* argv) {
   if (!topology)
     throw OptionError("--topology: " + raw.topology + " is not mesh, ring, groups or auto");
   settings.topology = *topology;
-  if (raw.policy != "prefix_first") {
-    throw OptionError("--policy: " + raw.policy + " is not prefix_first");
-  }
+  set_routing(raw, settings.routing);
   if (raw.gc != "off") throw OptionError("--gc: " + raw.gc + " is not off");
   if (!raw.role.empty() && !parse_role(raw.role)) {
     throw OptionError("--role: " + raw.role + " is not prefill, decode, unified or router");

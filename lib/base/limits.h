@@ -77,6 +77,16 @@ inline constexpr std::size_t snapshot_removals_max = 64 * 1024;
 // Bulk work per step of the core: bounds how long live traffic waits behind a repair.
 inline constexpr std::size_t bulk_bytes_per_step_max = 256 * 1024;
 
+// ---- routing -----------------------------------------------------------------------------------
+
+// Of one router: 10,000 requests a second that take half a minute each. Past it the one that would
+// expire first goes.
+inline constexpr std::size_t bookings_max = 300'000;
+// Requests that an engine may say it runs, or has waiting.
+inline constexpr std::uint32_t reported_requests_max = 0xFFFFFFFF;
+// Tokens of prompts that were routed a moment ago, in each of two generations: 16 MiB each.
+inline constexpr std::uint64_t speculative_tokens_max = 4 * 1024 * 1024;
+
 // ---- the engine's side -------------------------------------------------------------------------
 
 inline constexpr std::size_t ipc_frame_bytes_max = 16 * 1024 * 1024;

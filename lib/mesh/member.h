@@ -50,6 +50,7 @@ struct Member {
   // ---- what it said ----------------------------------------------------------------------------
   std::uint64_t last_beat = 0;  // of its HEADs
   std::optional<Load> load;
+  bool ready = false;  // it may be chosen for work
   // What it said it has of each origin; used to choose whom to ask for repair.
   std::map<NodeId, VectorEntry> vector;
 };

@@ -70,5 +70,6 @@ void pack_body(Packer& packer, const NewsMessage& body);
 void pack_body(Packer& packer, const TickMessage& body);
 void pack_body(Packer& packer, const TickAckMessage& body);
 void pack_body(Packer& packer, const JoinedMessage& body);
+void pack_body(Packer& packer, const BookingsMessage& body);
 
 }  // namespace radixmesh::wire

@@ -79,7 +79,7 @@ void pack_load(Packer& packer, const std::optional<Load>& load) {
     packer.pack_nil();
     return;
   }
-  packer.pack_array(5);
+  packer.pack_array(6);
   packer.pack_uint32(load->running);
   packer.pack_uint32(load->waiting);
   if (load->queued_tokens) {
@@ -89,6 +89,11 @@ void pack_load(Packer& packer, const std::optional<Load>& load) {
   }
   packer.pack_uint64(load->kv_used);
   packer.pack_uint64(load->kv_total);
+  if (load->prefill_rate) {
+    packer.pack_uint64(*load->prefill_rate);
+  } else {
+    packer.pack_nil();
+  }
 }
 
 void pack_news(Packer& packer, const std::vector<MemberNews>& news) {
@@ -125,7 +130,7 @@ void pack_body(Packer& packer, const DeleteOp& body) { pack_anchors(packer, body
 void pack_body(Packer& packer, const ResetOp&) { packer.pack_array(0); }
 
 void pack_body(Packer& packer, const HeadMessage& body) {
-  packer.pack_array(9);
+  packer.pack_array(10);
   packer.pack_uint64(body.beat);
   packer.pack_uint64(body.head.value);
   pack_digest(packer, body.digest);
@@ -141,6 +146,7 @@ void pack_body(Packer& packer, const HeadMessage& body) {
     packer.pack_nil();
   }
   pack_news(packer, body.news);
+  body.ready ? packer.pack_true() : packer.pack_false();
 }
 
 void pack_body(Packer& packer, const MarkerMessage& body) {
@@ -290,6 +296,19 @@ void pack_body(Packer& packer, const JoinedMessage& body) {
   packer.pack_array(2);
   packer.pack_uint32(body.rank.value);
   packer.pack_uint32(body.members);
+}
+
+void pack_body(Packer& packer, const BookingsMessage& body) {
+  packer.pack_array(2);
+  packer.pack_uint64(body.version);
+  packer.pack_array(static_cast<std::uint32_t>(5 * body.promises.size()));
+  for (const auto& [node, promise] : body.promises) {
+    packer.pack_uint64(node.value);
+    packer.pack_uint32(promise.requests);
+    packer.pack_uint32(promise.prefills);
+    packer.pack_uint64(promise.prefill_tokens);
+    packer.pack_uint64(promise.decode_tokens);
+  }
 }
 
 }  // namespace radixmesh::wire

@@ -98,6 +98,9 @@ bool read_load(ArrayReader& fields, std::optional<Load>& load) {
   if (!items.u32(read.running) || !items.u32(read.waiting)) return false;
   if (!items.nil() && !items.u64(read.queued_tokens.emplace())) return false;
   if (!items.u64(read.kv_used) || !items.u64(read.kv_total)) return false;
+  const bool has_rate = items.left() > 0 && !items.nil();
+  if (has_rate && (!items.count(read.prefill_rate.emplace()) || *read.prefill_rate == 0))
+    return false;
   load = read;
   return true;
 }
@@ -170,7 +173,28 @@ bool read(ArrayReader& fields, HeadMessage& body) {
     if (!items.count(taken.epoch.value) || !items.count(taken.seq.value)) return false;
     body.taken_over = taken;
   }
-  return read_news(fields.next(), body.news);
+  body.ready = true;
+  return read_news(fields.next(), body.news) && (fields.left() == 0 || fields.boolean(body.ready));
+}
+
+bool read(ArrayReader& fields, BookingsMessage& body) {
+  if (!fields.count(body.version)) return false;
+  const Object* promises = fields.next();
+  if (promises == nullptr || promises->type != msgpack::type::ARRAY) return false;
+  ArrayReader items(*promises);
+  if (items.left() % 5 != 0 || items.left() / 5 > limits::members_max) return false;
+  body.promises.clear();
+  while (items.left() > 0) {
+    NodeId node;
+    Promise promise;
+    if (!items.u64(node.value) || !items.u32(promise.requests) || !items.u32(promise.prefills) ||
+        !items.u64(promise.prefill_tokens) || !items.u64(promise.decode_tokens) ||
+        !promise.within_bounds()) {
+      return false;
+    }
+    body.promises.emplace_back(node, promise);
+  }
+  return true;
 }
 
 bool read(ArrayReader& fields, MarkerMessage& body) {
@@ -443,6 +467,8 @@ BodyOutcome read_body(std::uint8_t type, const Object& object, Body& body) {
       return read_as<JoinMessage>(fields, body);
     case MessageType::joined:
       return read_as<JoinedMessage>(fields, body);
+    case MessageType::bookings:
+      return read_as<BookingsMessage>(fields, body);
   }
   return BodyOutcome::unknown_type;
 }

@@ -12,6 +12,7 @@
 #include "lib/base/cache_namespace.h"
 #include "lib/base/ids.h"
 #include "lib/base/member_state.h"
+#include "lib/base/promise.h"
 #include "lib/base/role.h"
 #include "lib/tree/digest.h"
 #include "lib/tree/entry_table.h"
@@ -46,6 +47,7 @@ enum class MessageType : std::uint8_t {
   tick_ack = 80,
   join = 81,
   joined = 82,
+  bookings = 83,
 };
 inline constexpr std::uint8_t kFirstControlType = 64;
 
@@ -90,6 +92,7 @@ struct Load {
   std::uint32_t running = 0, waiting = 0;      // requests
   std::optional<std::uint64_t> queued_tokens;  // prefill tokens that wait
   std::uint64_t kv_used = 0, kv_total = 0;     // tokens
+  std::optional<std::uint64_t> prefill_rate;   // prompt tokens computed per second
   friend bool operator==(const Load&, const Load&) = default;
 };
 
@@ -123,6 +126,13 @@ struct HeadMessage {
   std::string engine_token;             // as in Introduction
   std::optional<TakenOver> taken_over;  // nothing as long as it is not decided
   std::vector<MemberNews> news;
+  bool ready = true;  // it may be chosen for work
+};
+
+// What the sender promised to nodes: all of it, so that one that is lost changes nothing for long.
+struct BookingsMessage {
+  std::uint64_t version = 0;  // of this life; the same again is a repetition
+  std::vector<std::pair<NodeId, Promise>> promises;
 };
 
 // Published to one subscriber when its subscription arrives: from here on it misses nothing.
@@ -291,7 +301,7 @@ using Body = std::variant<InsertOp, DeleteOp, ResetOp, HeadMessage, MarkerMessag
                           WelcomeMessage, RefusedMessage, HeartbeatMessage, HeartbeatAckMessage,
                           ReplayRequest, ReplayMessage, SnapshotRequest, SnapshotChunk,
                           SnapshotCredit, ProbeRequest, ProbeReport, NewsMessage, TickMessage,
-                          TickAckMessage, JoinMessage, JoinedMessage>;
+                          TickAckMessage, JoinMessage, JoinedMessage, BookingsMessage>;
 
 // The type of each alternative of Body, in their order.
 inline constexpr MessageType kBodyTypes[] = {MessageType::insert,
@@ -315,7 +325,8 @@ inline constexpr MessageType kBodyTypes[] = {MessageType::insert,
                                              MessageType::tick,
                                              MessageType::tick_ack,
                                              MessageType::join,
-                                             MessageType::joined};
+                                             MessageType::joined,
+                                             MessageType::bookings};
 static_assert(std::size(kBodyTypes) == std::variant_size_v<Body>);
 inline MessageType type_of(const Body& body) { return kBodyTypes[body.index()]; }
 

@@ -149,7 +149,13 @@ GOOD_PARAMS = {
         "queued_tokens": 1,
         "kv_used": 1,
         "kv_total": 1,
+        "prefill_rate": 1,
     },
+    "redirect": {"tokens": SOME_TOKENS, "namespace": None, "visited": ["10.0.0.1:1"]},
+    "explain": {"tokens": SOME_TOKENS, "namespace": None},
+    "prefill_done": {"booking": 1, "hit_tokens": 1},
+    "finish": {"booking": 1},
+    "finish_warm_up": {},
     "status": {},
     "nodes": {},
     "tree": {"holder": "127.0.0.1:1", "skip": 0, "limit": 10},
@@ -166,6 +172,8 @@ FITS = {
     "lease": (int,),
     "queued_tokens": (int,),
     "kv_total": (int,),
+    "prefill_rate": (int,),
+    "booking": (int,),
 }
 
 
@@ -176,7 +184,8 @@ def test_a_parameter_of_a_wrong_type_is_refused_by_name(holder, method):
             for value in OF_ANY_TYPE:
                 kinds = FITS.get(name, ())
                 fits = type(value) in kinds and value != -1
-                if fits or (name == "tokens" and value in ([], b"")):
+                empty = name in ("tokens", "visited") and value == []
+                if fits or empty or (name == "tokens" and value == b""):
                     continue
                 with pytest.raises(Refused) as refused:
                     client.call(method, {**GOOD_PARAMS[method], name: value})
@@ -263,7 +272,9 @@ def test_bounds_of_other_parameters(holder):
             ("hello", {"protocol": [2, 9]}),
             ("subscribe", {"events": ["op", "weather"]}),
             ("subscribe", {"events": ["op"] * 17}),
-            ("route", {"tokens": SOME_TOKENS, "book": True}),
+            ("prefill_done", {"booking": 1, "hit_tokens": 2**20 + 1}),
+            ("report_load", {**GOOD_PARAMS["report_load"], "prefill_rate": 0}),
+            ("redirect", {"tokens": SOME_TOKENS, "visited": ["x"] * 1025}),
             ("tree", {"holder": "nobody:1"}),
             ("release", {"lease": 2**64 - 1}),
         ):

@@ -191,14 +191,14 @@ def test_a_router_routes_to_the_deepest_of_each_role(mesh, tokens):
     d0.client.insert(tokens[:20], slots(0, 20))
     wait_depths(mesh, tokens, {p0.addr: 50, p1.addr: 80, d0.addr: 20})
     for name in ("r0", "r1"):
-        route = mesh[name].client.route(tokens)
+        route = mesh[name].client.route(tokens, book=False)
         assert (route.prefill.addr, route.prefill.depth) == (p1.addr, 80)
         assert (route.decode.addr, route.decode.depth) == (d0.addr, 20)
         assert route.reason
 
 
 def test_routers_agree_on_a_prompt_that_nobody_holds(mesh, tokens):
-    one, other = (mesh[name].client.route(tokens) for name in ("r0", "r1"))
+    one, other = (mesh[name].client.route(tokens, book=False) for name in ("r0", "r1"))
     assert one == other
     assert one.prefill.depth == one.decode.depth == 0
 

@@ -36,6 +36,12 @@ HELLO = {
     "epoch": 1700000000000000,
     "limits": LIMITS,
 }
+WORK = {
+    "prefill_rate": 5000.0,
+    "rate_source": "learned",
+    "booked": {"requests": 1, "prefills": 1, "prefill_tokens": 900, "decode_tokens": 0},
+    "hits": {"reports": 0, "predicted_tokens": 0, "actual_tokens": 0},
+}
 PARAMS = {  # method: (required, optional)
     "hello": (set(), {"protocol", "client", "engine_token"}),
     "insert": ({"tokens", "slots"}, {"namespace"}),
@@ -46,7 +52,15 @@ PARAMS = {  # method: (required, optional)
     "delete": ({"tokens"}, {"namespace"}),
     "reset": (set(), set()),
     "route": ({"tokens"}, {"namespace", "book"}),
-    "report_load": ({"running", "waiting", "kv_used", "kv_total"}, {"queued_tokens"}),
+    "prefill_done": ({"booking"}, {"hit_tokens"}),
+    "finish": ({"booking"}, set()),
+    "redirect": ({"tokens"}, {"namespace", "visited"}),
+    "explain": ({"tokens"}, {"namespace"}),
+    "finish_warm_up": (set(), set()),
+    "report_load": (
+        {"running", "waiting", "kv_used", "kv_total"},
+        {"queued_tokens", "prefill_rate"},
+    ),
     "drain": (set(), set()),
     "status": (set(), set()),
     "nodes": (set(), set()),
@@ -301,11 +315,64 @@ class FakeSidecar(_Listener):
         return {"freed": [[slot, 1] for slot in freed]}
 
     def route(self, tokens, namespace=None, book=False):
-        if book:
-            raise Refusal("fix_request", "book must be false: this sidecar keeps no bookings")
+        target = self._target(tokens, namespace)
+        booking = 41 if book else None
+        return {"prefill": target, "decode": None, "reason": "prefix", "booking": booking}
+
+    def prefill_done(self, booking, hit_tokens=None):
+        return {}
+
+    def finish(self, booking):
+        return {}
+
+    def finish_warm_up(self):
+        return {}
+
+    def redirect(self, tokens, namespace=None, visited=()):
+        if ADDR in visited:
+            return {"target": None, "reason": "stay"}
+        return {"target": self._target(tokens, namespace), "reason": "sooner"}
+
+    def explain(self, tokens, namespace=None):
+        target = self._target(tokens, namespace)
+        terms = dict.fromkeys(("wait_s", "compute_s", "delay_s", "transfer_s", "step_s"), 0.25)
+        candidate = {
+            **target,
+            **WORK,
+            "role": "unified",
+            "excluded": None,
+            "indexed_depth": 0,
+            "load": None,
+            "requests": 2,
+            "queued_tokens": 1500.0,
+            "decode_tokens": 0.0,
+            "terms": terms,
+            "prefill_cost_s": 0.75,
+            "decode_cost_s": 0.5,
+            "is_prefill": True,
+            "is_decode": False,
+        }
+        gone = {
+            **candidate,
+            "addr": PEER,
+            "rank": 1,
+            "excluded": "dead",
+            "is_prefill": False,
+            "prefill_cost_s": None,
+            "decode_cost_s": None,
+        }
+        return {
+            "tokens": len(tokens) // 4,
+            "policy": "cost",
+            "reason": "prefix",
+            "prefill": target,
+            "decode": None,
+            "candidates": [candidate, gone],
+        }
+
+    def _target(self, tokens, namespace):
         depth = self.match_prefix(tokens, namespace)["length"]
-        target = {"addr": ADDR, "rank": 0, "depth": depth}
-        return {"prefill": target, "decode": None, "reason": "deepest match"}
+        return {"addr": ADDR, "rank": 0, "depth": depth}
 
     def report_load(self, **load):
         assert all(isinstance(value, int) for value in load.values())
@@ -328,6 +395,7 @@ class FakeSidecar(_Listener):
             "lag_seconds": 0.5,
             "last_repair": {"how": "replay", "seconds_ago": 2.0},
             "digest_mismatches": 0,
+            **WORK,
         }
         load = {"running": 1, "waiting": 0, "kv_used": 5, "kv_total": 10}
         return [

@@ -16,7 +16,38 @@ MATCH = {
     "depths": {ADDR: 4, PEER: 6},
     "segments": [[0, 4, ADDR, [[10, 4]]], [4, 6, PEER, None]],
 }
-ROUTE = {"prefill": {"addr": ADDR, "rank": 0, "depth": 4}, "decode": None, "reason": "deepest"}
+TARGET = {"addr": ADDR, "rank": 0, "depth": 4}
+ROUTE = {"prefill": TARGET, "decode": None, "reason": "prefix", "booking": 3}
+WORK = {
+    "prefill_rate": 10000.0,
+    "rate_source": "configured",
+    "booked": {"requests": 1, "prefills": 0, "prefill_tokens": 0, "decode_tokens": 9},
+    "hits": {"reports": 0, "predicted_tokens": 0, "actual_tokens": 0},
+}
+CANDIDATE = {
+    **TARGET,
+    **WORK,
+    "role": "unified",
+    "excluded": None,
+    "indexed_depth": 0,
+    "load": None,
+    "requests": 1,
+    "queued_tokens": 2.5,
+    "decode_tokens": 0,
+    "terms": {"wait_s": 0.5, "compute_s": 0, "delay_s": 0, "transfer_s": 1, "step_s": 0},
+    "prefill_cost_s": 0.5,
+    "decode_cost_s": None,
+    "is_prefill": True,
+    "is_decode": False,
+}
+EXPLANATION = {
+    "tokens": 4,
+    "policy": "cost",
+    "reason": "prefix",
+    "prefill": TARGET,
+    "decode": None,
+    "candidates": [CANDIDATE],
+}
 NODE = {
     "addr": ADDR,
     "rank": 0,
@@ -32,6 +63,7 @@ NODE = {
     "lag_seconds": 0.25,
     "last_repair": None,
     "digest_mismatches": 0,
+    **WORK,
 }
 STRETCH = {
     "namespace": ["m", None, b"\x01", None],
@@ -47,6 +79,8 @@ OP = {"origin": ADDR, "epoch": 1, "seq": 2, "type": "INSERT", "tokens": 16}
 MEMBER = {"addr": PEER, "rank": 1, "role": "router", "epoch": 3, "state": "dead"}
 INSERT = {"prefix_len": 2, "stored": 4, "freed": [[1, 2], [9, 1]]}
 
+REALS = tuple(f"{end}',)" for end in ("seconds", "_s", "rate", "queued_tokens", "decode_tokens"))
+
 SAMPLES = {
     "hello": (answers.hello, HELLO),
     "insert": (answers.insert, INSERT),
@@ -54,6 +88,8 @@ SAMPLES = {
     "acquire": (answers.acquire, {"lease": 5, "match": MATCH}),
     "freed": (answers.freed, {"freed": [[1, 2]]}),
     "route": (answers.route, ROUTE),
+    "redirect": (answers.redirect, {"target": TARGET, "reason": "sooner"}),
+    "explain": (answers.explain, EXPLANATION),
     "nodes": (answers.nodes, [NODE]),
     "edges": (answers.tree, EDGES),
     "entries": (answers.tree, ENTRIES),
@@ -126,8 +162,9 @@ def test_a_wrong_type_in_any_place_is_refused_and_is_no_key_or_type_error(name, 
     read, sample = SAMPLES[name]
     if is_free(path):
         return
-    fractions = () if "seconds" in str(path[-1:]) else (1.5,)
-    for wrong in (*fractions, True, -1, (), object()):
+    fractions = () if str(path[-1:]).endswith(REALS) else (1.5,)
+    truths = () if path[-1:] in (("is_prefill",), ("is_decode",)) else (True,)
+    for wrong in (*fractions, *truths, -1, (), object()):
         with pytest.raises(ReportBug, match="malformed"):
             read(with_change(sample, path, put(wrong)))
 

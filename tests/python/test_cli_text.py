@@ -90,9 +90,24 @@ def test_route(sidecar):
          addr            rank  depth
 prefill  {ADDR}     0  4 of 4 tokens
 decode   none               -  -
-reason: deepest match
+reason: prefix
 """
     assert json_of(sidecar, "route", "1,2") == sidecar.route(struct.pack("<2I", 1, 2))
+
+
+def test_explain(sidecar):
+    text = text_of(sidecar, "explain", "1,2,3,4")
+    first, _, names, row, units, excluded = text.splitlines()
+    assert first == "policy cost, 4 tokens; reason: prefix"
+    assert names.split()[:4] == ["chosen", "rank", "addr", "role"]
+    assert row.split() == (
+        f"prefill 0 {ADDR} unified 0 (+4) 2 1500 5000 learned"
+        " 250.0 250.0 250.0 250.0 250.0 750.0 500.0"
+    ).split()
+    assert units == "times are in milliseconds"
+    assert excluded == f"{PEER} is left out: dead"
+    expected = sidecar.explain(struct.pack("<2I", 1, 2))
+    assert json_of(sidecar, "explain", "1,2") == expected
 
 
 def test_tree(sidecar):

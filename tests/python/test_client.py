@@ -165,11 +165,41 @@ def test_the_bound_on_leases_is_told(mesh):
 
 def test_route_names_a_target_or_none(mesh, sidecar):
     mesh.insert([1, 2], [5, 6])
-    route = mesh.route([1, 2, 3])
-    assert route == radixmesh.Route(radixmesh.Target(ADDR, 0, 2), None, "deepest match")
+    route = mesh.route([1, 2, 3], book=False)
+    assert route == radixmesh.Route(radixmesh.Target(ADDR, 0, 2), None, "prefix", None)
     assert last(sidecar)[1]["book"] is False
-    with pytest.raises(radixmesh.FixRequest, match="no bookings"):
-        mesh.route([1, 2], book=True)
+
+
+def test_a_booking_is_ended_by_its_number(mesh, sidecar):
+    booking = mesh.route([1, 2]).booking
+    assert (last(sidecar)[1]["book"], booking.id) == (True, 41)
+    booking.prefill_done(hit_tokens=2)
+    assert last(sidecar) == ["prefill_done", {"booking": 41, "hit_tokens": 2}]
+    booking.prefill_done()
+    assert last(sidecar) == ["prefill_done", {"booking": 41}]
+    booking.finish()
+    assert last(sidecar) == ["finish", {"booking": 41}]
+    with pytest.raises(radixmesh.FixRequest, match="hit_tokens must be"):
+        booking.prefill_done(hit_tokens=-1)
+
+
+def test_redirect_names_a_target_or_says_stay(mesh, sidecar):
+    moved = mesh.redirect([1, 2], visited=["10.0.0.9:1"])
+    assert (moved.target.addr, moved.reason, moved.stay) == (ADDR, "sooner", False)
+    assert last(sidecar)[1]["visited"] == ["10.0.0.9:1"]
+    assert mesh.redirect([1, 2], visited=[ADDR]).stay
+    with pytest.raises(radixmesh.FixRequest, match="a row of addrs"):
+        mesh.redirect([1, 2], visited=ADDR)
+
+
+def test_explain_shows_every_candidate(mesh, sidecar):
+    why = mesh.explain([1, 2])
+    assert (why.tokens, why.policy, why.reason) == (2, "cost", "prefix")
+    here, gone = why.candidates
+    assert (here.addr, here.rate_source, here.booked.prefill_tokens) == (ADDR, "learned", 900)
+    assert (here.terms.wait_s, here.is_prefill, gone.excluded) == (0.25, True, "dead")
+    mesh.finish_warm_up()
+    assert last(sidecar) == ["finish_warm_up", {}]
 
 
 def test_report_load(mesh, sidecar):

@@ -23,6 +23,7 @@ TYPES = {
     "DELETE": 2,
     "RESET": 3,
     "HEAD": 64,
+    "BOOKINGS": 83,
     "MARKER": 65,
     "HELLO": 66,
     "WELCOME": 67,
@@ -43,7 +44,7 @@ TYPES = {
     "JOINED": 82,
 }
 OF_D0 = {"HELLO", "HEARTBEAT", "REPLAY_REQUEST", "SNAPSHOT_REQUEST", "SNAPSHOT_CREDIT"}
-OF_D0 |= {"PROBE_REPORT", "NEWS", "TICK_ACK", "JOIN"}
+OF_D0 |= {"PROBE_REPORT", "NEWS", "TICK_ACK", "JOIN", "BOOKINGS"}
 
 
 def hex_examples():
@@ -165,13 +166,18 @@ def news_of_r0(refute, state):
 
 
 def test_head():
-    beat, head, digest, load, vector, refute, engine_token, taken_over, news = body("HEAD")
+    beat, head, digest, load, vector, refute, engine_token, taken_over, news, ready = body("HEAD")
     assert (beat, head) == (7, 2)
     assert digest == digest_of_the_inserts()
-    assert load == [3, 1, None, 12, 4096]
+    assert load == [3, 1, None, 12, 4096, None]
     assert vector == [node_id(D0), EPOCH_D0, 5, node_id(R0), EPOCH_R0, 0]
     assert (refute, engine_token, taken_over) == (1, b"\xaa\xbb", [0, 0])
     assert news == [news_of_r0(0, SUSPECT)]
+    assert ready is True
+
+
+def test_bookings():
+    assert body("BOOKINGS") == [3, [node_id(P0), 2, 1, 700, 1500]]
 
 
 def test_marker():
@@ -211,7 +217,7 @@ def test_heartbeats():
     of_p0 = [node_id(P0), EPOCH_P0, 2, digest_of_the_inserts()]
     beat, view_hash, *seen, load, digests, news = body("HEARTBEAT")
     assert seen == [EPOCH_P0, 1, ALIVE]
-    assert load == [2, 0, 500, 96, 8192]
+    assert load == [2, 0, 500, 96, 8192, None]
     assert digests == [node_id(D0), EPOCH_D0, 5, bytes(16), *of_p0]
     assert news == []
     assert body("HEARTBEAT_ACK") == [

@@ -89,6 +89,9 @@ class NamedMesh {
   MatchView match(std::string_view name, std::string_view letters) {
     return at(name).match_prefix({}, tokens_of(letters));
   }
+  RouteView route(std::string_view name, std::string_view letters, bool book = false) {
+    return done(name, at(name).route(now(), {}, tokens_of(letters), book));
+  }
   TimePoint now() const { return network_.now(); }
 
   // All that run have the same vector and digests.

@@ -442,7 +442,7 @@ TEST_CASE("D13: a lookup changes nothing") {
   for (const char* name : {"p0", "r0"}) {
     const std::size_t edges = mesh.at(name).tree(0, 100).total;
     CHECK(mesh.match(name, "abcx").length == 3);
-    CHECK(mesh.at(name).route({}, tokens_of("abx"))->prefill.has_value());
+    CHECK(mesh.route(name, "abx").prefill.has_value());
     CHECK(mesh.at(name).tree(0, 100).total == edges);
   }
 }
@@ -525,7 +525,7 @@ TEST_CASE("D27: the empty key is an answer, and so are the totals of an empty tr
     NamedMesh mesh = mesh_of({"p0", "r0"});
     CHECK(mesh.match(name, "").length == 0);
     CHECK(mesh.match(name, "").segments.empty());
-    CHECK(mesh.at(name).route({}, {})->prefill.has_value());
+    CHECK(mesh.route(name, "").prefill.has_value());
     CHECK(mesh.at(name).status().tree_tokens == 0);
     CHECK(mesh.at(name).tree(0, 10).edges.empty());
   }

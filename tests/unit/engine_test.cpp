@@ -53,7 +53,7 @@ TEST_CASE("a node that drains refuses new work, and owes its end once nothing is
   REQUIRE(!refused);
   CHECK(refused.error().code == RefusalCode::use_another_node);
   CHECK(!d0.replica.acquire({}, tokens_of("abcd")));
-  CHECK(!d0.replica.route({}, tokens_of("abcd")));
+  CHECK(!d0.replica.route(d0.now, {}, tokens_of("abcd"), false));
   d0.now += 1s;
   d0.replica.step(d0.now, Tick{});
   CHECK(d0.owed<Left>().empty());

@@ -74,7 +74,7 @@ inline HeadMessage example_head() {
   head.beat = 7;
   head.head = Seq{2};
   head.digest = example_digest();
-  head.load = Load{3, 1, std::nullopt, 12, 4096};
+  head.load = Load{3, 1, std::nullopt, 12, 4096, std::nullopt};
   head.vector = {{example_node(kAddrD0), kEpochD0, Seq{5}}, {example_node(kAddrR0), kEpochR0, {}}};
   head.refute = 1;
   head.engine_token = "\xAA\xBB";
@@ -113,7 +113,7 @@ inline Pulse example_pulse(bool of_p0) {
     pulse.news = {example_news_of_r0(0, MemberState::suspect)};
   } else {
     pulse.seen = {kEpochP0, 1, MemberState::alive};
-    pulse.load = Load{2, 0, 500, 96, 8192};
+    pulse.load = Load{2, 0, 500, 96, 8192, std::nullopt};
     pulse.digests = {{{example_node(kAddrD0), kEpochD0, Seq{5}}, 0}, p0};
   }
   return pulse;
@@ -197,6 +197,7 @@ inline std::vector<WireExample> wire_examples() {
       {"TICK_ACK", of_d0(MessageType::tick_ack, TickAckMessage{p0, 4, 1})},
       {"JOIN", of_d0(MessageType::join, example_join())},
       {"JOINED", of_p0(MessageType::joined, 0, JoinedMessage{NodeRank{1}, 2})},
+      {"BOOKINGS", of_d0(MessageType::bookings, BookingsMessage{3, {{p0, {2, 1, 700, 1500}}}})},
   };
 }
 

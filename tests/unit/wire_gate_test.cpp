@@ -302,7 +302,7 @@ TEST_CASE("refused: types that this version does not know, told apart by what mu
                                         {"type 4", "96 04 07 05 01 01 90"},
                                         {"type 63", "96 3f 07 05 01 01 90"}});
   check_refused(WireError::unknown_control,
-                {{"type 83", "96 53 07 05 00 01 90"}, {"type 255", "96 cc ff 07 05 00 01 90"}});
+                {{"type 84", "96 54 07 05 00 01 90"}, {"type 255", "96 cc ff 07 05 00 01 90"}});
   const Bytes unknown = framed("96 3f 07 05 09 01 90");
   const auto envelope = decode_envelope(unknown);  // its place in the order is known all the same
   REQUIRE(envelope);
@@ -423,7 +423,8 @@ TEST_CASE("accepted: what is as full as the bounds allow fits a frame") {
   const std::vector<MemberNews> news(limits::news_per_message_max,
                                      {std::string(limits::address_bytes_max, 'x'), NodeRank{kMax},
                                       Role::router, kEpoch, limits::refute_max, MemberState::left});
-  const Load load{kMax, kMax, ~std::uint64_t{0}, ~std::uint64_t{0}, ~std::uint64_t{0}};
+  const Load load{
+      kMax, kMax, ~std::uint64_t{0}, ~std::uint64_t{0}, ~std::uint64_t{0}, limits::count_max};
   HeadMessage head;
   head.beat = limits::count_max;
   head.head = kSeq;
@@ -443,8 +444,12 @@ TEST_CASE("accepted: what is as full as the bounds allow fits a frame") {
   TickMessage tick{kNode, kEpoch, limits::count_max, 2, kMax, {}, {}};
   tick.visited.assign(limits::members_max, {kNode, kEpoch, limits::refute_max});
   tick.skipped.assign(limits::members_max, kNode);
+  constexpr std::uint32_t kBookings = limits::bookings_max;
+  constexpr std::uint64_t kTokens = std::uint64_t{kBookings} * limits::request_tokens_max;
+  BookingsMessage bookings{limits::count_max, {}};
+  bookings.promises.assign(limits::members_max, {kNode, {kBookings, kBookings, kTokens, kTokens}});
   for (const Body& body :
-       {Body(head), Body(heartbeat), Body(NewsMessage{news, true}), Body(tick)}) {
+       {Body(head), Body(heartbeat), Body(NewsMessage{news, true}), Body(tick), Body(bookings)}) {
     const Message message = example_message(type_of(body), true, Seq{}, body);
     CAPTURE(int{message.envelope.type});
     CHECK(verdict_on(message) == WireShow::of(message));

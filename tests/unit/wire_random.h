@@ -73,8 +73,9 @@ class RandomMessage {
   Digest digest() { return (Digest{random_()} << 64) | random_(); }
   std::optional<Load> load() {
     if (below(2) == 0) return std::nullopt;
-    Load out{any32(), any32(), std::nullopt, any(), any()};
+    Load out{any32(), any32(), std::nullopt, any(), any(), std::nullopt};
     if (below(2) == 0) out.queued_tokens = any();
+    if (below(2) == 0) out.prefill_rate = any_above_0();
     return out;
   }
   Role role() { return static_cast<Role>(below(4)); }
@@ -104,6 +105,19 @@ class RandomMessage {
     out.engine_token = engine_token();
     if (below(2) == 0) out.taken_over = TakenOver{Epoch{any_count()}, Seq{any_count()}};
     out.news = news();
+    out.ready = below(2) == 0;
+    return out;
+  }
+  BookingsMessage bookings() {
+    BookingsMessage out;
+    out.version = any_count();
+    out.promises.resize(below(9) == 0 ? limits::members_max : below(5));
+    for (auto& [node, promise] : out.promises) {
+      node = NodeId{any()};
+      promise = {static_cast<std::uint32_t>(below(limits::bookings_max)),
+                 static_cast<std::uint32_t>(below(limits::bookings_max)), below(1u << 31),
+                 below(1u << 31)};
+    }
     return out;
   }
   Introduction introduction() {
@@ -223,6 +237,8 @@ class RandomMessage {
         return JoinMessage{introduction()};
       case MessageType::joined:
         return JoinedMessage{NodeRank{any32() >> 2}, any32()};
+      case MessageType::bookings:
+        return bookings();
     }
     return ResetOp{};
   }

@@ -59,7 +59,8 @@ class WireShow {
     *this << "load" << load.has_value();
     if (!load) return;
     *this << load->running << load->waiting << load->queued_tokens.has_value()
-          << load->queued_tokens.value_or(0) << load->kv_used << load->kv_total;
+          << load->queued_tokens.value_or(0) << load->kv_used << load->kv_total
+          << load->prefill_rate.has_value() << load->prefill_rate.value_or(0);
   }
   void add(const std::vector<MemberNews>& news) {
     *this << "news" << news.size();
@@ -88,6 +89,7 @@ class WireShow {
     *this << "taken over" << head.taken_over.has_value();
     if (head.taken_over) *this << head.taken_over->epoch.value << head.taken_over->seq.value;
     add(head.news);
+    *this << "ready" << head.ready;
   }
   void add(const MarkerMessage& marker) { add(marker.vector); }
   void add(const Introduction& hello) {
@@ -156,6 +158,13 @@ class WireShow {
     *this << ack.initiator.value << ack.nonce << int{ack.round};
   }
   void add(const JoinedMessage& joined) { *this << joined.rank.value << joined.members; }
+  void add(const BookingsMessage& bookings) {
+    *this << bookings.version;
+    for (const auto& [node, promise] : bookings.promises) {
+      *this << node.value << promise.requests << promise.prefills << promise.prefill_tokens
+            << promise.decode_tokens;
+    }
+  }
 
   std::ostringstream text_;
 };

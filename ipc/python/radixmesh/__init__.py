@@ -14,6 +14,7 @@ what can go wrong and what to do then.
 """
 
 from . import aio, errors, results
+from .booking import Booking
 from .client import Lease, Mesh, Subscription, connect
 from .errors import *  # noqa: F403  -- the list of names stands in errors.__all__
 from .namespace import Namespace
@@ -21,6 +22,7 @@ from .results import *  # noqa: F403  -- the list of names stands in results.__a
 from .version import __version__
 
 __all__ = [
+    "Booking",
     "Lease",
     "Mesh",
     "Namespace",

@@ -28,6 +28,7 @@ from typing import (
     Deque,
     Dict,
     Generator,
+    Iterable,
     List,
     Optional,
     Tuple,
@@ -38,13 +39,25 @@ from typing import (
 
 from . import methods
 from .aio_link import Link, Streams, open_streams, receive
+from .booking import AioBooking
 from .conversation import Answer, Conversation
 from .endpoint import Endpoint, PathLike
 from .errors import ConnectionLost, RadixMeshError, Timeout
 from .methods import Call
 from .namespace import NamespaceLike
 from .protocol import Notification
-from .results import Acquired, Event, InsertResult, Match, NodeInfo, Route, SidecarInfo, Tree
+from .results import (
+    Acquired,
+    Event,
+    Explanation,
+    InsertResult,
+    Match,
+    NodeInfo,
+    Redirect,
+    Route,
+    SidecarInfo,
+    Tree,
+)
 from .slots import Runs, Slots
 from .tokens import Tokens
 
@@ -129,10 +142,26 @@ class Mesh:
         return await self._link.call(methods.reset())
 
     async def route(
-        self, tokens: Tokens, namespace: NamespaceLike = None, *, book: bool = False
-    ) -> Route:
-        """As `radixmesh.Mesh.route`."""
-        return await self._link.call(methods.route(tokens, namespace, book))
+        self, tokens: Tokens, namespace: NamespaceLike = None, *, book: bool = True
+    ) -> Route[AioBooking]:
+        """As `radixmesh.Mesh.route`. A booking is ended where nobody waits for the answer."""
+        answer = await self._link.call(methods.route(tokens, namespace, book))
+        booking = None if answer.booking is None else AioBooking(self, answer.booking)
+        return Route(answer.prefill, answer.decode, answer.reason, booking)
+
+    async def redirect(
+        self, tokens: Tokens, namespace: NamespaceLike = None, *, visited: Iterable[str] = ()
+    ) -> Redirect:
+        """As `radixmesh.Mesh.redirect`."""
+        return await self._link.call(methods.redirect(tokens, namespace, visited))
+
+    async def explain(self, tokens: Tokens, namespace: NamespaceLike = None) -> Explanation:
+        """As `radixmesh.Mesh.explain`."""
+        return await self._link.call(methods.explain(tokens, namespace))
+
+    async def finish_warm_up(self) -> None:
+        """As `radixmesh.Mesh.finish_warm_up`."""
+        await self._link.call(methods.finish_warm_up())
 
     async def report_load(
         self,
@@ -142,10 +171,13 @@ class Mesh:
         queued_tokens: Optional[int] = None,
         kv_used: int,
         kv_total: int,
+        prefill_rate: Optional[int] = None,
     ) -> None:
         """As `radixmesh.Mesh.report_load`."""
         await self._link.call(
-            methods.report_load(running, waiting, queued_tokens, kv_used, kv_total)
+            methods.report_load(
+                running, waiting, queued_tokens, kv_used, kv_total, prefill_rate
+            )
         )
 
     async def drain(self) -> None:

@@ -15,13 +15,19 @@ from .errors import ReportBug
 from .namespace import Namespace
 from .results import (
     Acquired,
+    Booked,
+    Candidate,
+    CostTerms,
+    Explanation,
+    Hits,
     InsertResult,
     Limits,
     Match,
     MembershipEvent,
     NodeInfo,
     OpEvent,
-    Route,
+    Redirect,
+    RouteAnswer,
     Segment,
     SidecarInfo,
     Target,
@@ -68,11 +74,13 @@ class Fields:
         return number(self.any(field), self.name(field))
 
     def real(self, field: str) -> float:
+        return real(self.any(field), self.name(field))
+
+    def flag(self, field: str) -> bool:
         value = self.any(field)
-        # MessagePack packs a whole one as an integer.
-        if type(value) not in (int, float) or value < 0:
-            raise _wrong(self.name(field), "a number from 0", value)
-        return float(value)
+        if not isinstance(value, bool):
+            raise _wrong(self.name(field), "true or false", value)
+        return value
 
     def text(self, field: str) -> str:
         return text(self.any(field), self.name(field))
@@ -93,6 +101,13 @@ def number(value: object, what: str) -> int:
     if type(value) is not int or value < 0:
         raise _wrong(what, "a number from 0", value)
     return value
+
+
+def real(value: Any, what: str) -> float:
+    # MessagePack packs a whole one as an integer.
+    if type(value) not in (int, float) or value < 0:
+        raise _wrong(what, "a number from 0", value)
+    return float(value)
 
 
 def text(value: object, what: str) -> str:
@@ -189,13 +204,72 @@ def status(value: object) -> Dict[str, Any]:
     return table(value, "status")
 
 
-def route(value: object) -> Route:
+def route(value: object) -> RouteAnswer:
     fields = Fields(value, "route")
-    return Route(
+    return RouteAnswer(
         prefill=fields.optional("prefill", _target),
         decode=fields.optional("decode", _target),
         reason=fields.text("reason"),
+        booking=fields.optional("booking", number),
     )
+
+
+def redirect(value: object) -> Redirect:
+    fields = Fields(value, "redirect")
+    return Redirect(fields.optional("target", _target), fields.text("reason"))
+
+
+def explain(value: object) -> Explanation:
+    fields = Fields(value, "explain")
+    return Explanation(
+        tokens=fields.number("tokens"),
+        policy=fields.text("policy"),
+        reason=fields.text("reason"),
+        prefill=fields.optional("prefill", _target),
+        decode=fields.optional("decode", _target),
+        candidates=fields.each("candidates", _candidate),
+    )
+
+
+def _candidate(value: object, what: str) -> Candidate:
+    fields = Fields(value, what)
+    return Candidate(
+        addr=fields.text("addr"),
+        rank=fields.number("rank"),
+        role=fields.text("role"),
+        excluded=fields.optional("excluded", text),
+        depth=fields.number("depth"),
+        indexed_depth=fields.number("indexed_depth"),
+        load=fields.optional("load", table),
+        requests=fields.number("requests"),
+        queued_tokens=fields.real("queued_tokens"),
+        decode_tokens=fields.real("decode_tokens"),
+        **_work(fields),
+        terms=_terms(fields),
+        prefill_cost_s=fields.optional("prefill_cost_s", real),
+        decode_cost_s=fields.optional("decode_cost_s", real),
+        is_prefill=fields.flag("is_prefill"),
+        is_decode=fields.flag("is_decode"),
+    )
+
+
+def _work(fields: Fields) -> Dict[str, Any]:
+    return {
+        "prefill_rate": fields.real("prefill_rate"),
+        "rate_source": fields.text("rate_source"),
+        "booked": _numbers(Booked, fields, "booked"),
+        "hits": _numbers(Hits, fields, "hits"),
+    }
+
+
+def _numbers(kind: Callable[..., T], fields: Fields, name: str) -> T:
+    inner = Fields(fields.any(name), fields.name(name))
+    return kind(**{each: inner.number(each) for each in kind.__annotations__})
+
+
+def _terms(fields: Fields) -> CostTerms:
+    inner = Fields(fields.any("terms"), fields.name("terms"))
+    return CostTerms(**{each: inner.real(each) for each in CostTerms.__annotations__})
 
 
 def _target(value: object, what: str) -> Target:
@@ -224,6 +298,7 @@ def _node(value: object, what: str) -> NodeInfo:
         lag_seconds=fields.real("lag_seconds"),
         last_repair=fields.optional("last_repair", table),
         digest_mismatches=fields.number("digest_mismatches"),
+        **_work(fields),
     )
 
 

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections import deque
 from types import TracebackType
-from typing import Any, Deque, Dict, Iterator, Optional, Tuple, Type, TypeVar, Union
+from typing import Any, Deque, Dict, Iterable, Iterator, Optional, Tuple, Type, TypeVar, Union
 
 from . import methods
+from .booking import Booking
 from .endpoint import Endpoint, PathLike
 from .errors import ConnectionLost, Timeout
 from .link import Deadline, Link
 from .methods import Call
 from .namespace import NamespaceLike
 from .protocol import Notification
-from .results import Event, InsertResult, Match, NodeInfo, Route, SidecarInfo, Tree
+from .results import (
+    Event,
+    Explanation,
+    InsertResult,
+    Match,
+    NodeInfo,
+    Redirect,
+    Route,
+    SidecarInfo,
+    Tree,
+)
 from .slots import Runs, Slots
 from .tokens import Tokens
 
@@ -140,14 +151,36 @@ class Mesh:
         return self._call(methods.reset())
 
     def route(
-        self, tokens: Tokens, namespace: NamespaceLike = None, *, book: bool = False
-    ) -> Route:
+        self, tokens: Tokens, namespace: NamespaceLike = None, *, book: bool = True
+    ) -> Route[Booking]:
         """Names the nodes where a request with these tokens should be computed, and why.
 
-        book: must be False as long as sidecars keep no bookings.
-        Raises RetryLater where nobody is alive to choose from.
+        book: the nodes are promised the work, all routers are told, and for some seconds this one
+            takes the nodes to hold the prompt. The caller ends `route.booking`. False only asks.
         """
-        return self._call(methods.route(tokens, namespace, book))
+        answer = self._call(methods.route(tokens, namespace, book))
+        booking = None if answer.booking is None else Booking(self, answer.booking)
+        return Route(answer.prefill, answer.decode, answer.reason, booking)
+
+    def redirect(
+        self, tokens: Tokens, namespace: NamespaceLike = None, *, visited: Iterable[str] = ()
+    ) -> Redirect:
+        """Whether a request that this node has, and is too busy for, should go to another of its
+        role: a `target`, or stay.
+
+        visited: addrs of the nodes that had it before. It never goes back to one of them, and stays
+            where it is after some hops (`--redirect-hops`).
+        Raises UseAnotherNode at a router.
+        """
+        return self._call(methods.redirect(tokens, namespace, visited))
+
+    def explain(self, tokens: Tokens, namespace: NamespaceLike = None) -> Explanation:
+        """What `route` would answer now, with every candidate and its costs. Changes nothing."""
+        return self._call(methods.explain(tokens, namespace))
+
+    def finish_warm_up(self) -> None:
+        """From now on `route` at this node chooses by its policy, and not by hash."""
+        self._call(methods.finish_warm_up())
 
     def report_load(
         self,
@@ -157,11 +190,17 @@ class Mesh:
         queued_tokens: Optional[int] = None,
         kv_used: int,
         kv_total: int,
+        prefill_rate: Optional[int] = None,
     ) -> None:
         """Tells the mesh how busy this engine is: requests running and waiting, prompt tokens of
-        those that wait (if known), and tokens of KV in use and in all.
+        those that wait (if known), tokens of KV in use and in all, and how many prompt tokens a
+        second it computes (if known; else it is learned from bookings).
         """
-        self._call(methods.report_load(running, waiting, queued_tokens, kv_used, kv_total))
+        self._call(
+            methods.report_load(
+                running, waiting, queued_tokens, kv_used, kv_total, prefill_rate
+            )
+        )
 
     def drain(self) -> None:
         """The node leaves the mesh: it takes no new work, the others are told, and its sidecar ends

@@ -8,13 +8,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from operator import index
-from typing import Any, Callable, Dict, Generic, Optional, Tuple, TypeVar, Union
+from typing import Any, Callable, Dict, Generic, Iterable, Optional, Tuple, TypeVar, Union
 
 from . import answers
 from .errors import FixRequest, Upgrade
 from .namespace import NamespaceLike, encode_namespace
 from .protocol import PROTOCOL, Notification
-from .results import Acquired, Event, InsertResult, Match, NodeInfo, Route, SidecarInfo, Tree
+from .results import (
+    Acquired,
+    Event,
+    Explanation,
+    InsertResult,
+    Match,
+    NodeInfo,
+    Redirect,
+    RouteAnswer,
+    SidecarInfo,
+    Tree,
+)
 from .slots import Runs, Slots, encode_slots
 from .tokens import Tokens, encode_tokens
 from .version import __version__
@@ -94,10 +105,43 @@ def reset() -> Call[Runs]:
     return Call("reset", {}, answers.freed)
 
 
-def route(tokens: Tokens, namespace: NamespaceLike, book: bool) -> Call[Route]:
+def route(tokens: Tokens, namespace: NamespaceLike, book: bool) -> Call[RouteAnswer]:
     params = _prefix(tokens, namespace)
     params["book"] = bool(book)
-    return Call("route", params, answers.route)
+    return Call("route", params, answers.route, _finish_booked if book else None)
+
+
+def _finish_booked(route: RouteAnswer) -> Call[None]:
+    return finish(route.booking or 0)
+
+
+def prefill_done(booking: int, hit_tokens: Optional[int]) -> Call[None]:
+    params: Dict[str, Any] = {"booking": booking}
+    if hit_tokens is not None:
+        params["hit_tokens"] = _number("hit_tokens", hit_tokens)
+    return Call("prefill_done", params, answers.nothing)
+
+
+def finish(booking: int) -> Call[None]:
+    return Call("finish", {"booking": booking}, answers.nothing)
+
+
+def finish_warm_up() -> Call[None]:
+    return Call("finish_warm_up", {}, answers.nothing)
+
+
+def redirect(
+    tokens: Tokens, namespace: NamespaceLike, visited: Iterable[str]
+) -> Call[Redirect]:
+    params = _prefix(tokens, namespace)
+    if isinstance(visited, str):
+        raise FixRequest("visited must be a row of addrs, not one string")
+    params["visited"] = list(visited)
+    return Call("redirect", params, answers.redirect)
+
+
+def explain(tokens: Tokens, namespace: NamespaceLike) -> Call[Explanation]:
+    return Call("explain", _prefix(tokens, namespace), answers.explain)
 
 
 def drain() -> Call[None]:
@@ -105,11 +149,18 @@ def drain() -> Call[None]:
 
 
 def report_load(
-    running: int, waiting: int, queued_tokens: Optional[int], kv_used: int, kv_total: int
+    running: int,
+    waiting: int,
+    queued_tokens: Optional[int],
+    kv_used: int,
+    kv_total: int,
+    prefill_rate: Optional[int],
 ) -> Call[None]:
     load = {"running": running, "waiting": waiting, "kv_used": kv_used, "kv_total": kv_total}
     if queued_tokens is not None:
         load["queued_tokens"] = queued_tokens
+    if prefill_rate is not None:
+        load["prefill_rate"] = prefill_rate
     params = {name: _number(name, value) for name, value in load.items()}
     return Call("report_load", params, answers.nothing)
 

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, Generic, Mapping, NamedTuple, Optional, Tuple, TypeVar, Union
 
 from .namespace import Namespace
 from .slots import Runs
 
 __all__ = [
+    "Booked",
+    "Candidate",
+    "CostTerms",
     "Event",
+    "Explanation",
+    "Hits",
     "InsertResult",
     "Limits",
     "Match",
     "MembershipEvent",
     "NodeInfo",
     "OpEvent",
+    "Redirect",
     "Route",
     "Segment",
     "SidecarInfo",
@@ -29,6 +35,8 @@ __all__ = [
     "TreeEdge",
     "TreeEntry",
 ]
+
+B = TypeVar("B")  # Booking, or AioBooking
 
 # `slots=True` came with Python 3.10. The decorator is called in full each time: type checkers do
 # not see through a wrapper around it.
@@ -109,13 +117,103 @@ class Target:
     depth: int  # tokens of the prompt that it holds
 
 
-@dataclass(frozen=True, **_SLOTS)
-class Route:
-    """Answer of `route`; None where no node is named for that role."""
+class RouteAnswer(NamedTuple):
+    """Answer of `route` as it is on the wire; the clients wrap it into a Route."""
 
     prefill: Optional[Target]
     decode: Optional[Target]
     reason: str
+    booking: Optional[int]
+
+
+@dataclass(frozen=True, **_SLOTS)
+class Route(Generic[B]):
+    """Answer of `route`; None where no node is named for that role, or nothing was booked."""
+
+    prefill: Optional[Target]
+    decode: Optional[Target]
+    reason: str  # prefix, load, hash, decode_only, warm_up or nobody
+    booking: Optional[B]
+
+
+@dataclass(frozen=True, **_SLOTS)
+class Redirect:
+    """Answer of `redirect`."""
+
+    target: Optional[Target]  # None: stay
+    reason: str  # sooner (there), stay, or hop_limit
+
+    @property
+    def stay(self) -> bool:
+        return self.target is None
+
+
+@dataclass(frozen=True, **_SLOTS)
+class Booked:
+    """What all routers promised a node, in sum."""
+
+    requests: int  # not finished
+    prefills: int  # prompts not computed yet
+    prefill_tokens: int
+    decode_tokens: int
+
+
+@dataclass(frozen=True, **_SLOTS)
+class Hits:
+    """Of the asked router's bookings at a node whose engine told its real hits."""
+
+    reports: int
+    predicted_tokens: int
+    actual_tokens: int
+
+
+@dataclass(frozen=True, **_SLOTS)
+class CostTerms:
+    """Seconds: until the node is free, to compute what is not cached, what that costs others, to
+    transfer what the decode node lacks, and a decode step."""
+
+    wait_s: float
+    compute_s: float
+    delay_s: float
+    transfer_s: float
+    step_s: float
+
+
+@dataclass(frozen=True, **_SLOTS)
+class Candidate:
+    """A node in an explanation. Costs are seconds; the lower wins."""
+
+    addr: str
+    rank: int
+    role: str
+    excluded: Optional[str]  # why it may not be chosen, such as dead, suspect, not_ready
+    depth: int  # tokens of the prompt that it is believed to have
+    indexed_depth: int  # ... by the index, without what was routed to it a moment ago
+    load: Optional[Mapping[str, Any]]  # what its engine reported last
+    requests: int  # reported or booked
+    queued_tokens: float  # of prompts, before this one
+    decode_tokens: float  # of KV that its requests read with every step
+    prefill_rate: float  # tokens/s
+    rate_source: str  # reported, learned, fleet or configured
+    booked: Booked
+    hits: Hits
+    terms: CostTerms
+    prefill_cost_s: Optional[float]  # None where it may not serve as that
+    decode_cost_s: Optional[float]
+    is_prefill: bool  # it is the choice
+    is_decode: bool
+
+
+@dataclass(frozen=True, **_SLOTS)
+class Explanation:
+    """Answer of `explain`: what `route` would answer, and everything that leads to it."""
+
+    tokens: int
+    policy: str
+    reason: str
+    prefill: Optional[Target]
+    decode: Optional[Target]
+    candidates: Tuple[Candidate, ...]  # in order of rank; those that are excluded, too
 
 
 @dataclass(frozen=True, **_SLOTS)
@@ -136,6 +234,10 @@ class NodeInfo:
     lag_seconds: float  # for so long something has been missing
     last_repair: Optional[Mapping[str, Any]]  # how ("replay" or "snapshot"), seconds_ago
     digest_mismatches: int  # times that its entries here were found to be wrong
+    prefill_rate: float  # tokens/s
+    rate_source: str  # reported, learned, fleet or configured
+    booked: Booked
+    hits: Hits
 
 
 @dataclass(frozen=True, **_SLOTS)

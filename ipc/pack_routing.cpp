@@ -1,0 +1,120 @@
+// The answers about where a prompt should run, as MessagePack.
+#include "ipc/pack_fields.h"
+#include "ipc/packing.h"
+#include "lib/base/role.h"
+
+namespace radixmesh::ipc {
+namespace {
+
+void pack_target(Packer& packer, const std::optional<TargetView>& target) {
+  if (!target) {
+    packer.pack_nil();
+    return;
+  }
+  packer.pack_map(3);
+  pair(packer, "addr", std::string_view(target->addr));
+  pair(packer, "rank", std::uint64_t{target->rank.value});
+  pair(packer, "depth", std::uint64_t{target->depth});
+}
+
+void pack_terms(Packer& packer, const CostTerms& terms) {
+  packer.pack_map(5);
+  pair(packer, "wait_s", terms.wait);
+  pair(packer, "compute_s", terms.compute);
+  pair(packer, "delay_s", terms.delay);
+  pair(packer, "transfer_s", terms.transfer);
+  pair(packer, "step_s", terms.step);
+}
+
+// What it costs to take this one, as what it may be taken for.
+void pack_cost(Packer& packer, std::string_view name, bool serves, double cost) {
+  key(packer, name);
+  serves ? packer.pack_double(cost) : packer.pack_nil();
+}
+
+void pack_candidate(Packer& packer, const CandidateView& row) {
+  const bool may_be = row.excluded.empty();
+  packer.pack_map(15 + kWorkFields);
+  pair(packer, "addr", std::string_view(row.addr));
+  pair(packer, "rank", std::uint64_t{row.rank.value});
+  pair(packer, "role", role_name(row.role));
+  key(packer, "excluded");
+  may_be ? void(packer.pack_nil()) : pack_text(packer, row.excluded);
+  pair(packer, "depth", std::uint64_t{row.depth});
+  pair(packer, "indexed_depth", std::uint64_t{row.indexed_depth});
+  key(packer, "load");
+  pack_load(packer, row.load);
+  pack_work(packer, row.work);
+  pair(packer, "requests", std::uint64_t{row.requests});
+  pair(packer, "queued_tokens", row.queued_tokens);
+  pair(packer, "decode_tokens", row.decode_tokens);
+  key(packer, "terms");
+  pack_terms(packer, row.terms);
+  pack_cost(packer, "prefill_cost_s", may_be && serves_prefill(row.role), row.terms.as_prefill());
+  pack_cost(packer, "decode_cost_s", may_be && serves_decode(row.role), row.terms.as_decode());
+  pair(packer, "is_prefill", row.is_prefill);
+  pair(packer, "is_decode", row.is_decode);
+}
+
+}  // namespace
+
+void pack_work(Packer& packer, const WorkView& work) {
+  pair(packer, "prefill_rate", work.prefill_rate);
+  pair(packer, "rate_source", work.rate_source);
+  key(packer, "booked");
+  packer.pack_map(4);
+  pair(packer, "requests", std::uint64_t{work.booked.requests});
+  pair(packer, "prefills", std::uint64_t{work.booked.prefills});
+  pair(packer, "prefill_tokens", work.booked.prefill_tokens);
+  pair(packer, "decode_tokens", work.booked.decode_tokens);
+  key(packer, "hits");
+  packer.pack_map(3);
+  pair(packer, "reports", work.hits.reports);
+  pair(packer, "predicted_tokens", work.hits.predicted_tokens);
+  pair(packer, "actual_tokens", work.hits.actual_tokens);
+}
+
+void pack_route(Packer& packer, const RouteView& route) {
+  packer.pack_map(4);
+  key(packer, "prefill");
+  pack_target(packer, route.prefill);
+  key(packer, "decode");
+  pack_target(packer, route.decode);
+  pair(packer, "reason", route.reason);
+  key(packer, "booking");
+  route.booking ? packer.pack_uint64(*route.booking) : packer.pack_nil();
+}
+
+void pack_redirect(Packer& packer, const RedirectView& redirect) {
+  packer.pack_map(2);
+  key(packer, "target");
+  pack_target(packer, redirect.target);
+  pair(packer, "reason", redirect.reason);
+}
+
+void pack_explain(Packer& packer, const ExplainView& explain) {
+  packer.pack_map(6);
+  pair(packer, "tokens", std::uint64_t{explain.tokens});
+  pair(packer, "policy", explain.policy);
+  pair(packer, "reason", explain.reason);
+  key(packer, "prefill");
+  pack_target(packer, explain.prefill);
+  key(packer, "decode");
+  pack_target(packer, explain.decode);
+  key(packer, "candidates");
+  packer.pack_array(static_cast<std::uint32_t>(explain.candidates.size()));
+  for (const CandidateView& row : explain.candidates) pack_candidate(packer, row);
+}
+
+void pack_routing(Packer& packer, const RoutingView& routing) {
+  packer.pack_map(5);
+  key(packer, "routed");
+  packer.pack_map(static_cast<std::uint32_t>(routing.routed.size()));
+  for (const auto& [reason, count] : routing.routed) pair(packer, reason, count);
+  pair(packer, "bookings", routing.bookings);
+  pair(packer, "bookings_expired", routing.bookings_expired);
+  pair(packer, "speculative_tokens", routing.speculative_tokens);
+  pair(packer, "warming_up", routing.warming_up);
+}
+
+}  // namespace radixmesh::ipc

@@ -1,0 +1,35 @@
+// What one router promised one node, or several did, in sum.
+#pragma once
+
+#include <cstdint>
+
+#include "lib/base/limits.h"
+
+namespace radixmesh {
+
+struct Promise {
+  std::uint32_t requests = 0;        // not finished
+  std::uint32_t prefills = 0;        // prompts not computed yet
+  std::uint64_t prefill_tokens = 0;  // of these, what is to be computed
+  std::uint64_t decode_tokens = 0;   // of KV to be held
+
+  Promise& operator+=(const Promise& other) {
+    requests += other.requests;
+    prefills += other.prefills;
+    prefill_tokens += other.prefill_tokens;
+    decode_tokens += other.decode_tokens;
+    return *this;
+  }
+  // So that no sum of as many as there may be routers overflows, and none stands for more work than
+  // bookings can.
+  bool within_bounds() const {
+    constexpr std::uint64_t tokens_max =
+        std::uint64_t{limits::bookings_max} * limits::request_tokens_max;
+    return requests <= limits::bookings_max && prefills <= limits::bookings_max &&
+           prefill_tokens <= tokens_max && decode_tokens <= tokens_max;
+  }
+  bool is_zero() const { return requests == 0 && prefills == 0; }
+  friend bool operator==(const Promise&, const Promise&) = default;
+};
+
+}  // namespace radixmesh

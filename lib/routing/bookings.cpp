@@ -1,0 +1,120 @@
+#include "lib/routing/bookings.h"
+
+#include <algorithm>
+
+#include "lib/base/limits.h"
+
+namespace radixmesh {
+
+TimePoint Bookings::due(const Booking& booking) {
+  return booking.prefilled ? booking.expires : std::min(booking.prefill_expires, booking.expires);
+}
+
+BookingId Bookings::make(const Booking& booking) {
+  if (bookings_.size() >= limits::bookings_max) {
+    erase(bookings_.find(by_expiry_.begin()->second));
+  }
+  const BookingId id = next_;
+  next_ = BookingId{next_.value + 1};
+  const auto at = bookings_.emplace(id, booking).first;
+  by_expiry_.emplace(due(booking), id);
+  if (booking.prefill) {
+    Promise& promise = promises_[*booking.prefill];
+    ++promise.prefills;
+    promise.prefill_tokens += booking.prefill_tokens;
+    if (booking.prefill != booking.decode) ++promise.requests;
+  } else {
+    at->second.prefilled = true;
+  }
+  if (booking.decode) {
+    Promise& promise = promises_[*booking.decode];
+    ++promise.requests;
+    promise.decode_tokens += booking.decode_tokens;
+  }
+  ++version_;
+  return id;
+}
+
+const Booking* Bookings::find(BookingId id) const {
+  const auto found = bookings_.find(id);
+  return found == bookings_.end() ? nullptr : &found->second;
+}
+
+// The prefill node has nothing more to do with it, unless it decodes as well.
+void Bookings::end_prefill(Booking& booking) {
+  if (booking.prefilled) return;
+  booking.prefilled = true;
+  Promise& promise = promises_[*booking.prefill];
+  --promise.prefills;
+  promise.prefill_tokens -= booking.prefill_tokens;
+  if (booking.prefill != booking.decode) --promise.requests;
+  ++version_;
+}
+
+void Bookings::erase(std::map<BookingId, Booking>::iterator at) {
+  Booking& booking = at->second;
+  by_expiry_.erase({due(booking), at->first});
+  end_prefill(booking);
+  if (booking.decode) {
+    Promise& promise = promises_[*booking.decode];
+    --promise.requests;
+    promise.decode_tokens -= booking.decode_tokens;
+  }
+  ++version_;
+  bookings_.erase(at);
+}
+
+std::optional<Booking> Bookings::prefill_done(BookingId id) {
+  const auto found = bookings_.find(id);
+  if (found == bookings_.end() || found->second.prefilled) return std::nullopt;
+  const Booking before = found->second;
+  by_expiry_.erase({due(before), id});
+  end_prefill(found->second);
+  by_expiry_.emplace(due(found->second), id);
+  return before;
+}
+
+std::optional<Booking> Bookings::finish(BookingId id) {
+  const auto found = bookings_.find(id);
+  if (found == bookings_.end()) return std::nullopt;
+  const Booking before = found->second;
+  if (!before.prefilled) prefill_done(id);
+  erase(bookings_.find(id));
+  return before;
+}
+
+std::size_t Bookings::expire(TimePoint now) {
+  std::size_t expired = 0;
+  while (!by_expiry_.empty() && by_expiry_.begin()->first <= now) {
+    const auto at = bookings_.find(by_expiry_.begin()->second);
+    ++expired;
+    if (at->second.prefilled || at->second.expires <= now) {
+      erase(at);
+      continue;
+    }
+    by_expiry_.erase(by_expiry_.begin());
+    end_prefill(at->second);
+    by_expiry_.emplace(due(at->second), at->first);
+  }
+  return expired;
+}
+
+TimePoint Bookings::next_expiry() const {
+  return by_expiry_.empty() ? kNever : by_expiry_.begin()->first;
+}
+
+void Bookings::drop_node(NodeId node) {
+  const auto promised = promises_.find(node);
+  if (promised == promises_.end()) return;
+  if (!promised->second.is_zero()) {
+    for (auto at = bookings_.begin(); at != bookings_.end();) {
+      const auto each = at++;
+      Booking& booking = each->second;
+      if (booking.prefill == node || booking.decode == node) erase(each);
+    }
+  }
+  promises_.erase(node);
+  ++version_;
+}
+
+}  // namespace radixmesh

@@ -1,0 +1,70 @@
+// What routers promised to nodes: for each request that was sent somewhere, the prompt that the
+// prefill node has still to compute and the KV that the decode node has still to hold. Published as
+// absolute sums per (router, node): a sum that is lost is told again by the next, and nothing
+// drifts.
+//
+//   make ──► prefill_done ──► finish        each once, in this order; finish alone does both.
+//     └───────── expires ──────┘            Who never says so is not waited for longer than stated.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "lib/base/ids.h"
+#include "lib/base/promise.h"
+#include "lib/base/time.h"
+
+namespace radixmesh {
+
+using BookingId = StrongInt<struct BookingIdTag, std::uint64_t>;
+
+struct Booking {
+  std::optional<NodeId> prefill, decode;
+  std::uint32_t prefill_tokens = 0;  // to be computed at `prefill`
+  std::uint32_t decode_tokens = 0;   // to be held at `decode`
+  std::uint32_t hit_tokens = 0;      // that `prefill` was believed to have
+  bool alone = false;                // `prefill` had nothing else to compute
+  bool prefilled = false;
+  TimePoint made;
+  TimePoint prefill_expires, expires;
+};
+
+// This router's own. Every operation O(log bookings).
+class Bookings {
+ public:
+  // Where there are limits::bookings_max, the one that expires first goes.
+  BookingId make(const Booking& booking);
+  // Nothing where there is no such booking, or its prompt is computed already. What is returned is
+  // the booking as it was.
+  std::optional<Booking> prefill_done(BookingId id);
+  std::optional<Booking> finish(BookingId id);
+  const Booking* find(BookingId id) const;
+
+  // How many prompts or whole bookings expired by now.
+  std::size_t expire(TimePoint now);
+  TimePoint next_expiry() const;
+  // The node is gone, and with it what it was promised.
+  void drop_node(NodeId node);
+
+  std::size_t size() const { return bookings_.size(); }
+  // Sums by node. Nodes stay, with zeros, so that their last change can be told.
+  const std::map<NodeId, Promise>& promises() const { return promises_; }
+  // Grows with every change of a sum.
+  std::uint64_t version() const { return version_; }
+
+ private:
+  void end_prefill(Booking& booking);
+  void erase(std::map<BookingId, Booking>::iterator at);
+  static TimePoint due(const Booking& booking);
+
+  std::map<BookingId, Booking> bookings_;
+  std::set<std::pair<TimePoint, BookingId>> by_expiry_;
+  std::map<NodeId, Promise> promises_;
+  BookingId next_{1};
+  std::uint64_t version_ = 0;
+};
+
+}  // namespace radixmesh

@@ -1,0 +1,57 @@
+// What a routing policy looks at, and what it says: nodes that may be chosen, with what is known of
+// each, and the choice with its reason.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/ids.h"
+#include "lib/base/role.h"
+
+namespace radixmesh {
+
+// A node that may be chosen: ready, alive, not leaving, and no router.
+struct RouteCandidate {
+  NodeId id;
+  NodeRank rank;
+  Role role = Role::prefill;
+  std::uint32_t depth = 0;     // tokens of the query that it has
+  std::uint32_t requests = 0;  // that it has to do with: reported or booked
+  std::uint32_t prefills = 0;  // of these, those whose prompt is not computed yet
+  double queued_tokens = 0;    // of prompts, before this one
+  double decode_tokens = 0;    // of KV that its running requests read with every step
+  double prefill_rate = 1;     // tokens/s
+};
+
+// Whether so little is missing at a decode node that it computes that itself. A unified node is
+// named as both anyway.
+inline bool decodes_alone(const RouteCandidate& candidate, std::uint32_t tokens,
+                          std::uint32_t decode_only_tokens) {
+  const std::uint32_t missing = tokens > candidate.depth ? tokens - candidate.depth : 0;
+  return candidate.role == Role::decode && missing < decode_only_tokens;
+}
+
+enum class RouteReason : std::uint8_t {
+  prefix,       // nobody has more of the prompt than the chosen prefill node
+  load,         // somebody has more of it, or there are equals: this one is done sooner
+  hash,         // nothing else decided: the hash of the first pages did
+  decode_only,  // so little is missing at the decode node that it computes that itself
+  warm_up,      // hashed, so that not all go to one node
+  nobody,       // there is no candidate
+};
+inline constexpr std::size_t kRouteReasons = 6;
+constexpr std::string_view reason_name(RouteReason reason) {
+  constexpr std::string_view names[kRouteReasons] = {"prefix",      "load",    "hash",
+                                                     "decode_only", "warm_up", "nobody"};
+  return names[static_cast<std::size_t>(reason)];
+}
+
+// Indices into the candidates. A unified node is named as both.
+struct RouteChoice {
+  std::optional<std::size_t> prefill, decode;
+  RouteReason reason = RouteReason::nobody;
+};
+
+}  // namespace radixmesh

@@ -1,0 +1,160 @@
+#include "lib/routing/cost.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "lib/routing/first_pages.h"
+
+namespace radixmesh {
+namespace {
+
+// Less of a difference than this, in seconds, is none: figures are not that exact.
+constexpr double kEqual = 1e-4;
+
+// Of some candidates that one of the least cost, and among equals the one that draws the highest.
+class Least {
+ public:
+  Least(const std::vector<RouteCandidate>& candidates, std::uint64_t first_pages)
+      : candidates_(&candidates), first_pages_(first_pages) {}
+
+  void offer(std::size_t at, double cost) {
+    if (!found_ || cost < cost_ - kEqual) {
+      found_ = at;
+      cost_ = cost;
+      equals_ = false;
+    } else if (cost <= cost_ + kEqual) {
+      equals_ = true;
+      if (draws_higher(at, *found_)) found_ = at;
+      cost_ = std::min(cost_, cost);
+    }
+  }
+
+  bool empty() const { return !found_; }
+  std::size_t choice() const { return *found_; }
+  double cost() const { return found_ ? cost_ : std::numeric_limits<double>::infinity(); }
+  bool had_equals() const { return equals_; }
+
+ private:
+  bool draws_higher(std::size_t a, std::size_t b) const {
+    const RouteCandidate &one = (*candidates_)[a], &other = (*candidates_)[b];
+    const std::uint64_t drawn = draw(one.id, first_pages_), against = draw(other.id, first_pages_);
+    return drawn != against ? drawn > against : one.rank < other.rank;
+  }
+
+  const std::vector<RouteCandidate>* candidates_;
+  std::uint64_t first_pages_;
+  std::optional<std::size_t> found_;
+  double cost_ = 0;
+  bool equals_ = false;
+};
+
+std::uint32_t missing(const RouteCandidate& candidate, std::uint32_t tokens) {
+  return tokens - std::min(tokens, candidate.depth);
+}
+
+}  // namespace
+
+std::vector<CostTerms> cost_terms(const std::vector<RouteCandidate>& candidates,
+                                  std::uint32_t tokens, const CostWeights& weights) {
+  double computing = 0, nodes = 0;
+  for (const RouteCandidate& each : candidates) {
+    if (!serves_prefill(each.role)) continue;
+    computing += each.prefills > 0 ? 1 : 0;
+    ++nodes;
+  }
+  const double busy = nodes > 0 ? computing / nodes : 0;
+  std::vector<CostTerms> terms(candidates.size());
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const RouteCandidate& each = candidates[i];
+    CostTerms& of = terms[i];
+    // A decode node computes what is missing where no prefill node does.
+    of.wait = each.queued_tokens / each.prefill_rate;
+    of.compute = missing(each, tokens) / each.prefill_rate;
+    of.delay = weights.affinity * busy * of.compute;
+    if (serves_decode(each.role)) {
+      of.transfer = missing(each, tokens) / weights.transfer_rate;
+      of.step = (each.decode_tokens + tokens) / weights.decode_rate;
+    }
+  }
+  return terms;
+}
+
+namespace {
+
+RouteReason reason_of(const std::vector<RouteCandidate>& candidates, std::size_t computes,
+                      bool had_equals) {
+  std::uint32_t deepest = 0;
+  for (const RouteCandidate& each : candidates) {
+    if (serves_prefill(each.role)) deepest = std::max(deepest, each.depth);
+  }
+  const std::uint32_t depth = candidates[computes].depth;
+  if (depth > 0 && depth >= deepest) return RouteReason::prefix;
+  if (deepest > 0) return RouteReason::load;
+  return had_equals ? RouteReason::hash : RouteReason::load;
+}
+
+}  // namespace
+
+RouteChoice least_cost(const std::vector<RouteCandidate>& candidates,
+                       const std::vector<CostTerms>& terms, std::uint32_t tokens,
+                       std::uint64_t first_pages, const CostWeights& weights) {
+  const auto is_small = [&](const RouteCandidate& each) {
+    return decodes_alone(each, tokens, weights.decode_only_tokens);
+  };
+  // A unified node does not hand over to another: it does both, or works with one that does not.
+  Least prefill(candidates, first_pages), only_prefill = prefill, only_decode = prefill,
+                                          unified_decode = prefill, both = prefill, alone = prefill;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const CostTerms& of = terms[i];
+    switch (candidates[i].role) {
+      case Role::prefill:
+        prefill.offer(i, of.as_prefill());
+        only_prefill.offer(i, of.as_prefill());
+        break;
+      case Role::decode:
+        only_decode.offer(i, of.as_decode());
+        if (is_small(candidates[i])) alone.offer(i, of.as_both());
+        break;
+      case Role::unified:
+        prefill.offer(i, of.as_prefill());
+        unified_decode.offer(i, of.as_decode());
+        both.offer(i, of.as_both());
+        break;
+      case Role::router:
+        break;
+    }
+  }
+  RouteChoice choice;
+  const Least& decode = only_decode.empty() ? unified_decode : only_decode;
+  if (prefill.empty() || decode.empty()) {
+    // One role is missing: the other is named all the same.
+    if (!prefill.empty()) choice.prefill = prefill.choice();
+    if (!decode.empty()) choice.decode = decode.choice();
+    const Least& found = prefill.empty() ? decode : prefill;
+    if (found.empty()) return choice;
+    choice.reason = reason_of(candidates, found.choice(), found.had_equals());
+    return choice;
+  }
+  struct Pair {
+    double cost;
+    const Least *computes, *decodes;
+  };
+  Pair best{both.cost(), &both, &both};
+  for (const Pair& each :
+       {Pair{prefill.cost() + only_decode.cost(), &prefill, &only_decode},
+        Pair{only_prefill.cost() + unified_decode.cost(), &only_prefill, &unified_decode},
+        Pair{alone.cost(), &alone, &alone}}) {
+    if (each.cost < best.cost) best = each;
+  }
+  choice.prefill = best.computes->choice();
+  choice.decode = best.decodes->choice();
+  choice.reason = reason_of(candidates, *choice.prefill, best.computes->had_equals());
+  if (is_small(candidates[*choice.decode])) {
+    choice.prefill.reset();
+    choice.reason = RouteReason::decode_only;
+  }
+  return choice;
+}
+
+}  // namespace radixmesh

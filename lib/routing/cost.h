@@ -1,0 +1,52 @@
+// The routing policy `cost`: the pair of nodes at which the request has its first token soonest,
+// and delays others least. All terms are seconds, so that they can be added, shown and checked.
+//
+//   at a prefill node p                        at a decode node d
+//   wait      queued tokens / rate             transfer  tokens that d lacks / transfer rate
+//   compute   uncached tokens / rate           step      KV that its requests read / decode rate
+//   delay     affinity x busy x compute
+//
+//   cost(p, d) = wait + compute + delay at p  +  (transfer unless p is d) + step at d
+//
+// `delay` is what the computation costs others: who comes after it waits for it, and what is
+// evicted for it is missed. `busy` is the share of the nodes that compute a prompt now, so the
+// weight of what is cached rises with the fleet's utilisation, and stops rising where all are busy:
+// weighed by the length of queues, it would hold the prompts of a hot prefix at the node where they
+// queue.
+//
+// A pair's terms belong to p or to d alone, but for the transfer, which a unified node that does
+// both saves. So the best pair is found in O(candidates), not in their square.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "lib/routing/candidate.h"
+
+namespace radixmesh {
+
+struct CostWeights {
+  double transfer_rate = 100'000;   // tokens/s from a prefill node to a decode node
+  double decode_rate = 10'000'000;  // tokens/s of KV that a decode step reads
+  double affinity = 0.5;            // see `delay`
+  std::uint32_t decode_only_tokens = 0;
+};
+
+// Seconds. Those of the other role are 0.
+struct CostTerms {
+  double wait = 0, compute = 0, delay = 0, transfer = 0, step = 0;
+  double as_prefill() const { return wait + compute + delay; }
+  double as_decode() const { return transfer + step; }
+  double as_both() const { return wait + compute + delay + step; }
+};
+
+// One for each candidate. O(candidates).
+std::vector<CostTerms> cost_terms(const std::vector<RouteCandidate>& candidates,
+                                  std::uint32_t tokens, const CostWeights& weights);
+
+// Among equals the hash of the first pages decides.
+RouteChoice least_cost(const std::vector<RouteCandidate>& candidates,
+                       const std::vector<CostTerms>& terms, std::uint32_t tokens,
+                       std::uint64_t first_pages, const CostWeights& weights);
+
+}  // namespace radixmesh

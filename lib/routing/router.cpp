@@ -1,0 +1,304 @@
+#include "lib/routing/router.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "lib/base/limits.h"
+#include "lib/routing/first_pages.h"
+#include "lib/routing/prefix_first.h"
+
+namespace radixmesh {
+namespace {
+
+// A router that was not heard for so long has no promises any more; it tells them every second.
+constexpr Duration kPromisesLive = std::chrono::seconds(10);
+// Rates that differ by less than a third are taken as equal: what was seen of a node depends on
+// what it was given to do, and small differences would send work to whoever looks fastest.
+constexpr double kRatesDiffer = 4.0 / 3;
+// Before any prompt was seen; then the mean of about the last hundred.
+constexpr double kPromptTokens = 1000, kPromptShare = 0.01;
+// A booked prompt is taken as computed after three times what it should take, and some seconds.
+constexpr double kPrefillPatience = 3;
+constexpr Duration kPrefillPatienceMin = std::chrono::seconds(10);
+
+}  // namespace
+
+std::optional<RoutingPolicy> parse_policy(std::string_view name) {
+  for (RoutingPolicy policy : {RoutingPolicy::prefix_first, RoutingPolicy::cost}) {
+    if (policy_name(policy) == name) return policy;
+  }
+  return std::nullopt;
+}
+std::string_view policy_name(RoutingPolicy policy) {
+  return policy == RoutingPolicy::cost ? "cost" : "prefix_first";
+}
+std::string_view reason_name(RedirectReason reason) {
+  constexpr std::string_view names[] = {"sooner", "stay", "hop_limit"};
+  return names[static_cast<std::size_t>(reason)];
+}
+std::string_view source_name(RateSource source) {
+  constexpr std::string_view names[] = {"reported", "learned", "fleet", "configured"};
+  return names[static_cast<std::size_t>(source)];
+}
+
+Router::Router(const RoutingSettings& settings, std::uint32_t page_size, TimePoint now)
+    : settings_(settings),
+      page_size_(page_size),
+      started_(now),
+      speculation_(page_size, settings.speculation),
+      mean_prompt_tokens_(kPromptTokens) {}
+
+// ---- news --------------------------------------------------------------------------------------
+
+void Router::report_load(TimePoint now, NodeId node, const Load& load) {
+  traffic_[node].report(now, load, mean_prompt_tokens_);
+}
+
+bool Router::note_promises(TimePoint now, NodeId router, Epoch epoch, std::uint64_t version,
+                           std::span<const PromiseRow> promises) {
+  OtherRouter& other = others_[router];
+  if (std::tuple(epoch, version) < std::tuple(other.epoch, other.version)) return false;
+  other.heard = now;
+  if (std::tuple(epoch, version) == std::tuple(other.epoch, other.version)) return false;
+  other.epoch = epoch;
+  other.version = version;
+  std::map<NodeId, Promise> before = std::exchange(other.promises, {});
+  for (const auto& [node, promise] : promises) other.promises[node] = promise;
+  for (const auto& [node, promise] : other.promises) {
+    const auto known = before.find(node);
+    if (known == before.end() || known->second != promise) refresh(now, node);
+    before.erase(node);
+  }
+  for (const auto& [node, promise] : before) refresh(now, node);
+  return true;
+}
+
+void Router::refresh(TimePoint now, NodeId node) {
+  Promise sum;
+  const auto own = bookings_.promises().find(node);
+  if (own != bookings_.promises().end()) sum = own->second;
+  for (const auto& [id, other] : others_) {
+    const auto found = other.promises.find(node);
+    if (found != other.promises.end()) sum += found->second;
+  }
+  traffic_[node].promise(now, sum);
+}
+
+void Router::drop_promises_of(TimePoint now, NodeId router) {
+  const auto found = others_.find(router);
+  if (found == others_.end()) return;
+  const std::map<NodeId, Promise> gone = std::move(found->second.promises);
+  others_.erase(found);
+  for (const auto& [node, promise] : gone) refresh(now, node);
+}
+
+void Router::forget(TimePoint now, NodeId node) {
+  drop_promises_of(now, node);
+  bookings_.drop_node(node);
+  speculation_.drop_node(node);
+  traffic_.erase(node);
+  // A booking that is gone was a promise to its other node as well.
+  for (const auto& [other, promise] : bookings_.promises()) refresh(now, other);
+}
+
+void Router::expire(TimePoint now) {
+  speculation_.expire(now);
+  if (bookings_.next_expiry() <= now) {
+    expired_ += bookings_.expire(now);
+    for (const auto& [node, promise] : bookings_.promises()) refresh(now, node);
+  }
+  std::vector<NodeId> silent;
+  for (const auto& [id, other] : others_) {
+    if (other.heard + kPromisesLive <= now) silent.push_back(id);
+  }
+  for (NodeId id : silent) drop_promises_of(now, id);
+}
+
+TimePoint Router::next_expiry() const {
+  TimePoint due = std::min(speculation_.next_expiry(), bookings_.next_expiry());
+  for (const auto& [id, other] : others_) due = std::min(due, other.heard + kPromisesLive);
+  return due;
+}
+
+// ---- rates -------------------------------------------------------------------------------------
+
+const Traffic* Router::traffic(NodeId node) const {
+  const auto found = traffic_.find(node);
+  return found == traffic_.end() ? nullptr : &found->second;
+}
+
+KnownRate Router::fleet_rate() const {
+  double tokens = 0, busy_s = 0;
+  for (const auto& [node, traffic] : traffic_) {
+    tokens += traffic.meter.tokens();
+    busy_s += traffic.meter.busy_s();
+  }
+  if (busy_s > 0) return {tokens / busy_s, RateSource::fleet};
+  return {settings_.prefill_rate, RateSource::configured};
+}
+
+KnownRate Router::rate_of(const Traffic* traffic, const KnownRate& fleet) const {
+  if (traffic == nullptr) return fleet;
+  if (traffic->load() && traffic->load()->prefill_rate) {
+    return {static_cast<double>(*traffic->load()->prefill_rate), RateSource::reported};
+  }
+  if (!traffic->meter.known()) return fleet;
+  const double ratio = traffic->meter.rate() / fleet.tokens_per_second;
+  if (ratio < kRatesDiffer && ratio > 1 / kRatesDiffer) return fleet;
+  return {traffic->meter.rate(), RateSource::learned};
+}
+
+KnownRate Router::rate(NodeId node) const { return rate_of(traffic(node), fleet_rate()); }
+
+// ---- choices -----------------------------------------------------------------------------------
+
+RouteCandidate Router::candidate(TimePoint now, const RouteNode& node,
+                                 const KnownRate& fleet) const {
+  RouteCandidate out{.id = node.id, .rank = node.rank, .role = node.role, .depth = node.depth};
+  const Traffic* known = traffic(node.id);
+  out.prefill_rate = rate_of(known, fleet).tokens_per_second;
+  if (known == nullptr) return out;
+  out.requests = static_cast<std::uint32_t>(std::lround(known->requests()));
+  out.prefills = static_cast<std::uint32_t>(std::lround(known->prefills()));
+  out.queued_tokens = known->queued_tokens(now, out.prefill_rate);
+  out.decode_tokens = known->decode_tokens();
+  return out;
+}
+
+bool Router::warming_up(TimePoint now) const {
+  if (warm_up_over_) return false;
+  return requests_ < settings_.warm_up_requests || now < started_ + settings_.warm_up;
+}
+
+RouteChoice Router::choose(TimePoint now, const RouteQuery& query, const Routed& seen) const {
+  const std::uint64_t hash = first_pages_hash(query.name, query.tokens, page_size_);
+  if (warming_up(now)) {
+    RouteChoice choice{hash_choice(seen.candidates, serves_prefill, hash),
+                       hash_choice(seen.candidates, serves_decode, hash)};
+    if (choice.prefill || choice.decode) choice.reason = RouteReason::warm_up;
+    return choice;
+  }
+  if (settings_.policy == RoutingPolicy::prefix_first) {
+    return prefix_first(seen.candidates, seen.tokens, hash, settings_.weights.decode_only_tokens);
+  }
+  return least_cost(seen.candidates, seen.terms, seen.tokens, hash, settings_.weights);
+}
+
+Routed Router::look(TimePoint now, const RouteQuery& query,
+                    std::span<const RouteNode> nodes) const {
+  Routed seen;
+  seen.tokens = static_cast<std::uint32_t>(query.tokens.size());
+  const KnownRate fleet = fleet_rate();
+  seen.candidates.reserve(nodes.size());
+  for (const RouteNode& node : nodes) seen.candidates.push_back(candidate(now, node, fleet));
+  speculation_.match(query.name, query.tokens, [&](NodeId node, std::uint32_t depth) {
+    const auto at = std::ranges::find(seen.candidates, node, &RouteCandidate::id);
+    if (at != seen.candidates.end()) at->depth = std::max(at->depth, depth);
+  });
+  seen.terms = cost_terms(seen.candidates, seen.tokens, settings_.weights);
+  seen.choice = choose(now, query, seen);
+  return seen;
+}
+
+Routed Router::route(TimePoint now, const RouteQuery& query, std::span<const RouteNode> nodes,
+                     bool book) {
+  expire(now);
+  Routed routed = look(now, query, nodes);
+  ++requests_;
+  ++routed_[static_cast<std::size_t>(routed.choice.reason)];
+  mean_prompt_tokens_ += kPromptShare * (routed.tokens - mean_prompt_tokens_);
+  if (book) routed.booking = this->book(now, query, routed);
+  return routed;
+}
+
+std::optional<BookingId> Router::book(TimePoint now, const RouteQuery& query,
+                                      const Routed& routed) {
+  const RouteChoice& choice = routed.choice;
+  // Where no prefill node is named, the decode node computes what is missing.
+  const auto computes = choice.prefill ? choice.prefill : choice.decode;
+  if (!computes) return std::nullopt;
+  const RouteCandidate& node = routed.candidates[*computes];
+  const CostTerms& terms = routed.terms[*computes];
+  Booking booking;
+  booking.prefill = node.id;
+  booking.hit_tokens = std::min(node.depth, routed.tokens);
+  booking.prefill_tokens = routed.tokens - booking.hit_tokens;
+  if (choice.decode) {
+    booking.decode = routed.candidates[*choice.decode].id;
+    booking.decode_tokens = routed.tokens;
+  }
+  booking.made = now;
+  booking.alone = node.prefills == 0;
+  booking.expires = now + settings_.booking_expires;
+  const double patience_s = kPrefillPatience * (terms.wait + terms.compute);
+  booking.prefill_expires = now + kPrefillPatienceMin +
+                            Duration{static_cast<std::int64_t>(std::min(patience_s, 1e6) * 1e6)};
+  const BookingId id = bookings_.make(booking);
+  for (const auto& each : {booking.prefill, booking.decode}) {
+    if (!each) continue;
+    refresh(now, *each);
+    speculation_.note(now, *each, query.name, query.tokens);
+  }
+  return id;
+}
+
+bool Router::prefill_done(TimePoint now, BookingId id, std::optional<std::uint32_t> hit_tokens) {
+  const auto booking = bookings_.prefill_done(id);
+  if (!booking) return false;
+  refresh(now, *booking->prefill);
+  Traffic& traffic = traffic_[*booking->prefill];
+  std::uint32_t computed = booking->prefill_tokens;
+  if (hit_tokens) {
+    const std::uint32_t tokens = booking->hit_tokens + booking->prefill_tokens;
+    computed = tokens - std::min(tokens, *hit_tokens);
+    ++traffic.hits.reports;
+    traffic.hits.predicted_tokens += booking->hit_tokens;
+    traffic.hits.actual_tokens += *hit_tokens;
+  }
+  if (booking->alone) traffic.meter.note(computed, now - booking->made);
+  return true;
+}
+
+bool Router::finish(TimePoint now, BookingId id) {
+  const auto booking = bookings_.finish(id);
+  if (!booking) return false;
+  for (const auto& each : {booking->prefill, booking->decode}) {
+    if (each) refresh(now, *each);
+  }
+  return true;
+}
+
+Redirected Router::redirect(TimePoint now, const RouteQuery& query,
+                            std::span<const RouteNode> nodes, NodeId here,
+                            std::span<const NodeId> visited) const {
+  Redirected out;
+  out.seen = look(now, query, nodes);
+  const auto& candidates = out.seen.candidates;
+  const auto self = std::ranges::find(candidates, here, &RouteCandidate::id);
+  if (self == candidates.end()) return out;
+  if (visited.size() >= settings_.redirect_hops_max) {
+    out.reason = RedirectReason::hop_limit;
+    return out;
+  }
+  const Role role = self->role;
+  const auto cost = [&](std::size_t at) {
+    const CostTerms& of = out.seen.terms[at];
+    if (role == Role::decode) return of.as_decode();
+    return role == Role::unified ? of.as_both() : of.as_prefill();
+  };
+  const auto serves = [&](Role other) {
+    return other == role || (other == Role::unified && role != Role::router);
+  };
+  double best = cost(static_cast<std::size_t>(self - candidates.begin())) - settings_.redirect_cost;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const RouteCandidate& each = candidates[i];
+    if (each.id == here || !serves(each.role) || std::ranges::count(visited, each.id) > 0) continue;
+    if (cost(i) >= best) continue;
+    best = cost(i);
+    out.to = i;
+    out.reason = RedirectReason::sooner;
+  }
+  return out;
+}
+
+}  // namespace radixmesh

@@ -1,0 +1,158 @@
+// Router: where a prompt should run, and what every node can know about that. The routing core of
+// one node: tests/routing drives this very class with simulated engines.
+//
+//   engines' loads ──► Traffic, one per node ──┐
+//   all routers' promises ──► ┘                ├─► policy (prefix_first or cost) ─► Routed
+//   depths of the index, and Speculation ──────┘                                      │
+//                       Bookings, Speculation ◄───────────── if it is booked ─────────┘
+//
+// A pure state machine like the replica, which owns it, tells it the news and publishes its
+// promises. The same calls with the same times give the same answers.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "lib/base/cache_namespace.h"
+#include "lib/base/ids.h"
+#include "lib/base/time.h"
+#include "lib/oplog/message.h"
+#include "lib/routing/bookings.h"
+#include "lib/routing/candidate.h"
+#include "lib/routing/cost.h"
+#include "lib/routing/settings.h"
+#include "lib/routing/speculation.h"
+#include "lib/routing/traffic.h"
+
+namespace radixmesh {
+
+struct RouteQuery {
+  const CacheNamespace& name;
+  std::span<const TokenId> tokens;
+};
+
+// A node that may be chosen, and how much of the query it has by the index.
+struct RouteNode {
+  NodeId id;
+  NodeRank rank;
+  Role role = Role::prefill;
+  std::uint32_t depth = 0;
+};
+
+// A choice with all that led to it. `candidates` and `terms` are in the order of the nodes that
+// were given.
+struct Routed {
+  RouteChoice choice;
+  std::vector<RouteCandidate> candidates;
+  std::vector<CostTerms> terms;
+  std::uint32_t tokens = 0;  // of the query
+  std::optional<BookingId> booking;
+};
+
+// Whether a request should be sent on, and to whom.
+enum class RedirectReason : std::uint8_t {
+  sooner,     // there it is done sooner, what it takes to get there included
+  stay,       // nowhere is it
+  hop_limit,  // it was sent on often enough
+};
+std::string_view reason_name(RedirectReason reason);
+struct Redirected {
+  std::optional<std::size_t> to;  // nothing: stay
+  RedirectReason reason = RedirectReason::stay;
+  Routed seen;
+};
+
+// How a node's rate is known.
+enum class RateSource : std::uint8_t { reported, learned, fleet, configured };
+std::string_view source_name(RateSource source);
+struct KnownRate {
+  double tokens_per_second = 0;
+  RateSource source = RateSource::configured;
+};
+
+class Router {
+ public:
+  Router(const RoutingSettings& settings, std::uint32_t page_size, TimePoint now);
+
+  // ---- news ------------------------------------------------------------------------------------
+
+  void report_load(TimePoint now, NodeId node, const Load& load);
+  // Another router's promises, all of them: what is not among them is none. Older than what is
+  // known, and nothing happens.
+  using PromiseRow = std::pair<NodeId, Promise>;
+  bool note_promises(TimePoint now, NodeId router, Epoch epoch, std::uint64_t version,
+                     std::span<const PromiseRow> promises);
+  // A node is dead, has left, or begins a new life: nothing that was promised to it, by it or
+  // routed to it counts any more.
+  void forget(TimePoint now, NodeId node);
+  // A node dropped all that it held.
+  void drop_speculation(NodeId node) { speculation_.drop_node(node); }
+
+  // ---- choices ---------------------------------------------------------------------------------
+
+  // Changes nothing. O(tokens matched) for the speculation, O(nodes) for the rest.
+  Routed look(TimePoint now, const RouteQuery& query, std::span<const RouteNode> nodes) const;
+  // The same, and counts; with `book` the nodes chosen are promised the work, and count as holding
+  // the prompt.
+  Routed route(TimePoint now, const RouteQuery& query, std::span<const RouteNode> nodes, bool book);
+  // Whether a request that `here` has should go to another node of its role. `visited` are those
+  // that had it before.
+  Redirected redirect(TimePoint now, const RouteQuery& query, std::span<const RouteNode> nodes,
+                      NodeId here, std::span<const NodeId> visited) const;
+  // The prompt was computed; `hit_tokens`, if the engine tells, of it were cached. False where no
+  // such booking is open.
+  bool prefill_done(TimePoint now, BookingId id, std::optional<std::uint32_t> hit_tokens);
+  bool finish(TimePoint now, BookingId id);
+  void finish_warm_up() { warm_up_over_ = true; }
+  bool warming_up(TimePoint now) const;
+
+  void expire(TimePoint now);
+  TimePoint next_expiry() const;
+
+  // ---- what is told and shown ------------------------------------------------------------------
+
+  const std::map<NodeId, Promise>& promises() const { return bookings_.promises(); }
+  std::uint64_t promises_version() const { return bookings_.version(); }
+  const Traffic* traffic(NodeId node) const;
+  KnownRate rate(NodeId node) const;
+  std::uint64_t routed(RouteReason reason) const {
+    return routed_[static_cast<std::size_t>(reason)];
+  }
+  std::size_t bookings() const { return bookings_.size(); }
+  std::uint64_t bookings_expired() const { return expired_; }
+  std::uint64_t speculative_tokens() const { return speculation_.tokens(); }
+
+ private:
+  struct OtherRouter {
+    Epoch epoch;
+    std::uint64_t version = 0;
+    TimePoint heard;
+    std::map<NodeId, Promise> promises;
+  };
+
+  RouteCandidate candidate(TimePoint now, const RouteNode& node, const KnownRate& fleet) const;
+  KnownRate rate_of(const Traffic* traffic, const KnownRate& fleet) const;
+  KnownRate fleet_rate() const;
+  RouteChoice choose(TimePoint now, const RouteQuery& query, const Routed& seen) const;
+  std::optional<BookingId> book(TimePoint now, const RouteQuery& query, const Routed& routed);
+  void refresh(TimePoint now, NodeId node);
+  void drop_promises_of(TimePoint now, NodeId router);
+
+  RoutingSettings settings_;
+  std::uint32_t page_size_;
+  TimePoint started_;
+  bool warm_up_over_ = false;
+  std::map<NodeId, Traffic> traffic_;
+  Bookings bookings_;
+  std::map<NodeId, OtherRouter> others_;
+  Speculation speculation_;
+  double mean_prompt_tokens_;
+  std::array<std::uint64_t, kRouteReasons> routed_{};
+  std::uint64_t requests_ = 0, expired_ = 0;
+};
+
+}  // namespace radixmesh

@@ -1,0 +1,99 @@
+// What a router knows of one node's work: what its engine reported, what all routers promised it,
+// and how fast it has been.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+#include "lib/base/promise.h"
+#include "lib/base/time.h"
+#include "lib/oplog/message.h"
+
+namespace radixmesh {
+
+// Prompt tokens a second, from prompts that found their node with nothing else to compute: only of
+// those is it known when the work began, and what of it was cached. Old observations fade: about
+// the last half minute of work counts.
+class RateMeter {
+ public:
+  void note(std::uint64_t tokens, Duration took) {
+    busy_s_ += static_cast<double>(took.count()) / 1e6;
+    tokens_ += static_cast<double>(tokens);
+    if (busy_s_ > kFadeS) {
+      busy_s_ /= 2;
+      tokens_ /= 2;
+    }
+  }
+  // Nothing before enough was seen.
+  bool known() const { return busy_s_ >= kEnoughS && tokens_ >= kEnoughTokens; }
+  double rate() const { return tokens_ / busy_s_; }
+  double tokens() const { return known() ? tokens_ : 0; }
+  double busy_s() const { return known() ? busy_s_ : 0; }
+
+ private:
+  static constexpr double kFadeS = 30, kEnoughS = 0.5, kEnoughTokens = 1000;
+  double tokens_ = 0, busy_s_ = 0;
+};
+
+// Hit tokens that routes counted on, and those that engines then reported.
+struct HitRecord {
+  std::uint64_t reports = 0, predicted_tokens = 0, actual_tokens = 0;
+};
+
+class Traffic {
+ public:
+  // A report contains what was promised before it; so what it tells beyond that is work that no
+  // router knows of.
+  void report(TimePoint now, const Load& load, double mean_prompt_tokens) {
+    load_ = load;
+    reported_at_ = now;
+    const double queued = load.queued_tokens ? static_cast<double>(*load.queued_tokens)
+                                             : load.waiting * mean_prompt_tokens;
+    const auto beyond = [](double reported, double promised) {
+      return std::max(0.0, reported - promised);
+    };
+    other_queued_ = beyond(queued, static_cast<double>(promised_.prefill_tokens));
+    other_waiting_ = beyond(load.waiting, promised_.prefills);
+    other_requests_ = beyond(double{1.0} * load.running + load.waiting, promised_.requests);
+    other_decode_ = other_requests_ * mean_prompt_tokens;
+  }
+  // Prompts are computed one after the other, or some at a time: what was promised and is not done
+  // is being worked on since the last one was done, or since there was one at all.
+  void promise(TimePoint now, const Promise& promised) {
+    const bool begins = promised_.prefills == 0;
+    if (begins || promised.prefill_tokens < promised_.prefill_tokens) working_since_ = now;
+    promised_ = promised;
+  }
+
+  const std::optional<Load>& load() const { return load_; }
+  const Promise& promised() const { return promised_; }
+
+  double requests() const { return promised_.requests + other_requests_; }
+  double prefills() const { return promised_.prefills + other_waiting_; }
+  double decode_tokens() const {
+    return static_cast<double>(promised_.decode_tokens) + other_decode_;
+  }
+  // What was reported beyond the promises is worked off beside them.
+  double queued_tokens(TimePoint now, double rate) const {
+    const double promised = static_cast<double>(promised_.prefill_tokens);
+    const double share = promised > 0 ? promised / (promised + other_queued_) : 0;
+    const auto rest = [&](double tokens, TimePoint since, double of_rate) {
+      const double worked = static_cast<double>((now - since).count()) / 1e6 * of_rate;
+      return std::max(0.0, tokens - worked);
+    };
+    return rest(promised, working_since_, rate * share) +
+           rest(other_queued_, reported_at_, rate * (1 - share));
+  }
+
+  RateMeter meter;
+  HitRecord hits;
+
+ private:
+  std::optional<Load> load_;
+  TimePoint reported_at_{}, working_since_{};
+  Promise promised_;
+  double other_queued_ = 0, other_waiting_ = 0, other_requests_ = 0, other_decode_ = 0;
+};
+
+}  // namespace radixmesh
