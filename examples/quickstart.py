@@ -122,6 +122,7 @@ def run(options: argparse.Namespace, requests: List[Request], mesh: LoopbackMesh
         tokens_per_node=tokens_per_node(agreement.statuses),
         wire_bytes=meter.total(agreement.statuses),
         converge_seconds=agreement.seconds,
+        policy=router.status()["policy"],
         difference=agreement.difference or "",
     )
 
@@ -139,6 +140,9 @@ def drive(options: argparse.Namespace) -> Tuple[Report, List[str]]:
     else:
         requests = chat_workload(options.requests or REQUESTS)
     flags = ["--page-size", str(options.page_size), "--log-level", "warn"]
+    # Each request waits until the router knows what the last one changed. So what it says of a node
+    # must be there, and none of it may be a guess.
+    flags += ["--speculation-seconds", "0"]
     if options.policy:
         flags += ["--policy", options.policy]
     with loopback_mesh(str(BINARY), flags, radixmesh.connect) as mesh:

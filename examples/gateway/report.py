@@ -25,6 +25,7 @@ class Report:
     tokens_per_node: Sequence[Tuple[str, str, int]]
     wire_bytes: int
     converge_seconds: float
+    policy: str
     difference: str = ""
 
     @property
@@ -57,6 +58,8 @@ class Report:
             "seconds": round(totals.seconds, 3),
             "converge_seconds": round(self.converge_seconds, 4),
             "violations": totals.violations,
+            "policy": self.policy,
+            "reasons": dict(totals.reasons),
             "tokens_per_node": {addr: tokens for addr, _, tokens in self.tokens_per_node},
         }
 
@@ -64,6 +67,7 @@ class Report:
         totals = self.totals
         rows = [
             ("requests", f"{totals.requests:,}"),
+            ("policy", f"{self.policy}: {self._reasons()}"),
             ("input tokens", f"{totals.input_tokens:,}"),
             (
                 "hit rate",
@@ -84,6 +88,10 @@ class Report:
             ("seconds", f"{totals.seconds:,.1f}   ({self._rate()} requests/s)"),
         ]
         return [f"{label:{LABEL_COLUMNS}} {value}" for label, value in rows]
+
+    def _reasons(self) -> str:
+        counts = self.totals.reasons.most_common()
+        return ", ".join(f"{reason} {count:,}" for reason, count in counts) or "-"
 
     def _bytes_per_token(self) -> str:
         if not self.totals.new_tokens:

@@ -9,6 +9,7 @@ filled.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, Optional, Sequence
 
@@ -28,6 +29,7 @@ class Totals:
     new_tokens: int = 0
     violations: int = 0
     first_violation: Optional[str] = None
+    reasons: Counter = field(default_factory=Counter)  # why the router chose as it did
     seconds: float = 0.0
 
     def violated(self, what: str) -> None:
@@ -57,8 +59,7 @@ class Gateway:
         totals = self.totals
         tokens = self.expand(request)
         self.view.wait()
-        # Nothing is promised for later here: a request is over before the next one is routed.
-        choice = self.router.route(tokens, book=False)
+        choice = self.router.route(tokens)
         totals.requests += 1
         totals.input_tokens += request.input_length
         for role, node in (("prefill", choice.prefill), ("decode", choice.decode)):
@@ -69,6 +70,9 @@ class Gateway:
             hit_tokens = self._serve(node, tokens)
             if role == "prefill":
                 totals.hit_tokens += hit_tokens
+                choice.booking.prefill_done(hit_tokens)
+        choice.booking.finish()
+        totals.reasons[choice.reason] += 1
 
     def _serve(self, node: Any, tokens: Any) -> int:
         engine = self.engines.get(node.addr)

@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,12 @@ from gateway.wire_meter import WireMeter  # noqa: E402
 
 def report(**changes):
     totals = Totals(
-        requests=4000, input_tokens=1_000_000, hit_tokens=405_000, new_tokens=1_200_000, seconds=8
+        requests=4000,
+        input_tokens=1_000_000,
+        hit_tokens=405_000,
+        new_tokens=1_200_000,
+        seconds=8,
+        reasons=Counter(hash=1000, prefix=3000),
     )
     fields = {
         "totals": totals,
@@ -27,6 +33,7 @@ def report(**changes):
         "tokens_per_node": [("127.0.0.1:4001", "prefill", 999_984), ("127.0.0.1:9", "router", 0)],
         "wire_bytes": 3_000_000,
         "converge_seconds": 0.0123,
+        "policy": "cost",
     }
     fields.update(changes)
     return Report(**fields)
@@ -38,6 +45,7 @@ def test_table():
 
 TABLE = """
 requests             4,000
+policy               cost: prefix 3,000, hash 1,000
 input tokens         1,000,000
 hit rate             40.5 %   (best possible 65.1 %, by one cache without bound)
 tokens per node      127.0.0.1:4001        prefill       999,984

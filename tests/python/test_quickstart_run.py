@@ -68,6 +68,7 @@ class FakeNode:
             "role": self.addr[:-1],
             "local_tokens": len(self.slots) * self.mesh.page_size,
             "bytes_sent": 10 * self.seq,
+            "policy": "a policy",
         }
 
     def pages_of(self, tokens):
@@ -121,8 +122,7 @@ class FakeNode:
         self.seq += bool(freed)
         return tuple((slot, 1) for slot in freed)
 
-    def route(self, tokens, book):
-        assert book is False
+    def route(self, tokens):
         self.mesh.calls.append((self.addr, "route"))
 
         def best(role):
@@ -133,7 +133,13 @@ class FakeNode:
             depth = len(node.held(tokens)) * self.mesh.page_size + self.route_deeper_by
             return SimpleNamespace(addr=node.addr, depth=depth)
 
-        return SimpleNamespace(prefill=best("prefill"), decode=best("decode"), reason="a test")
+        booking = SimpleNamespace(
+            prefill_done=lambda hit_tokens: self.mesh.calls.append((self.addr, "prefill_done")),
+            finish=lambda: self.mesh.calls.append((self.addr, "finish")),
+        )
+        return SimpleNamespace(
+            prefill=best("prefill"), decode=best("decode"), reason="a test", booking=booking
+        )
 
 
 class FakeLease:

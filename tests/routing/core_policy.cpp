@@ -1,0 +1,75 @@
+#include "tests/routing/core_policy.h"
+
+#include <algorithm>
+
+namespace radixmesh::routing {
+namespace {
+
+constexpr std::uint32_t kPageSize = 16;
+
+TimePoint at(double seconds) {
+  return TimePoint{} + Duration{static_cast<std::int64_t>(seconds * 1e6) + 1};
+}
+// Identities are hashes; these only have to differ.
+NodeId node_id_of(std::size_t node) { return NodeId{node * 0x9E3779B97F4A7C15ull + 7}; }
+NodeId router_id_of(std::size_t router) { return NodeId{~node_id_of(router).value}; }
+
+RoutingSettings settings_for(RoutingPolicy policy) {
+  RoutingSettings settings;  // the defaults: what an operator gets
+  settings.policy = policy;
+  return settings;
+}
+
+}  // namespace
+
+CorePolicy::CorePolicy(const FleetView& fleet, std::uint64_t seed, RoutingPolicy policy)
+    : Policy(fleet, seed), router_(settings_for(policy), kPageSize, at(0)) {}
+
+Policy::Choice CorePolicy::route(double now_s, const Query& query) {
+  tokens_.clear();
+  for (std::uint32_t block : query.request.blocks) {
+    tokens_.insert(tokens_.end(), kBlockTokens, TokenId{block});
+  }
+  std::vector<RouteNode> nodes;
+  for (std::size_t node = 0; node < query.depths.size(); ++node) {
+    if (query.depths[node] < 0) continue;
+    nodes.push_back({node_id_of(node), NodeRank{static_cast<std::uint32_t>(node)}, Role::unified,
+                     static_cast<std::uint32_t>(query.depths[node]) * kBlockTokens});
+  }
+  static const CacheNamespace kDefault;
+  const Routed routed = router_.route(at(now_s), {kDefault, tokens_}, nodes, true);
+  return {routed.candidates[*routed.choice.prefill].rank.value, routed.booking->value};
+}
+
+void CorePolicy::prefill_done(double now_s, std::uint64_t ticket) {
+  router_.prefill_done(at(now_s), BookingId{ticket}, std::nullopt);
+}
+void CorePolicy::finish(double now_s, std::uint64_t ticket) {
+  router_.finish(at(now_s), BookingId{ticket});
+}
+void CorePolicy::hear_load(double now_s, std::size_t node, const Load& load) {
+  router_.report_load(at(now_s), node_id_of(node), load);
+}
+void CorePolicy::node_died(double now_s, std::size_t node) {
+  router_.forget(at(now_s), node_id_of(node));
+}
+
+Promises CorePolicy::promises() const {
+  Promises out(fleet_.nodes);
+  for (std::size_t node = 0; node < out.size(); ++node) {
+    const auto found = router_.promises().find(node_id_of(node));
+    if (found != router_.promises().end()) out[node] = found->second;
+  }
+  return out;
+}
+
+void CorePolicy::hear_promises(double now_s, std::size_t router, std::uint64_t version,
+                               const Promises& promises) {
+  std::vector<Router::PromiseRow> rows;
+  for (std::size_t node = 0; node < promises.size(); ++node) {
+    rows.emplace_back(node_id_of(node), promises[node]);
+  }
+  router_.note_promises(at(now_s), router_id_of(router), Epoch{1}, version, rows);
+}
+
+}  // namespace radixmesh::routing

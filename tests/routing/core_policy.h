@@ -1,0 +1,32 @@
+// The project's own routing core, as the sidecar runs it: lib/routing/router.h with its bookings,
+// told to the other routers, and its speculative entries.
+#pragma once
+
+#include "lib/routing/router.h"
+#include "tests/routing/policy.h"
+
+namespace radixmesh::routing {
+
+class CorePolicy final : public Policy {
+ public:
+  CorePolicy(const FleetView& fleet, std::uint64_t seed, RoutingPolicy policy);
+
+  Choice route(double now_s, const Query& query) override;
+  void prefill_done(double now_s, std::uint64_t ticket) override;
+  void finish(double now_s, std::uint64_t ticket) override;
+  void hear_load(double now_s, std::size_t node, const Load& load) override;
+  void node_died(double now_s, std::size_t node) override;
+  bool tells() const override { return true; }
+  std::uint64_t version() const override { return router_.promises_version(); }
+  Promises promises() const override;
+  void hear_promises(double now_s, std::size_t router, std::uint64_t version,
+                     const Promises& promises) override;
+
+ private:
+  std::size_t choose(double, const Query&) override { return 0; }
+
+  Router router_;
+  std::vector<TokenId> tokens_;
+};
+
+}  // namespace radixmesh::routing

@@ -1,0 +1,374 @@
+// Where a prompt should run: the policies, bookings, speculation, several routers. The fixture is a
+// fleet of nodes with what the index says of them.
+#include <doctest/doctest.h>
+
+#include <numeric>
+
+#include "lib/routing/first_pages.h"
+#include "lib/routing/router.h"
+
+namespace radixmesh {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint32_t kPage = 16;
+constexpr TimePoint kStart{1h};
+
+std::vector<TokenId> tokens_from(std::uint32_t first, std::size_t count) {
+  std::vector<TokenId> tokens(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    tokens[i] = TokenId{first + static_cast<std::uint32_t>(i)};
+  }
+  return tokens;
+}
+
+struct Fleet {
+  explicit Fleet(std::initializer_list<Role> roles) {
+    for (Role role : roles) {
+      const auto rank = static_cast<std::uint32_t>(nodes.size());
+      nodes.push_back({NodeId{1000 + rank}, NodeRank{rank}, role, 0});
+    }
+  }
+  Fleet& with_depths(std::vector<std::uint32_t> depths) {
+    for (std::size_t i = 0; i < depths.size(); ++i) nodes[i].depth = depths[i];
+    return *this;
+  }
+  NodeId id(std::size_t node) const { return nodes[node].id; }
+  std::vector<RouteNode> nodes;
+};
+
+struct TestRouter : Router {
+  explicit TestRouter(RoutingSettings settings = {}) : Router(settings, kPage, kStart) {}
+  TimePoint now = kStart;
+
+  Routed ask(const Fleet& fleet, const std::vector<TokenId>& tokens, bool book = false) {
+    return route(now, {CacheNamespace{}, tokens}, fleet.nodes, book);
+  }
+  void tell(TestRouter& other, NodeId self) const {
+    const std::vector<PromiseRow> rows(promises().begin(), promises().end());
+    other.note_promises(now, self, Epoch{1}, promises_version(), rows);
+  }
+};
+
+RoutingSettings prefix_first_settings() {
+  RoutingSettings settings;
+  settings.policy = RoutingPolicy::prefix_first;
+  return settings;
+}
+
+Load load_of(std::uint32_t waiting, std::uint64_t queued_tokens) {
+  return {waiting, waiting, queued_tokens, 0, 0, std::nullopt};
+}
+
+constexpr Role P = Role::prefill, D = Role::decode, U = Role::unified;
+
+// ---- the policies ------------------------------------------------------------------------------
+
+TEST_CASE(
+    "D19: what only decode nodes hold is found there, and a prefill node is named all the same") {
+  for (const RoutingPolicy policy : {RoutingPolicy::prefix_first, RoutingPolicy::cost}) {
+    RoutingSettings settings;
+    settings.policy = policy;
+    TestRouter router(settings);
+    for (const auto& depths : {std::vector<std::uint32_t>{0, 0, 64, 0}, {0, 0, 64, 32}}) {
+      Fleet fleet{P, P, D, D};
+      const Routed routed = router.ask(fleet.with_depths(depths), tokens_from(0, 96));
+      REQUIRE(routed.choice.prefill);
+      CHECK(*routed.choice.prefill < 2);
+      CHECK(routed.choice.decode == 2);
+    }
+  }
+}
+
+TEST_CASE("D20: a decode node that holds the prefix is seen beside a prefill node that does") {
+  TestRouter first(prefix_first_settings()), cost;
+  Fleet fleet{P, P, D, D};
+  fleet.with_depths({0, 64, 0, 64});
+  for (TestRouter* router : {&first, &cost}) {
+    const Routed routed = router->ask(fleet, tokens_from(0, 96));
+    CHECK(routed.choice.prefill == 1);
+    CHECK(routed.choice.decode == 3);
+    CHECK(routed.choice.reason == RouteReason::prefix);
+  }
+}
+
+TEST_CASE("D21: a hot prefix that all hold does not make rank 0 a hot spot") {
+  TestRouter router;
+  Fleet fleet{U, U, U, U};
+  fleet.with_depths({512, 512, 512, 512});
+  std::vector<int> chosen(4);
+  for (std::uint32_t i = 0; i < 400; ++i) {
+    auto tokens = tokens_from(0, 512);
+    const auto own = tokens_from(100'000 + 1000 * i, 256);
+    tokens.insert(tokens.end(), own.begin(), own.end());
+    ++chosen[*router.ask(fleet, tokens, true).choice.prefill];
+  }
+  for (int each : chosen) CHECK(each >= 90);
+}
+
+TEST_CASE("D22: prompts with a common beginning meet, and a new node takes over only its share") {
+  for (const RoutingPolicy policy : {RoutingPolicy::prefix_first, RoutingPolicy::cost}) {
+    RoutingSettings settings;
+    settings.policy = policy;
+    TestRouter router(settings);
+    Fleet fleet{U, U, U, U, U, U, U, U};
+    std::set<std::size_t> chosen;
+    for (std::uint32_t i = 0; i < 1000; ++i) {
+      auto tokens = tokens_from(0, 500);
+      tokens.push_back(TokenId{1'000'000 + i});
+      chosen.insert(*router.ask(fleet, tokens).choice.prefill);
+    }
+    CHECK(chosen.size() == 1);
+
+    Fleet larger{U, U, U, U, U, U, U, U, U};
+    int moved = 0, to_new = 0;
+    for (std::uint32_t i = 0; i < 2000; ++i) {
+      const auto tokens = tokens_from(1000 * i, 600);
+      const auto before = *router.ask(fleet, tokens).choice.prefill;
+      const auto after = *router.ask(larger, tokens).choice.prefill;
+      moved += before != after ? 1 : 0;
+      to_new += after == 8 ? 1 : 0;
+    }
+    CHECK(moved == to_new);
+    CHECK(to_new > 2000 / 9 / 2);
+    CHECK(to_new < 2000 / 9 * 2);
+  }
+}
+
+TEST_CASE("the hash's node is passed over once it is full") {
+  std::vector<RouteCandidate> candidates(4);
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    candidates[i].id = NodeId{i};
+    candidates[i].rank = NodeRank{i};
+  }
+  const auto home = *hash_choice(candidates, serves_prefill, 77);
+  candidates[home].requests = 3;
+  CHECK(hash_choice(candidates, serves_prefill, 77) == home);
+  candidates[home].requests = 12;
+  CHECK(hash_choice(candidates, serves_prefill, 77) != home);
+  for (RouteCandidate& each : candidates) each.requests = 12;
+  CHECK(hash_choice(candidates, serves_prefill, 77) == home);
+}
+
+TEST_CASE("cost: a queue that takes longer than computing elsewhere is not waited for") {
+  TestRouter router;
+  Fleet fleet{P, P, D};
+  fleet.with_depths({960, 0, 0});
+  const auto tokens = tokens_from(0, 1000);
+  CHECK(router.ask(fleet, tokens).choice.reason == RouteReason::prefix);
+  router.report_load(router.now, fleet.id(0), load_of(9, 5000));
+  const Routed routed = router.ask(fleet, tokens);
+  CHECK(routed.choice.prefill == 1);
+  CHECK(routed.choice.reason == RouteReason::load);
+  // ... and what was reported is worked off.
+  router.now += 10s;
+  CHECK(router.ask(fleet, tokens).choice.prefill == 0);
+}
+
+TEST_CASE("cost: the transfer to the decode node counts, and a unified node saves it") {
+  TestRouter router;
+  Fleet fleet{P, D, U};
+  const Routed routed = router.ask(fleet, tokens_from(0, 4096));
+  CHECK(routed.choice.prefill == 2);
+  CHECK(routed.choice.decode == 2);
+  // The decode node has nearly all of it: then it is worth computing what is missing beside it.
+  fleet.with_depths({4080, 4080, 0});
+  const Routed apart = router.ask(fleet, tokens_from(0, 4096));
+  CHECK(apart.choice.prefill == 0);
+  CHECK(apart.choice.decode == 1);
+}
+
+TEST_CASE("decode only: by what is uncached, never by the prompt's length") {
+  RoutingSettings settings;
+  settings.weights.decode_only_tokens = 64;
+  TestRouter router(settings);
+  Fleet fleet{P, D};
+  CHECK(router.ask(fleet, tokens_from(0, 96)).choice.prefill == 0);
+  const Routed routed = router.ask(fleet.with_depths({0, 48}), tokens_from(0, 96));
+  CHECK(!routed.choice.prefill);
+  CHECK(routed.choice.decode == 1);
+  CHECK(routed.choice.reason == RouteReason::decode_only);
+}
+
+TEST_CASE("warm-up: the hash decides until enough were routed, or it is finished") {
+  RoutingSettings settings;
+  settings.warm_up_requests = 2;
+  TestRouter router(settings);
+  Fleet fleet{U, U};
+  fleet.with_depths({64, 0});
+  const auto tokens = tokens_from(0, 96);
+  CHECK(router.ask(fleet, tokens).choice.reason == RouteReason::warm_up);
+  CHECK(router.ask(fleet, tokens).choice.reason == RouteReason::warm_up);
+  CHECK(router.ask(fleet, tokens).choice.reason == RouteReason::prefix);
+  settings.warm_up = 1h;
+  TestRouter longer(settings);
+  CHECK(longer.ask(fleet, tokens).choice.reason == RouteReason::warm_up);
+  longer.finish_warm_up();
+  CHECK(longer.ask(fleet, tokens).choice.reason == RouteReason::prefix);
+}
+
+TEST_CASE("nobody is there, or only one role") {
+  TestRouter router;
+  CHECK(router.ask(Fleet{}, tokens_from(0, 96)).choice.reason == RouteReason::nobody);
+  const Routed decode = router.ask(Fleet{D, D}, tokens_from(0, 96), true);
+  CHECK(!decode.choice.prefill);
+  REQUIRE(decode.choice.decode);
+  CHECK(router.traffic(Fleet{D, D}.id(*decode.choice.decode))->promised().prefill_tokens == 96);
+}
+
+// ---- bookings and speculation ------------------------------------------------------------------
+
+TEST_CASE("a booking counts until it is done, and then no more") {
+  TestRouter router;
+  Fleet fleet{P, D};
+  const Routed routed = router.ask(fleet, tokens_from(0, 96), true);
+  REQUIRE(routed.booking);
+  CHECK(router.traffic(fleet.id(0))->promised() == Promise{1, 1, 96, 0});
+  CHECK(router.traffic(fleet.id(1))->promised() == Promise{1, 0, 0, 96});
+  CHECK(router.prefill_done(router.now, *routed.booking, 32));
+  CHECK(!router.prefill_done(router.now, *routed.booking, 32));
+  CHECK(router.traffic(fleet.id(0))->promised().is_zero());
+  CHECK(router.traffic(fleet.id(0))->hits.actual_tokens == 32);
+  CHECK(router.finish(router.now, *routed.booking));
+  CHECK(!router.finish(router.now, *routed.booking));
+  CHECK(router.traffic(fleet.id(1))->promised().is_zero());
+}
+
+TEST_CASE("a booking that nobody ends expires, its prompt before the rest") {
+  TestRouter router;
+  Fleet fleet{U};
+  router.ask(fleet, tokens_from(0, 96), true);
+  router.now += 20s;
+  router.expire(router.now);
+  CHECK(router.traffic(fleet.id(0))->promised() == Promise{1, 0, 0, 96});
+  router.now += 5min;
+  router.expire(router.now);
+  CHECK(router.traffic(fleet.id(0))->promised().is_zero());
+  CHECK(router.bookings_expired() == 2);
+  CHECK(router.bookings() == 0);
+}
+
+TEST_CASE("what was booked counts as held for a while, on this router alone") {
+  TestRouter router, other;
+  Fleet fleet{U, U, U};
+  const auto tokens = tokens_from(0, 100);
+  const Routed first = router.ask(fleet, tokens, true);
+  router.finish(router.now, *first.booking);
+  const Routed second = router.ask(fleet, tokens);
+  CHECK(second.choice.prefill == first.choice.prefill);
+  CHECK(second.candidates[*second.choice.prefill].depth == 96);
+  CHECK(other.ask(fleet, tokens).candidates[*first.choice.prefill].depth == 0);
+  // Another namespace shares nothing, and a node that lost what it had is not believed to have it.
+  CacheNamespace tenant;
+  tenant.parts[3] = {NamespacePart::Kind::text, "tenant"};
+  CHECK(router.look(router.now, {tenant, tokens}, fleet.nodes).candidates[0].depth == 0);
+  router.now += 11s;
+  router.expire(router.now);
+  CHECK(router.ask(fleet, tokens).candidates[*first.choice.prefill].depth == 0);
+  CHECK(router.speculative_tokens() == 0);
+}
+
+TEST_CASE("D23: routers that tell each other their bookings spread what each alone would pile up") {
+  Fleet fleet{U, U, U, U};
+  std::vector<TestRouter> routers(4);
+  std::vector<int> chosen(4);
+  for (std::uint32_t i = 0; i < 64; ++i) {
+    TestRouter& router = routers[i % 4];
+    ++chosen[*router.ask(fleet, tokens_from(10'000 * i, 2048), true).choice.prefill];
+    for (std::uint32_t other = 0; other < 4; ++other) {
+      if (other != i % 4) router.tell(routers[other], NodeId{i % 4});
+    }
+  }
+  CHECK(chosen == std::vector<int>{16, 16, 16, 16});
+}
+
+TEST_CASE("promises are absolute: told twice, late or not at all they count once; silent ones go") {
+  Fleet fleet{U, U};
+  TestRouter here, there;
+  const Routed routed = there.ask(fleet, tokens_from(0, 96), true);
+  const NodeId node = fleet.id(*routed.choice.prefill), id{7};
+  there.tell(here, id);
+  there.tell(here, id);
+  CHECK(here.traffic(node)->promised() == Promise{1, 1, 96, 96});
+  const auto late = there.promises_version();
+  const std::vector<Router::PromiseRow> old(there.promises().begin(), there.promises().end());
+  there.finish(there.now, *routed.booking);
+  there.tell(here, id);
+  CHECK(here.traffic(node)->promised().is_zero());
+  CHECK(!here.note_promises(here.now, id, Epoch{1}, late, old));
+  CHECK(here.traffic(node)->promised().is_zero());
+  // A router's death drops its bookings, and so does its silence.
+  there.ask(fleet, tokens_from(0, 96), true);
+  there.tell(here, id);
+  here.forget(here.now, id);
+  there.ask(fleet, tokens_from(500, 96), true);
+  there.tell(here, id);
+  here.now += 11s;
+  here.expire(here.now);
+  for (const RouteNode& each : fleet.nodes) {
+    const Traffic* traffic = here.traffic(each.id);
+    CHECK((traffic == nullptr || traffic->promised().is_zero()));
+  }
+}
+
+TEST_CASE("a node that dies takes its bookings with it") {
+  TestRouter router;
+  Fleet fleet{P, D};
+  const Routed routed = router.ask(fleet, tokens_from(0, 96), true);
+  router.forget(router.now, fleet.id(0));
+  CHECK(router.traffic(fleet.id(0)) == nullptr);
+  CHECK(router.bookings() == 0);
+  CHECK(router.traffic(fleet.id(1))->promised().is_zero());
+  CHECK(!router.finish(router.now, *routed.booking));
+}
+
+// ---- rates -------------------------------------------------------------------------------------
+
+TEST_CASE("a rate is what the engine reports, else what was seen, else the fleet's") {
+  TestRouter router;
+  Fleet fleet{U, U, U};
+  CHECK(router.rate(fleet.id(0)).source == RateSource::configured);
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    Fleet only{U};
+    only.nodes[0] = fleet.nodes[0];
+    const Routed routed = router.ask(only, tokens_from(10'000 * i, 4096), true);
+    router.now += 1s;
+    router.prefill_done(router.now, *routed.booking, std::nullopt);
+    router.finish(router.now, *routed.booking);
+  }
+  CHECK(router.rate(fleet.id(0)).tokens_per_second == doctest::Approx(4096));
+  CHECK(router.rate(fleet.id(1)).tokens_per_second == doctest::Approx(4096));
+  CHECK(router.rate(fleet.id(1)).source == RateSource::fleet);
+  Load load = load_of(0, 0);
+  load.prefill_rate = 20'000;
+  router.report_load(router.now, fleet.id(2), load);
+  CHECK(router.rate(fleet.id(2)).tokens_per_second == doctest::Approx(20'000));
+  CHECK(router.rate(fleet.id(2)).source == RateSource::reported);
+}
+
+// ---- redirect ----------------------------------------------------------------------------------
+
+TEST_CASE("redirect: to a node of the role where it is done sooner, never back, not for ever") {
+  TestRouter router;
+  Fleet fleet{P, P, P, D};
+  const auto tokens = tokens_from(0, 1000);
+  const auto redirect = [&](std::size_t here, const std::vector<NodeId>& visited) {
+    return router.redirect(router.now, {CacheNamespace{}, tokens}, fleet.nodes, fleet.id(here),
+                           visited);
+  };
+  CHECK(redirect(0, {}).reason == RedirectReason::stay);
+  router.report_load(router.now, fleet.id(0), load_of(9, 50'000));
+  router.report_load(router.now, fleet.id(1), load_of(9, 20'000));
+  CHECK(redirect(0, {}).to == 2);
+  CHECK(redirect(0, {fleet.id(2)}).to == 1);
+  CHECK(redirect(0, {fleet.id(2), fleet.id(1)}).reason == RedirectReason::stay);
+  CHECK(redirect(0, {NodeId{1}, NodeId{2}, NodeId{3}}).reason == RedirectReason::hop_limit);
+  // What is cached here may be worth the wait.
+  fleet.with_depths({992, 0, 0, 0});
+  router.report_load(router.now, fleet.id(0), load_of(1, 500));
+  CHECK(redirect(0, {}).reason == RedirectReason::stay);
+}
+
+}  // namespace
+}  // namespace radixmesh
