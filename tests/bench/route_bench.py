@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """How fast a Python gateway routes: real sidecars, one of them a router, prompts of 8k tokens that
-one node holds. Beside it the same calls without a prompt (an empty one), so that what routing itself
-adds can be read off. Checks that every route found the prefix where it is.
+one node holds. Beside it the same calls with an empty prompt, so that what routing itself adds can
+be read off. Checks that every route found the prefix where it is.
 
     PYTHONPATH=ipc/python tests/bench/route_bench.py [--nodes 64] [--tokens 8192] [--seconds 3]
 """

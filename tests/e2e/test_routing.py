@@ -1,4 +1,4 @@
-"""Routing across real sidecars: bookings and loads reach every router, and go with who made them."""
+"""Routing across real sidecars: bookings and loads reach all routers, and go with who made them."""
 
 import signal
 

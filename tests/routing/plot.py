@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Draws what radixmesh_routing wrote with --json: the 99th percentile of the time to first token, one
-column for each cell, one mark for each policy, on a logarithmic scale.
+"""Draws what radixmesh_routing wrote with --json: the 99th percentile of the time to first token,
+one column for each cell, one mark for each policy, on a logarithmic scale.
 
     tests/routing/plot.py COMPARISON.json > comparison.svg
 """
