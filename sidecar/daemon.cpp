@@ -17,7 +17,9 @@ namespace {
 
 // Per socket and turn: bounds how long the engine's side waits behind the mesh's.
 constexpr std::size_t kMessagesPerTurn = 64;
-constexpr long kWaitMsMax = 1000;
+constexpr std::int64_t kWaitMsMax = 1000;
+// What is polled: the transport, the signals, then the engine's side.
+constexpr std::size_t kSignalItem = 1, kFirstIpcItem = 2;
 // For the last words to be sent: that this node leaves.
 constexpr int kFarewellMs = 500;
 
@@ -93,48 +95,37 @@ void Daemon::run() {
 
 void Daemon::wait() {
   items_.clear();
-  transport_->poll_items(items_);
-  items_.push_back({nullptr, signals_, ZMQ_POLLIN, 0});
-  first_ipc_item_ = items_.size();
+  items_.push_back({transport_->descriptor(), POLLIN, 0});
+  items_.push_back({signals_, POLLIN, 0});
   ipc_items_.clear();
   server_->poll_items(ipc_items_);
   for (const ipc::Server::PollItem& item : ipc_items_) {
-    items_.push_back({nullptr, item.descriptor,
-                      static_cast<short>(((item.events & POLLIN) != 0 ? ZMQ_POLLIN : 0) |
-                                         ((item.events & POLLOUT) != 0 ? ZMQ_POLLOUT : 0)),
-                      0});
+    items_.push_back({item.descriptor, item.events, 0});
   }
-  long wait_ms = kWaitMsMax;
-  if (server_->has_backlog()) {
+  std::int64_t wait_ms = kWaitMsMax;
+  if (server_->has_backlog() || transport_->pending()) {
     wait_ms = 0;
   } else {
     const TimePoint due = replica_->next_deadline(), now = steady_now();
     // Rounded up: waking a moment too early would turn for nothing.
     const auto left = due <= now ? 0 : ((due - now).count() + 999) / 1000;
-    wait_ms = std::min<long>(wait_ms, static_cast<long>(left));
+    wait_ms = std::min<std::int64_t>(wait_ms, left);
   }
-  try {
-    zmq::poll(items_.data(), items_.size(), std::chrono::milliseconds(wait_ms));
-  } catch (const zmq::error_t& error) {
-    if (error.num() != EINTR) throw;
+  // Interrupted, it found nothing: the next turn looks again.
+  if (::poll(items_.data(), items_.size(), static_cast<int>(wait_ms)) < 0) {
+    for (pollfd& item : items_) item.revents = 0;
   }
 }
 
 void Daemon::turn() {
   const TimePoint now = steady_now();
   const auto step = [&](const Input& input) { replica_->step(now, input); };
-  transport_->drain(items_, kMessagesPerTurn,
-                    [&](const Input& input) { pass_frames(input, step); });
-  for (std::size_t i = first_ipc_item_; i < items_.size(); ++i) {
-    const short ready = items_[i].revents;
-    if (ready == 0) continue;
-    const int revents = ((ready & ZMQ_POLLIN) != 0 ? POLLIN : 0) |
-                        ((ready & ZMQ_POLLOUT) != 0 ? POLLOUT : 0) |
-                        ((ready & ZMQ_POLLERR) != 0 ? POLLERR : 0);
-    server_->serve(items_[i].fd, static_cast<short>(revents));
+  transport_->drain(kMessagesPerTurn, [&](const Input& input) { pass_frames(input, step); });
+  for (std::size_t i = kFirstIpcItem; i < items_.size(); ++i) {
+    if (items_[i].revents != 0) server_->serve(items_[i].fd, items_[i].revents);
   }
   if (server_->has_backlog()) server_->serve_backlog();
-  if (items_[first_ipc_item_ - 1].revents != 0) read_signal(now);
+  if (items_[kSignalItem].revents != 0) read_signal(now);
   replica_->step(now, Tick{});
   if (!replica_->recovering()) server_->serve_waiting();
   perform_all();

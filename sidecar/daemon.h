@@ -2,7 +2,10 @@
 // sockets up to a bound, steps the replica, performs its effects in order.
 #pragma once
 
+#include <poll.h>
+
 #include <memory>
+#include <vector>
 
 #include "ipc/server.h"
 #include "lib/replica.h"
@@ -34,9 +37,8 @@ class Daemon {
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<EngineService> service_;
   std::unique_ptr<ipc::Server> server_;
-  std::vector<zmq::pollitem_t> items_;
+  std::vector<pollfd> items_;
   std::vector<ipc::Server::PollItem> ipc_items_;
-  std::size_t first_ipc_item_ = 0;  // in items_, right after that of the signals
   int signals_ = -1;
   bool left_ = false;
 };

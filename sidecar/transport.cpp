@@ -87,6 +87,11 @@ Transport::Transport(NodeId self, std::uint64_t life, const std::string& local_c
   publish_addr_ =
       bind(publisher_, publish_addr.empty() ? host_ + ":0" : publish_addr, "--publish-addr");
   bulk_addr_ = bind(bulk_router_, host_ + ":0", "bulk address");
+  poller_.add(SocketPoller::Kind::publisher, {}, publisher_);
+  poller_.add(SocketPoller::Kind::subscriber, {}, subscriber_);
+  poller_.add(SocketPoller::Kind::watcher, {}, watcher_);
+  poller_.add(SocketPoller::Kind::control_router, {}, control_router_);
+  poller_.add(SocketPoller::Kind::bulk_router, {}, bulk_router_);
 }
 
 Transport::~Transport() = default;
@@ -127,44 +132,48 @@ std::string Transport::bind(zmq::socket_t& socket, const std::string& addr, cons
   return host_of(addr) + bound.substr(bound.rfind(':'));
 }
 
-zmq::socket_t Transport::connect_dealer(const std::string& addr, int high_water_mark) {
-  zmq::socket_t dealer = make_socket(zmq::socket_type::dealer, high_water_mark);
-  dealer.set(zmq::sockopt::routing_id, identity_);
-  dealer.set(zmq::sockopt::immediate, 1);  // nothing is queued for a peer that is not connected
-  dealer.set(zmq::sockopt::ipv6, addr.starts_with('[') ? 1 : 0);
-  dealer.connect("tcp://" + addr);
-  return dealer;
+void Transport::connect_dealer(std::optional<zmq::socket_t>& dealer, SocketPoller::Kind kind,
+                               NodeId peer, const std::string& addr, int high_water_mark) {
+  if (dealer) poller_.remove(*dealer);
+  dealer.reset();
+  if (addr.empty()) return;
+  try {
+    zmq::socket_t socket = make_socket(zmq::socket_type::dealer, high_water_mark);
+    socket.set(zmq::sockopt::routing_id, identity_);
+    socket.set(zmq::sockopt::immediate, 1);  // nothing is queued for a peer that is not connected
+    socket.set(zmq::sockopt::ipv6, addr.starts_with('[') ? 1 : 0);
+    socket.connect("tcp://" + addr);
+    dealer = std::move(socket);
+    poller_.add(kind, peer, *dealer);
+  } catch (const zmq::error_t&) {
+    ++counts_.malformed;  // someone named a place that is none
+  }
 }
 
 void Transport::add_peer(NodeId id, const std::string& control_addr) {
   Peer& peer = peers_[id];
   if (peer.control && peer.control_addr == control_addr) return;
   peer.control_addr = control_addr;
-  peer.control.reset();
-  try {
-    peer.control = connect_dealer(control_addr, kControlAskMessages);
-  } catch (const zmq::error_t&) {
-    ++counts_.malformed;  // someone named a place that is none
-  }
+  connect_dealer(peer.control, SocketPoller::Kind::control_dealer, id, control_addr,
+                 kControlAskMessages);
 }
 
 void Transport::drop_peer(NodeId id) {
   unsubscribe(id);
-  peers_.erase(id);
+  const auto found = peers_.find(id);
+  if (found == peers_.end()) return;
+  for (auto* dealer : {&found->second.control, &found->second.bulk}) {
+    if (*dealer) poller_.remove(**dealer);
+  }
+  peers_.erase(found);
   routes_.erase({id, Channel::control});
   routes_.erase({id, Channel::bulk});
 }
 
 void Transport::set_bulk_peer(NodeId id, const std::string& bulk_addr) {
-  auto found = peers_.find(id);
+  const auto found = peers_.find(id);
   if (found == peers_.end()) return;
-  found->second.bulk.reset();
-  if (bulk_addr.empty()) return;
-  try {
-    found->second.bulk = connect_dealer(bulk_addr, kBulkMessages);
-  } catch (const zmq::error_t&) {
-    ++counts_.malformed;  // the peer named a place that is none
-  }
+  connect_dealer(found->second.bulk, SocketPoller::Kind::bulk_dealer, id, bulk_addr, kBulkMessages);
 }
 
 void Transport::subscribe(const SubscribeTo& link) {
@@ -172,6 +181,7 @@ void Transport::subscribe(const SubscribeTo& link) {
   if (found == peers_.end() || link.publish_addr.empty()) return;
   zmq::socket_t& socket = link.watch_only ? watcher_ : subscriber_;
   try {
+    poller_.touched(socket);
     if (link.publish_addr.starts_with('[')) socket.set(zmq::sockopt::ipv6, 1);
     socket.connect("tcp://" + link.publish_addr);
     found->second.publish_addr = link.publish_addr;
@@ -185,6 +195,7 @@ void Transport::unsubscribe(NodeId id) {
   auto found = peers_.find(id);
   if (found == peers_.end() || found->second.publish_addr.empty()) return;
   zmq::socket_t& socket = found->second.watch_only ? watcher_ : subscriber_;
+  poller_.touched(socket);
   try {
     socket.disconnect("tcp://" + std::exchange(found->second.publish_addr, ""));
   } catch (const zmq::error_t&) {
@@ -193,6 +204,7 @@ void Transport::unsubscribe(NodeId id) {
 }
 
 void Transport::ask_markers() {
+  poller_.touched(subscriber_);
   subscriber_.set(zmq::sockopt::unsubscribe, marker_topic(self_));
   subscriber_.set(zmq::sockopt::subscribe, marker_topic(self_));
 }
@@ -216,6 +228,7 @@ std::string Transport::topic_of(const Publish& publish) {
 }
 
 void Transport::listen_to_group(std::uint32_t group) {
+  poller_.touched(subscriber_);
   if (!group_topic_.empty()) subscriber_.set(zmq::sockopt::unsubscribe, group_topic_);
   group_topic_ = topic_of(Publish{Lane::relayed, {}, group});
   subscriber_.set(zmq::sockopt::subscribe, group_topic_);
@@ -253,6 +266,7 @@ void Transport::linger(int milliseconds) {
 
 void Transport::send_published(std::string_view topic, std::string_view payload) {
   zmq::message_t first(topic), second(payload);
+  poller_.touched(publisher_);
   // An XPUB never waits: where a subscriber's queue is full it drops, and repair mends it.
   if (publisher_.send(first, zmq::send_flags::sndmore | zmq::send_flags::dontwait)) {
     (void)publisher_.send(second, zmq::send_flags::dontwait);
@@ -266,6 +280,7 @@ void Transport::ask(NodeId id, Channel channel, const Bytes& frame) {
   if (found == peers_.end()) return;
   auto& dealer = channel == Channel::control ? found->second.control : found->second.bulk;
   zmq::message_t message(frame);
+  if (dealer) poller_.touched(*dealer);
   if (!dealer || !dealer->send(message, zmq::send_flags::dontwait)) {
     ++counts_.dropped;
     return;
@@ -282,6 +297,7 @@ void Transport::answer(NodeId id, Channel channel, const Bytes& frame) {
   }
   zmq::socket_t& router = channel == Channel::control ? control_router_ : bulk_router_;
   zmq::message_t to(route->second), message(frame);
+  poller_.touched(router);
   try {
     if (!router.send(to, zmq::send_flags::sndmore | zmq::send_flags::dontwait)) {
       ++counts_.dropped;
@@ -297,21 +313,6 @@ void Transport::answer(NodeId id, Channel channel, const Bytes& frame) {
 }
 
 // ---- in ----------------------------------------------------------------------------------------
-
-void Transport::poll_items(std::vector<zmq::pollitem_t>& out) {
-  const auto add = [&](zmq::socket_t& socket) {
-    out.push_back({socket.handle(), 0, ZMQ_POLLIN, 0});
-  };
-  add(publisher_);
-  add(subscriber_);
-  add(watcher_);
-  add(control_router_);
-  add(bulk_router_);
-  for (auto& [id, peer] : peers_) {
-    if (peer.control) add(*peer.control);
-    if (peer.bulk) add(*peer.bulk);
-  }
-}
 
 bool Transport::receive(zmq::socket_t& socket, std::vector<zmq::message_t>& parts) {
   parts.clear();

@@ -20,6 +20,7 @@
 #include <zmq.hpp>
 
 #include "lib/replica_io.h"
+#include "sidecar/socket_poller.h"
 
 namespace radixmesh {
 
@@ -59,27 +60,36 @@ class Transport {
   void linger(int milliseconds);
 
   // ---- in --------------------------------------------------------------------------------------
-  void poll_items(std::vector<zmq::pollitem_t>& out);
-  // Gives up to `messages_max` waiting messages of each socket that the poll found readable to
-  // `sink` as inputs. `items` begins with what poll_items() gave; no link was changed since. Asking
-  // a socket that has nothing costs a system call, hence the detour.
+  // Becomes readable when something came in; where pending() holds, something is here already.
+  int descriptor() const { return poller_.descriptor(); }
+  bool pending() { return poller_.settle(); }
+  // Gives up to `messages_max` waiting messages of each socket that has some to `sink` as inputs.
+  // `sink` changes no link.
   template <class Sink>
-  void drain(const std::vector<zmq::pollitem_t>& items, std::size_t messages_max, Sink&& sink) {
-    auto item = items.begin();
-    const auto readable = [&item] { return (item++->revents & ZMQ_POLLIN) != 0; };
-    if (readable()) drain_subscriptions(messages_max, sink);
-    if (readable()) drain_published(subscriber_, messages_max, sink);
-    if (readable()) drain_published(watcher_, messages_max, sink);
-    if (readable()) drain_router(control_router_, Channel::control, messages_max, sink);
+  void drain(std::size_t messages_max, Sink&& sink) {
     // Repair never holds up the rest: few of its messages a turn.
     const std::size_t bulk_max = std::min(messages_max, kBulkMessagesPerTurn);
-    if (readable()) drain_router(bulk_router_, Channel::bulk, bulk_max, sink);
-    for (auto& [id, peer] : peers_) {
-      if (peer.control && readable()) {
-        drain_dealer(id, *peer.control, Channel::control, messages_max, sink);
-      }
-      if (peer.bulk && readable()) {
-        drain_dealer(id, *peer.bulk, Channel::bulk, bulk_max, sink);
+    for (const SocketPoller::Entry& each : poller_.take_ready()) {
+      switch (each.kind) {
+        case SocketPoller::Kind::publisher:
+          drain_subscriptions(messages_max, sink);
+          break;
+        case SocketPoller::Kind::subscriber:
+        case SocketPoller::Kind::watcher:
+          drain_published(*each.socket, messages_max, sink);
+          break;
+        case SocketPoller::Kind::control_router:
+          drain_router(control_router_, Channel::control, messages_max, sink);
+          break;
+        case SocketPoller::Kind::bulk_router:
+          drain_router(bulk_router_, Channel::bulk, bulk_max, sink);
+          break;
+        case SocketPoller::Kind::control_dealer:
+          drain_dealer(each.peer, *each.socket, Channel::control, messages_max, sink);
+          break;
+        case SocketPoller::Kind::bulk_dealer:
+          drain_dealer(each.peer, *each.socket, Channel::bulk, bulk_max, sink);
+          break;
       }
     }
   }
@@ -105,7 +115,9 @@ class Transport {
 
   zmq::socket_t make_socket(zmq::socket_type type, int high_water_mark);
   std::string bind(zmq::socket_t& socket, const std::string& addr, const char* what);
-  zmq::socket_t connect_dealer(const std::string& addr, int high_water_mark);
+  // Opens the DEALER to a peer, or none where `addr` is empty; an earlier one is closed.
+  void connect_dealer(std::optional<zmq::socket_t>& dealer, SocketPoller::Kind kind, NodeId peer,
+                      const std::string& addr, int high_water_mark);
   void send_published(std::string_view topic, std::string_view payload);
   std::string marker_topic(NodeId id) const;
   static std::string topic_of(const Publish& publish);
@@ -152,6 +164,7 @@ class Transport {
   std::string identity_, host_, publish_addr_, bulk_addr_;
   zmq::context_t context_;
   zmq::socket_t publisher_, subscriber_, watcher_, control_router_, bulk_router_;
+  SocketPoller poller_;
   std::map<NodeId, Peer> peers_;
   // The connection over which each peer last asked: its answers go there.
   std::map<std::pair<NodeId, Channel>, std::string> routes_;
