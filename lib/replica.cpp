@@ -59,7 +59,7 @@ Replica::Replica(ReplicaSettings settings, TimePoint now)
               or_default(settings_.own_log_bytes_max, limits::own_log_bytes_max),
               or_default(settings_.other_log_bytes_max, limits::other_log_bytes_max)),
       next_session_(settings_.seed),
-      router_(settings_.routing, settings_.page_size, now),
+      router_(settings_.routing, settings_.page_size, settings_.epoch, now),
       next_head_(now),
       next_heartbeat_(now),
       next_join_(now),

@@ -376,8 +376,10 @@ class Replica : private Journal {
 
   Router router_;
   std::uint64_t told_bookings_ = 0;  // their version
+  std::uint64_t bookings_beat_ = 0;  // counts BOOKINGS
   TimePoint next_bookings_ = kNever, bookings_free_ = TimePoint::min();
   std::optional<Load> told_load_;
+  std::uint64_t load_reports_ = 0;
 
   bool dirty_ = false;  // something changed since the last HEAD
   TimePoint next_head_, last_head_ = TimePoint::min(), next_heartbeat_, next_marker_ask_ = kNever,

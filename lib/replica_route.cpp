@@ -91,8 +91,8 @@ Replica::Result<RedirectView> Replica::redirect(TimePoint now, const CacheNamesp
   }
   std::vector<NodeId> before;
   for (const std::string& addr : visited) before.push_back(node_id(settings_.cluster, addr));
-  const Redirected redirected =
-      router_.redirect(now, {name, tokens}, route_nodes(name, tokens), self_->id, before);
+  const Redirected redirected = router_.redirect(now, {name, tokens}, route_nodes(name, tokens),
+                                                 self_->id, self_->role, before);
   return RedirectView{target(redirected.seen, redirected.to), reason_name(redirected.reason)};
 }
 
@@ -108,21 +108,24 @@ void Replica::finish_booking(TimePoint now, std::uint64_t booking) {
 }
 
 void Replica::report_load(TimePoint now, const Load& load) {
-  router_.report_load(now, self_->id, load);
-  if (self_->load == load) return;
   const bool at_once = !told_load_ || differs_much(load, *told_load_);
   self_->load = load;
-  if (at_once) next_head_ = std::min(next_head_, last_head_ + kBookingsPause);
-  dirty_ = true;
+  self_->load->report = ++load_reports_;
+  router_.report_load(now, self_->id, load);
+  if (at_once) {
+    next_head_ = std::min(next_head_, last_head_ + kBookingsPause);
+    dirty_ = true;
+  }
   beat(now);
 }
 
 // ---- what the mesh is told, and tells ----------------------------------------------------------
 
-// The same again is news as well: that it is still so.
+// HEADs and heartbeats repeat it until there is another.
 void Replica::note_load(TimePoint now, Member& member, const std::optional<Load>& load) {
+  const bool is_new = load && (!member.load || member.load->report != load->report);
   member.load = load;
-  if (load) router_.report_load(now, member.id, *load);
+  if (is_new) router_.report_load(now, member.id, *load);
 }
 
 // Soon, and not with every change.
@@ -136,7 +139,8 @@ void Replica::publish_bookings(TimePoint now) {
   tell_bookings(now);
   if (now < std::max(next_bookings_, bookings_free_)) return;
   BookingsMessage message;
-  told_bookings_ = message.version = router_.promises_version();
+  told_bookings_ = router_.promises_version();
+  message.version = ++bookings_beat_;
   bool any = false;
   for (const auto& [node, promise] : router_.promises()) {
     if (!members_.contains(node)) continue;
@@ -155,8 +159,12 @@ void Replica::on_bookings(TimePoint now, const Envelope& envelope, const Booking
   if (member == nullptr || member->id == self_->id || envelope.epoch != member->epoch) {
     return count("misplaced_messages");
   }
-  // The same again is passed on as well, at the pace at which it is repeated.
-  if (router_.note_promises(now, member->id, envelope.epoch, bookings.version, bookings.promises)) {
+  // Who names strangers is not believed so far: what is kept is bounded by the members.
+  std::vector<Router::PromiseRow> rows;
+  for (const Router::PromiseRow& row : bookings.promises) {
+    if (members_.contains(row.first)) rows.push_back(row);
+  }
+  if (router_.note_promises(now, member->id, envelope.epoch, bookings.version, rows)) {
     relay(now, envelope, frame);
   }
 }

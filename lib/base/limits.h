@@ -84,8 +84,8 @@ inline constexpr std::size_t bulk_bytes_per_step_max = 256 * 1024;
 inline constexpr std::size_t bookings_max = 300'000;
 // Requests that an engine may say it runs, or has waiting.
 inline constexpr std::uint32_t reported_requests_max = 0xFFFFFFFF;
-// Tokens of prompts that were routed a moment ago, in each of two generations: 16 MiB each.
-inline constexpr std::uint64_t speculative_tokens_max = 4 * 1024 * 1024;
+// Prompts that were routed a moment ago, in each of two generations.
+inline constexpr std::uint64_t speculative_bytes_max = 32 * 1024 * 1024;
 
 // ---- the engine's side -------------------------------------------------------------------------
 

@@ -23,10 +23,9 @@ struct Promise {
   // So that no sum of as many as there may be routers overflows, and none stands for more work than
   // bookings can.
   bool within_bounds() const {
-    constexpr std::uint64_t tokens_max =
-        std::uint64_t{limits::bookings_max} * limits::request_tokens_max;
-    return requests <= limits::bookings_max && prefills <= limits::bookings_max &&
-           prefill_tokens <= tokens_max && decode_tokens <= tokens_max;
+    const std::uint64_t each_max = limits::request_tokens_max;
+    return requests <= limits::bookings_max && prefills <= requests &&
+           prefill_tokens <= prefills * each_max && decode_tokens <= requests * each_max;
   }
   bool is_zero() const { return requests == 0 && prefills == 0; }
   friend bool operator==(const Promise&, const Promise&) = default;

@@ -79,7 +79,7 @@ void pack_load(Packer& packer, const std::optional<Load>& load) {
     packer.pack_nil();
     return;
   }
-  packer.pack_array(6);
+  packer.pack_array(7);
   packer.pack_uint32(load->running);
   packer.pack_uint32(load->waiting);
   if (load->queued_tokens) {
@@ -94,6 +94,7 @@ void pack_load(Packer& packer, const std::optional<Load>& load) {
   } else {
     packer.pack_nil();
   }
+  packer.pack_uint64(load->report);
 }
 
 void pack_news(Packer& packer, const std::vector<MemberNews>& news) {

@@ -101,6 +101,7 @@ bool read_load(ArrayReader& fields, std::optional<Load>& load) {
   const bool has_rate = items.left() > 0 && !items.nil();
   if (has_rate && (!items.count(read.prefill_rate.emplace()) || *read.prefill_rate == 0))
     return false;
+  if (items.left() > 0 && !items.count(read.report)) return false;
   load = read;
   return true;
 }

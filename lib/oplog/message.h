@@ -93,6 +93,7 @@ struct Load {
   std::optional<std::uint64_t> queued_tokens;  // prefill tokens that wait
   std::uint64_t kv_used = 0, kv_total = 0;     // tokens
   std::optional<std::uint64_t> prefill_rate;   // prompt tokens computed per second
+  std::uint64_t report = 0;                    // counts those of this life: the same is a repeat
   friend bool operator==(const Load&, const Load&) = default;
 };
 

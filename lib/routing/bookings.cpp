@@ -66,8 +66,11 @@ void Bookings::erase(std::map<BookingId, Booking>::iterator at) {
 
 std::optional<Booking> Bookings::prefill_done(BookingId id) {
   const auto found = bookings_.find(id);
-  if (found == bookings_.end() || found->second.prefilled) return std::nullopt;
+  if (found == bookings_.end() || !found->second.prefill || found->second.told) {
+    return std::nullopt;
+  }
   const Booking before = found->second;
+  found->second.told = true;
   by_expiry_.erase({due(before), id});
   end_prefill(found->second);
   by_expiry_.emplace(due(found->second), id);
@@ -78,16 +81,19 @@ std::optional<Booking> Bookings::finish(BookingId id) {
   const auto found = bookings_.find(id);
   if (found == bookings_.end()) return std::nullopt;
   const Booking before = found->second;
-  if (!before.prefilled) prefill_done(id);
+  prefill_done(id);
   erase(bookings_.find(id));
   return before;
 }
 
-std::size_t Bookings::expire(TimePoint now) {
+std::size_t Bookings::expire(TimePoint now, std::set<NodeId>& touched) {
   std::size_t expired = 0;
   while (!by_expiry_.empty() && by_expiry_.begin()->first <= now) {
     const auto at = bookings_.find(by_expiry_.begin()->second);
     ++expired;
+    for (const auto& node : {at->second.prefill, at->second.decode}) {
+      if (node) touched.insert(*node);
+    }
     if (at->second.prefilled || at->second.expires <= now) {
       erase(at);
       continue;
@@ -104,17 +110,13 @@ TimePoint Bookings::next_expiry() const {
 }
 
 void Bookings::drop_node(NodeId node) {
-  const auto promised = promises_.find(node);
-  if (promised == promises_.end()) return;
-  if (!promised->second.is_zero()) {
-    for (auto at = bookings_.begin(); at != bookings_.end();) {
-      const auto each = at++;
-      Booking& booking = each->second;
-      if (booking.prefill == node || booking.decode == node) erase(each);
-    }
+  for (auto at = bookings_.begin(); at != bookings_.end();) {
+    const auto each = at++;
+    const Booking& booking = each->second;
+    // Where only the prompt was computed there, the rest goes on.
+    if ((booking.prefill == node && !booking.prefilled) || booking.decode == node) erase(each);
   }
-  promises_.erase(node);
-  ++version_;
+  if (promises_.erase(node) > 0) ++version_;
 }
 
 }  // namespace radixmesh

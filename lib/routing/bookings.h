@@ -27,7 +27,8 @@ struct Booking {
   std::uint32_t decode_tokens = 0;   // to be held at `decode`
   std::uint32_t hit_tokens = 0;      // that `prefill` was believed to have
   bool alone = false;                // `prefill` had nothing else to compute
-  bool prefilled = false;
+  bool prefilled = false;            // computed, or taken as such
+  bool told = false;                 // ... as was said
   TimePoint made;
   TimePoint prefill_expires, expires;
 };
@@ -35,6 +36,10 @@ struct Booking {
 // This router's own. Every operation O(log bookings).
 class Bookings {
  public:
+  // Numbers begin at `first`. Where that is the time in microseconds at which this life began, no
+  // number of another life is used again.
+  explicit Bookings(BookingId first) : next_(first) {}
+
   // Where there are limits::bookings_max, the one that expires first goes.
   BookingId make(const Booking& booking);
   // Nothing where there is no such booking, or its prompt is computed already. What is returned is
@@ -43,8 +48,8 @@ class Bookings {
   std::optional<Booking> finish(BookingId id);
   const Booking* find(BookingId id) const;
 
-  // How many prompts or whole bookings expired by now.
-  std::size_t expire(TimePoint now);
+  // How many prompts or whole bookings expired by now, and at which nodes.
+  std::size_t expire(TimePoint now, std::set<NodeId>& touched);
   TimePoint next_expiry() const;
   // The node is gone, and with it what it was promised.
   void drop_node(NodeId node);
@@ -63,7 +68,7 @@ class Bookings {
   std::map<BookingId, Booking> bookings_;
   std::set<std::pair<TimePoint, BookingId>> by_expiry_;
   std::map<NodeId, Promise> promises_;
-  BookingId next_{1};
+  BookingId next_;
   std::uint64_t version_ = 0;
 };
 

@@ -82,11 +82,12 @@ std::vector<CostTerms> cost_terms(const std::vector<RouteCandidate>& candidates,
 
 namespace {
 
+// `computes` was taken of those that serve so.
 RouteReason reason_of(const std::vector<RouteCandidate>& candidates, std::size_t computes,
-                      bool had_equals) {
+                      bool (*serves)(Role), bool had_equals) {
   std::uint32_t deepest = 0;
   for (const RouteCandidate& each : candidates) {
-    if (serves_prefill(each.role)) deepest = std::max(deepest, each.depth);
+    if (serves(each.role)) deepest = std::max(deepest, each.depth);
   }
   const std::uint32_t depth = candidates[computes].depth;
   if (depth > 0 && depth >= deepest) return RouteReason::prefix;
@@ -126,14 +127,20 @@ RouteChoice least_cost(const std::vector<RouteCandidate>& candidates,
     }
   }
   RouteChoice choice;
-  const Least& decode = only_decode.empty() ? unified_decode : only_decode;
-  if (prefill.empty() || decode.empty()) {
-    // One role is missing: the other is named all the same.
-    if (!prefill.empty()) choice.prefill = prefill.choice();
-    if (!decode.empty()) choice.decode = decode.choice();
-    const Least& found = prefill.empty() ? decode : prefill;
-    if (found.empty()) return choice;
-    choice.reason = reason_of(candidates, found.choice(), found.had_equals());
+  if (prefill.empty()) {
+    // There are only decode nodes: one of them computes the prompt.
+    Least any(candidates, first_pages);
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      if (serves_decode(candidates[i].role)) any.offer(i, terms[i].as_both());
+    }
+    if (any.empty()) return choice;
+    choice.decode = any.choice();
+    choice.reason = reason_of(candidates, any.choice(), serves_decode, any.had_equals());
+    return choice;
+  }
+  if (only_decode.empty() && unified_decode.empty()) {
+    choice.prefill = prefill.choice();
+    choice.reason = reason_of(candidates, prefill.choice(), serves_prefill, prefill.had_equals());
     return choice;
   }
   struct Pair {
@@ -149,7 +156,8 @@ RouteChoice least_cost(const std::vector<RouteCandidate>& candidates,
   }
   choice.prefill = best.computes->choice();
   choice.decode = best.decodes->choice();
-  choice.reason = reason_of(candidates, *choice.prefill, best.computes->had_equals());
+  choice.reason =
+      reason_of(candidates, *choice.prefill, serves_prefill, best.computes->had_equals());
   if (is_small(candidates[*choice.decode])) {
     choice.prefill.reset();
     choice.reason = RouteReason::decode_only;

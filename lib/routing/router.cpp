@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <set>
 
 #include "lib/base/limits.h"
 #include "lib/routing/first_pages.h"
@@ -19,6 +21,10 @@ constexpr double kRatesDiffer = 4.0 / 3;
 constexpr double kPromptTokens = 1000, kPromptShare = 0.01;
 // A booked prompt is taken as computed after three times what it should take, and some seconds.
 constexpr double kPrefillPatience = 3;
+// Of smaller prompts it is the fixed part of a batch's time that is seen, and not the rate.
+constexpr std::uint32_t kLearnTokensMin = 1000;
+// More requests at a node than this are as good as this many.
+constexpr double kCountMax = 1e9;
 constexpr Duration kPrefillPatienceMin = std::chrono::seconds(10);
 
 }  // namespace
@@ -41,10 +47,11 @@ std::string_view source_name(RateSource source) {
   return names[static_cast<std::size_t>(source)];
 }
 
-Router::Router(const RoutingSettings& settings, std::uint32_t page_size, TimePoint now)
+Router::Router(const RoutingSettings& settings, std::uint32_t page_size, Epoch life, TimePoint now)
     : settings_(settings),
       page_size_(page_size),
       started_(now),
+      bookings_(BookingId{life.value}),
       speculation_(page_size, settings.speculation),
       mean_prompt_tokens_(kPromptTokens) {}
 
@@ -57,9 +64,8 @@ void Router::report_load(TimePoint now, NodeId node, const Load& load) {
 bool Router::note_promises(TimePoint now, NodeId router, Epoch epoch, std::uint64_t version,
                            std::span<const PromiseRow> promises) {
   OtherRouter& other = others_[router];
-  if (std::tuple(epoch, version) < std::tuple(other.epoch, other.version)) return false;
+  if (std::tuple(epoch, version) <= std::tuple(other.epoch, other.version)) return false;
   other.heard = now;
-  if (std::tuple(epoch, version) == std::tuple(other.epoch, other.version)) return false;
   other.epoch = epoch;
   other.version = version;
   std::map<NodeId, Promise> before = std::exchange(other.promises, {});
@@ -81,7 +87,10 @@ void Router::refresh(TimePoint now, NodeId node) {
     const auto found = other.promises.find(node);
     if (found != other.promises.end()) sum += found->second;
   }
-  traffic_[node].promise(now, sum);
+  // Who is forgotten does not come back by what is over.
+  if (sum.is_zero() && !traffic_.contains(node)) return;
+  Traffic& traffic = traffic_[node];
+  traffic.promise(now, sum, rate_of(&traffic, fleet_rate()).tokens_per_second);
 }
 
 void Router::drop_promises_of(TimePoint now, NodeId router) {
@@ -104,8 +113,9 @@ void Router::forget(TimePoint now, NodeId node) {
 void Router::expire(TimePoint now) {
   speculation_.expire(now);
   if (bookings_.next_expiry() <= now) {
-    expired_ += bookings_.expire(now);
-    for (const auto& [node, promise] : bookings_.promises()) refresh(now, node);
+    std::set<NodeId> touched;
+    expired_ += bookings_.expire(now, touched);
+    for (NodeId node : touched) refresh(now, node);
   }
   std::vector<NodeId> silent;
   for (const auto& [id, other] : others_) {
@@ -128,12 +138,7 @@ const Traffic* Router::traffic(NodeId node) const {
 }
 
 KnownRate Router::fleet_rate() const {
-  double tokens = 0, busy_s = 0;
-  for (const auto& [node, traffic] : traffic_) {
-    tokens += traffic.meter.tokens();
-    busy_s += traffic.meter.busy_s();
-  }
-  if (busy_s > 0) return {tokens / busy_s, RateSource::fleet};
+  if (fleet_.known()) return {fleet_.rate(), RateSource::fleet};
   return {settings_.prefill_rate, RateSource::configured};
 }
 
@@ -158,8 +163,11 @@ RouteCandidate Router::candidate(TimePoint now, const RouteNode& node,
   const Traffic* known = traffic(node.id);
   out.prefill_rate = rate_of(known, fleet).tokens_per_second;
   if (known == nullptr) return out;
-  out.requests = static_cast<std::uint32_t>(std::lround(known->requests()));
-  out.prefills = static_cast<std::uint32_t>(std::lround(known->prefills()));
+  const auto count = [](double number) {
+    return static_cast<std::uint32_t>(std::lround(std::min(number, kCountMax)));
+  };
+  out.requests = count(known->requests());
+  out.prefills = count(known->prefills());
   out.queued_tokens = known->queued_tokens(now, out.prefill_rate);
   out.decode_tokens = known->decode_tokens();
   return out;
@@ -246,16 +254,21 @@ bool Router::prefill_done(TimePoint now, BookingId id, std::optional<std::uint32
   const auto booking = bookings_.prefill_done(id);
   if (!booking) return false;
   refresh(now, *booking->prefill);
-  Traffic& traffic = traffic_[*booking->prefill];
+  const auto found = traffic_.find(*booking->prefill);
+  if (found == traffic_.end()) return true;  // the node is gone
+  const std::uint32_t tokens = booking->hit_tokens + booking->prefill_tokens;
   std::uint32_t computed = booking->prefill_tokens;
   if (hit_tokens) {
-    const std::uint32_t tokens = booking->hit_tokens + booking->prefill_tokens;
-    computed = tokens - std::min(tokens, *hit_tokens);
-    ++traffic.hits.reports;
-    traffic.hits.predicted_tokens += booking->hit_tokens;
-    traffic.hits.actual_tokens += *hit_tokens;
+    const std::uint32_t hits = std::min(tokens, *hit_tokens);
+    computed = tokens - hits;
+    ++found->second.hits.reports;
+    found->second.hits.predicted_tokens += booking->hit_tokens;
+    found->second.hits.actual_tokens += hits;
   }
-  if (booking->alone) traffic.meter.note(computed, now - booking->made);
+  if (booking->alone && computed >= kLearnTokensMin) {
+    found->second.meter.note(computed, now - booking->made);
+    fleet_.note(computed, now - booking->made);
+  }
   return true;
 }
 
@@ -269,32 +282,34 @@ bool Router::finish(TimePoint now, BookingId id) {
 }
 
 Redirected Router::redirect(TimePoint now, const RouteQuery& query,
-                            std::span<const RouteNode> nodes, NodeId here,
+                            std::span<const RouteNode> nodes, NodeId here, Role role,
                             std::span<const NodeId> visited) const {
   Redirected out;
   out.seen = look(now, query, nodes);
-  const auto& candidates = out.seen.candidates;
-  const auto self = std::ranges::find(candidates, here, &RouteCandidate::id);
-  if (self == candidates.end()) return out;
   if (visited.size() >= settings_.redirect_hops_max) {
     out.reason = RedirectReason::hop_limit;
     return out;
   }
-  const Role role = self->role;
-  const auto cost = [&](std::size_t at) {
-    const CostTerms& of = out.seen.terms[at];
+  const auto& candidates = out.seen.candidates;
+  const auto cost = [&](const CostTerms& of) {
     if (role == Role::decode) return of.as_decode();
     return role == Role::unified ? of.as_both() : of.as_prefill();
   };
-  const auto serves = [&](Role other) {
-    return other == role || (other == Role::unified && role != Role::router);
-  };
-  double best = cost(static_cast<std::size_t>(self - candidates.begin())) - settings_.redirect_cost;
+  // A node that may not be chosen, as it leaves, is to get rid of what it has.
+  double best = std::numeric_limits<double>::infinity();
+  const auto self = std::ranges::find(candidates, here, &RouteCandidate::id);
+  if (self != candidates.end()) {
+    CostTerms stays = out.seen.terms[static_cast<std::size_t>(self - candidates.begin())];
+    // The request is among those that are queued here.
+    stays.wait = std::max(0.0, stays.wait - stays.compute);
+    best = cost(stays) - settings_.redirect_cost;
+  }
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const RouteCandidate& each = candidates[i];
-    if (each.id == here || !serves(each.role) || std::ranges::count(visited, each.id) > 0) continue;
-    if (cost(i) >= best) continue;
-    best = cost(i);
+    const bool serves = each.role == role || each.role == Role::unified;
+    if (each.id == here || !serves || std::ranges::count(visited, each.id) > 0) continue;
+    if (cost(out.seen.terms[i]) >= best) continue;
+    best = cost(out.seen.terms[i]);
     out.to = i;
     out.reason = RedirectReason::sooner;
   }

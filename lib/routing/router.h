@@ -76,13 +76,14 @@ struct KnownRate {
 
 class Router {
  public:
-  Router(const RoutingSettings& settings, std::uint32_t page_size, TimePoint now);
+  // `life` tells the bookings of this life from those of others.
+  Router(const RoutingSettings& settings, std::uint32_t page_size, Epoch life, TimePoint now);
 
   // ---- news ------------------------------------------------------------------------------------
 
   void report_load(TimePoint now, NodeId node, const Load& load);
-  // Another router's promises, all of them: what is not among them is none. Older than what is
-  // known, and nothing happens.
+  // Another router's promises, all of them: what is not among them is none. False, and nothing
+  // happens, where they are not newer than what is known.
   using PromiseRow = std::pair<NodeId, Promise>;
   bool note_promises(TimePoint now, NodeId router, Epoch epoch, std::uint64_t version,
                      std::span<const PromiseRow> promises);
@@ -99,10 +100,10 @@ class Router {
   // The same, and counts; with `book` the nodes chosen are promised the work, and count as holding
   // the prompt.
   Routed route(TimePoint now, const RouteQuery& query, std::span<const RouteNode> nodes, bool book);
-  // Whether a request that `here` has should go to another node of its role. `visited` are those
-  // that had it before.
+  // Whether a request that `here` has queued should go to another node that serves `role`, which is
+  // here's. `visited` are those that had it before.
   Redirected redirect(TimePoint now, const RouteQuery& query, std::span<const RouteNode> nodes,
-                      NodeId here, std::span<const NodeId> visited) const;
+                      NodeId here, Role role, std::span<const NodeId> visited) const;
   // The prompt was computed; `hit_tokens`, if the engine tells, of it were cached. False where no
   // such booking is open.
   bool prefill_done(TimePoint now, BookingId id, std::optional<std::uint32_t> hit_tokens);
@@ -147,6 +148,7 @@ class Router {
   TimePoint started_;
   bool warm_up_over_ = false;
   std::map<NodeId, Traffic> traffic_;
+  RateMeter fleet_;
   Bookings bookings_;
   std::map<NodeId, OtherRouter> others_;
   Speculation speculation_;

@@ -5,6 +5,12 @@
 #include "lib/tree/holder_tree.h"
 
 namespace radixmesh {
+namespace {
+
+// What an entry takes beside its tokens and its namespace.
+constexpr std::uint64_t kNoteBytes = 256;
+
+}  // namespace
 
 struct Speculation::Generation {
   explicit Generation(std::uint32_t page_size) : tree(page_size) {}
@@ -13,6 +19,7 @@ struct Speculation::Generation {
   std::map<NodeId, HolderIndex> holders;
   std::map<HolderIndex, NodeId> nodes;
   Seq last;
+  std::uint64_t bytes = 0;  // at most: what is shared is counted for each
 };
 
 Speculation::Speculation(std::uint32_t page_size, Duration lives)
@@ -24,13 +31,14 @@ void Speculation::note(TimePoint now, NodeId node, const CacheNamespace& name,
   const auto whole = tokens.first(tokens.size() / page_size_ * page_size_);
   if (whole.empty() || lives_ == Duration{0}) return;
   expire(now);
-  if (present_ && present_->tree.token_count() + whole.size() > limits::speculative_tokens_max) {
-    turn(now);
-  }
+  std::uint64_t bytes = kNoteBytes + whole.size_bytes();
+  for (const NamespacePart& part : name.parts) bytes += part.value.size();
+  if (present_ && present_->bytes + bytes > limits::speculative_bytes_max) turn(now);
   if (!present_) {
     present_ = std::make_unique<Generation>(page_size_);
-    next_turn_ = now + lives_;
+    if (!former_) next_turn_ = now + lives_;
   }
+  present_->bytes += bytes;
   auto found = present_->holders.find(node);
   if (found == present_->holders.end()) {
     const HolderIndex holder = present_->tree.add_holder();

@@ -23,7 +23,7 @@ class Speculation {
   Speculation(std::uint32_t page_size, Duration lives);
   ~Speculation();
 
-  // Where a generation has limits::speculative_tokens_max, the next one begins early.
+  // Where a generation has limits::speculative_bytes_max, the next one begins early.
   void note(TimePoint now, NodeId node, const CacheNamespace& name,
             std::span<const TokenId> tokens);
   // Calls `found` with each node and its depth; with some perhaps twice.

@@ -58,11 +58,13 @@ class Traffic {
     other_requests_ = beyond(double{1.0} * load.running + load.waiting, promised_.requests);
     other_decode_ = other_requests_ * mean_prompt_tokens;
   }
-  // Prompts are computed one after the other, or some at a time: what was promised and is not done
-  // is being worked on since the last one was done, or since there was one at all.
-  void promise(TimePoint now, const Promise& promised) {
-    const bool begins = promised_.prefills == 0;
-    if (begins || promised.prefill_tokens < promised_.prefill_tokens) working_since_ = now;
+  // Prompts are computed one after the other: what is left of them shrinks at `rate`, and when one
+  // is done, the next one begins.
+  void promise(TimePoint now, const Promise& promised, double rate) {
+    const double sum = static_cast<double>(promised.prefill_tokens);
+    const double before = static_cast<double>(promised_.prefill_tokens);
+    left_ = sum < before ? sum : left(now, rate) + sum - before;
+    left_at_ = now;
     promised_ = promised;
   }
 
@@ -76,23 +78,27 @@ class Traffic {
   }
   // What was reported beyond the promises is worked off beside them.
   double queued_tokens(TimePoint now, double rate) const {
-    const double promised = static_cast<double>(promised_.prefill_tokens);
-    const double share = promised > 0 ? promised / (promised + other_queued_) : 0;
-    const auto rest = [&](double tokens, TimePoint since, double of_rate) {
-      const double worked = static_cast<double>((now - since).count()) / 1e6 * of_rate;
-      return std::max(0.0, tokens - worked);
-    };
-    return rest(promised, working_since_, rate * share) +
-           rest(other_queued_, reported_at_, rate * (1 - share));
+    const double others = other_queued_ - worked(reported_at_, now, rate) * share();
+    return left(now, rate) + std::max(0.0, others);
   }
 
   RateMeter meter;
   HitRecord hits;
 
  private:
+  static double worked(TimePoint since, TimePoint now, double rate) {
+    return static_cast<double>((now - since).count()) / 1e6 * rate;
+  }
+  // Of the node's rate, for what no router knows of.
+  double share() const { return other_queued_ > 0 ? other_queued_ / (other_queued_ + left_) : 0; }
+  double left(TimePoint now, double rate) const {
+    return std::max(0.0, left_ - worked(left_at_, now, rate) * (1 - share()));
+  }
+
   std::optional<Load> load_;
-  TimePoint reported_at_{}, working_since_{};
   Promise promised_;
+  double left_ = 0;  // of the promised prompts, at left_at_
+  TimePoint left_at_{}, reported_at_{};
   double other_queued_ = 0, other_waiting_ = 0, other_requests_ = 0, other_decode_ = 0;
 };
 

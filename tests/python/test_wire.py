@@ -169,7 +169,7 @@ def test_head():
     beat, head, digest, load, vector, refute, engine_token, taken_over, news, ready = body("HEAD")
     assert (beat, head) == (7, 2)
     assert digest == digest_of_the_inserts()
-    assert load == [3, 1, None, 12, 4096, None]
+    assert load == [3, 1, None, 12, 4096, None, 5]
     assert vector == [node_id(D0), EPOCH_D0, 5, node_id(R0), EPOCH_R0, 0]
     assert (refute, engine_token, taken_over) == (1, b"\xaa\xbb", [0, 0])
     assert news == [news_of_r0(0, SUSPECT)]
@@ -217,7 +217,7 @@ def test_heartbeats():
     of_p0 = [node_id(P0), EPOCH_P0, 2, digest_of_the_inserts()]
     beat, view_hash, *seen, load, digests, news = body("HEARTBEAT")
     assert seen == [EPOCH_P0, 1, ALIVE]
-    assert load == [2, 0, 500, 96, 8192, None]
+    assert load == [2, 0, 500, 96, 8192, None, 9]
     assert digests == [node_id(D0), EPOCH_D0, 5, bytes(16), *of_p0]
     assert news == []
     assert body("HEARTBEAT_ACK") == [

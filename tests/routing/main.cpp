@@ -24,6 +24,7 @@ struct Options {
   std::uint32_t seeds = 3, jobs = std::max(1u, std::thread::hardware_concurrency());
   std::size_t requests = 0;
   std::string json;
+  bool check = false;
   RunSettings run;
 };
 
@@ -63,6 +64,9 @@ void describe(CLI::App& app, Options& options) {
   app.add_option("--kv", options.run.engine.kv_tokens, "tokens of KV of a node")
       ->capture_default_str();
   app.add_option("--json", options.json, "write all figures there");
+  app.add_flag(
+      "--check", options.check,
+      "exit with 1 where the first policy is far behind: twice the best other's mean or p99");
   app.add_option("--jobs", options.jobs, "runs at once")->capture_default_str();
 }
 
@@ -171,6 +175,16 @@ std::string shortfall(const Cell& cell, const Options& options, const std::vecto
   return out;
 }
 
+// For a test: seeds differ, and so do the policies' luck, but not by so much.
+bool is_far_behind(const std::vector<Figures>& all) {
+  for (const char* name : {"ttft_p99_s", "ttft_mean_s"}) {
+    for (std::size_t i = 1; i < all.size(); ++i) {
+      if (all[0].at(name).mean > 2 * all[i].at(name).mean) return true;
+    }
+  }
+  return false;
+}
+
 int compare(const Options& options) {
   std::vector<Workload> workloads;
   for (const std::string& path : options.traces) {
@@ -182,6 +196,7 @@ int compare(const Options& options) {
   nlohmann::json all = nlohmann::json::array();
   std::string behind;
   std::size_t cells = 0;
+  bool failed = false;
   for (const Workload& workload : workloads) {
     for (const std::uint32_t nodes : options.nodes) {
       for (const std::uint32_t routers : options.routers) {
@@ -192,6 +207,7 @@ int compare(const Options& options) {
           std::fflush(stdout);
           all.push_back(to_json(cell, options, figures));
           ++cells;
+          failed = failed || (options.check && is_far_behind(figures));
           if (options.policies.size() > 1) behind += shortfall(cell, options, figures);
         }
       }
@@ -201,7 +217,7 @@ int compare(const Options& options) {
               behind.empty() ? ("none of " + std::to_string(cells) + " cells").c_str()
                              : ("\n" + behind).c_str());
   if (!options.json.empty()) std::ofstream(options.json) << all.dump(1) << "\n";
-  return 0;
+  return failed ? 1 : 0;
 }
 
 }  // namespace

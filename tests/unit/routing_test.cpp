@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 
 constexpr std::uint32_t kPage = 16;
 constexpr TimePoint kStart{1h};
+constexpr Epoch kLife{5000};
 
 std::vector<TokenId> tokens_from(std::uint32_t first, std::size_t count) {
   std::vector<TokenId> tokens(count);
@@ -39,7 +40,7 @@ struct Fleet {
 };
 
 struct TestRouter : Router {
-  explicit TestRouter(RoutingSettings settings = {}) : Router(settings, kPage, kStart) {}
+  explicit TestRouter(RoutingSettings settings = {}) : Router(settings, kPage, kLife, kStart) {}
   TimePoint now = kStart;
 
   Routed ask(const Fleet& fleet, const std::vector<TokenId>& tokens, bool book = false) {
@@ -58,7 +59,7 @@ RoutingSettings prefix_first_settings() {
 }
 
 Load load_of(std::uint32_t waiting, std::uint64_t queued_tokens) {
-  return {waiting, waiting, queued_tokens, 0, 0, std::nullopt};
+  return {waiting, waiting, queued_tokens, 0, 0, std::nullopt, 0};
 }
 
 constexpr Role P = Role::prefill, D = Role::decode, U = Role::unified;
@@ -323,6 +324,73 @@ TEST_CASE("a node that dies takes its bookings with it") {
   CHECK(!router.finish(router.now, *routed.booking));
 }
 
+TEST_CASE("a node's death ends what it had to do, and not what others go on with") {
+  TestRouter router;
+  Fleet fleet{P, D};
+  const Routed decoding = router.ask(fleet, tokens_from(0, 96), true);
+  router.prefill_done(router.now, *decoding.booking, std::nullopt);
+  const Routed waiting = router.ask(fleet, tokens_from(500, 96), true);
+  router.forget(router.now, fleet.id(0));
+  CHECK(router.traffic(fleet.id(1))->promised() == Promise{1, 0, 0, 96});
+  CHECK(!router.finish(router.now, *waiting.booking));
+  CHECK(router.finish(router.now, *decoding.booking));
+  // What ends does not bring back who is forgotten.
+  CHECK(router.traffic(fleet.id(0)) == nullptr);
+}
+
+TEST_CASE("numbers of bookings of another life are unknown") {
+  TestRouter router;
+  Fleet fleet{U};
+  const Routed routed = router.ask(fleet, tokens_from(0, 96), true);
+  CHECK(routed.booking->value >= kLife.value);
+  Router next({}, kPage, Epoch{kLife.value + 1'000'000}, kStart);
+  const auto tokens = tokens_from(0, 96);
+  next.route(kStart, {CacheNamespace{}, tokens}, fleet.nodes, true);
+  CHECK(!next.finish(kStart, *routed.booking));
+  CHECK(next.bookings() == 1);
+}
+
+TEST_CASE("time that went by pays for what was promised before it, and not for what came after") {
+  TestRouter router;
+  Fleet fleet{U, U};
+  Fleet first{U};
+  router.ask(first, tokens_from(0, 16), true);
+  router.now += 6s;
+  std::vector<int> chosen(2);
+  for (std::uint32_t i = 1; i <= 10; ++i) {
+    ++chosen[*router.ask(fleet, tokens_from(10'000 * i, 5000), true).choice.prefill];
+  }
+  CHECK(chosen == std::vector<int>{5, 5});
+}
+
+TEST_CASE("a prompt whose time was up is told of all the same, once") {
+  TestRouter router;
+  Fleet fleet{U};
+  const Routed routed = router.ask(fleet, tokens_from(0, 96), true);
+  router.now += 20s;
+  router.expire(router.now);
+  CHECK(router.prefill_done(router.now, *routed.booking, 1'000'000));
+  CHECK(router.traffic(fleet.id(0))->hits.actual_tokens == 96);
+  CHECK(!router.prefill_done(router.now, *routed.booking, 0));
+}
+
+TEST_CASE("speculation lives for once to twice its time") {
+  RoutingSettings settings;
+  settings.speculation = 5s;
+  TestRouter router(settings);
+  Fleet fleet{U};
+  const auto depth = [&](std::uint32_t first) {
+    return router.ask(fleet, tokens_from(first, 96)).candidates[0].depth;
+  };
+  router.ask(fleet, tokens_from(0, 96), true);
+  router.now += 9s;
+  router.ask(fleet, tokens_from(5000, 96), true);
+  CHECK(depth(0) == 96);
+  router.now += 1500ms;
+  CHECK(depth(0) == 0);
+  CHECK(depth(5000) == 96);
+}
+
 // ---- rates -------------------------------------------------------------------------------------
 
 TEST_CASE("a rate is what the engine reports, else what was seen, else the fleet's") {
@@ -354,7 +422,7 @@ TEST_CASE("redirect: to a node of the role where it is done sooner, never back, 
   Fleet fleet{P, P, P, D};
   const auto tokens = tokens_from(0, 1000);
   const auto redirect = [&](std::size_t here, const std::vector<NodeId>& visited) {
-    return router.redirect(router.now, {CacheNamespace{}, tokens}, fleet.nodes, fleet.id(here),
+    return router.redirect(router.now, {CacheNamespace{}, tokens}, fleet.nodes, fleet.id(here), P,
                            visited);
   };
   CHECK(redirect(0, {}).reason == RedirectReason::stay);
@@ -368,6 +436,31 @@ TEST_CASE("redirect: to a node of the role where it is done sooner, never back, 
   fleet.with_depths({992, 0, 0, 0});
   router.report_load(router.now, fleet.id(0), load_of(1, 500));
   CHECK(redirect(0, {}).reason == RedirectReason::stay);
+}
+
+TEST_CASE(
+    "redirect: the request itself is no reason to send it on; who leaves sends on all it has") {
+  TestRouter router;
+  Fleet fleet{P, P, D};
+  const auto tokens = tokens_from(0, 20'000);
+  const Routed routed = router.ask(fleet, tokens, true);
+  const NodeId here = fleet.id(*routed.choice.prefill);
+  const auto redirect = [&] {
+    return router.redirect(router.now, {CacheNamespace{}, tokens}, fleet.nodes, here, P, {});
+  };
+  CHECK(redirect().reason == RedirectReason::stay);
+  std::erase_if(fleet.nodes, [&](const RouteNode& each) { return each.id == here; });
+  CHECK(redirect().reason == RedirectReason::sooner);
+}
+
+TEST_CASE("where there are only decode nodes, the least busy computes the prompt") {
+  TestRouter router;
+  Fleet fleet{D, D};
+  fleet.with_depths({64, 32});
+  router.report_load(router.now, fleet.id(0), load_of(1, 100'000));
+  const Routed routed = router.ask(fleet, tokens_from(0, 96));
+  CHECK(routed.choice.decode == 1);
+  CHECK(routed.choice.reason == RouteReason::load);
 }
 
 }  // namespace

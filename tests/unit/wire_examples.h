@@ -74,7 +74,7 @@ inline HeadMessage example_head() {
   head.beat = 7;
   head.head = Seq{2};
   head.digest = example_digest();
-  head.load = Load{3, 1, std::nullopt, 12, 4096, std::nullopt};
+  head.load = Load{3, 1, std::nullopt, 12, 4096, std::nullopt, 5};
   head.vector = {{example_node(kAddrD0), kEpochD0, Seq{5}}, {example_node(kAddrR0), kEpochR0, {}}};
   head.refute = 1;
   head.engine_token = "\xAA\xBB";
@@ -113,7 +113,7 @@ inline Pulse example_pulse(bool of_p0) {
     pulse.news = {example_news_of_r0(0, MemberState::suspect)};
   } else {
     pulse.seen = {kEpochP0, 1, MemberState::alive};
-    pulse.load = Load{2, 0, 500, 96, 8192, std::nullopt};
+    pulse.load = Load{2, 0, 500, 96, 8192, std::nullopt, 9};
     pulse.digests = {{{example_node(kAddrD0), kEpochD0, Seq{5}}, 0}, p0};
   }
   return pulse;

@@ -423,8 +423,13 @@ TEST_CASE("accepted: what is as full as the bounds allow fits a frame") {
   const std::vector<MemberNews> news(limits::news_per_message_max,
                                      {std::string(limits::address_bytes_max, 'x'), NodeRank{kMax},
                                       Role::router, kEpoch, limits::refute_max, MemberState::left});
-  const Load load{
-      kMax, kMax, ~std::uint64_t{0}, ~std::uint64_t{0}, ~std::uint64_t{0}, limits::count_max};
+  const Load load{kMax,
+                  kMax,
+                  ~std::uint64_t{0},
+                  ~std::uint64_t{0},
+                  ~std::uint64_t{0},
+                  limits::count_max,
+                  limits::count_max};
   HeadMessage head;
   head.beat = limits::count_max;
   head.head = kSeq;

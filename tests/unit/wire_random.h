@@ -73,7 +73,7 @@ class RandomMessage {
   Digest digest() { return (Digest{random_()} << 64) | random_(); }
   std::optional<Load> load() {
     if (below(2) == 0) return std::nullopt;
-    Load out{any32(), any32(), std::nullopt, any(), any(), std::nullopt};
+    Load out{any32(), any32(), std::nullopt, any(), any(), std::nullopt, any_count()};
     if (below(2) == 0) out.queued_tokens = any();
     if (below(2) == 0) out.prefill_rate = any_above_0();
     return out;
@@ -114,9 +114,10 @@ class RandomMessage {
     out.promises.resize(below(9) == 0 ? limits::members_max : below(5));
     for (auto& [node, promise] : out.promises) {
       node = NodeId{any()};
-      promise = {static_cast<std::uint32_t>(below(limits::bookings_max)),
-                 static_cast<std::uint32_t>(below(limits::bookings_max)), below(1u << 31),
-                 below(1u << 31)};
+      promise.requests = static_cast<std::uint32_t>(below(limits::bookings_max));
+      promise.prefills = static_cast<std::uint32_t>(below(promise.requests + 1));
+      promise.prefill_tokens = below(promise.prefills * 1000ull + 1);
+      promise.decode_tokens = below(promise.requests * 1000ull + 1);
     }
     return out;
   }

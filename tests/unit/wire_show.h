@@ -60,7 +60,7 @@ class WireShow {
     if (!load) return;
     *this << load->running << load->waiting << load->queued_tokens.has_value()
           << load->queued_tokens.value_or(0) << load->kv_used << load->kv_total
-          << load->prefill_rate.has_value() << load->prefill_rate.value_or(0);
+          << load->prefill_rate.has_value() << load->prefill_rate.value_or(0) << load->report;
   }
   void add(const std::vector<MemberNews>& news) {
     *this << "news" << news.size();
