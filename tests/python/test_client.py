@@ -172,7 +172,7 @@ def test_route_names_a_target_or_none(mesh, sidecar):
 
 def test_a_booking_is_ended_by_its_number(mesh, sidecar):
     booking = mesh.route([1, 2]).booking
-    assert (last(sidecar)[1]["book"], booking.id) == (True, 41)
+    assert (last(sidecar)[1]["book"], booking.id, repr(booking)) == (True, 41, "Booking(id=41)")
     booking.prefill_done(hit_tokens=2)
     assert last(sidecar) == ["prefill_done", {"booking": 41, "hit_tokens": 2}]
     booking.prefill_done()

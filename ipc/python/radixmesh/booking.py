@@ -22,6 +22,9 @@ class Booking:
         self._mesh = mesh
         self.id = booking_id
 
+    def __repr__(self) -> str:
+        return f"Booking(id={self.id})"
+
     def prefill_done(self, hit_tokens: Optional[int] = None) -> None:
         """The prompt is computed. hit_tokens: how much of it the engine really had cached, if it
         says; then `nodes` and `explain` show predicted beside actual hits."""
@@ -38,6 +41,9 @@ class AioBooking:
     def __init__(self, mesh: AioMesh, booking_id: int) -> None:
         self._mesh = mesh
         self.id = booking_id
+
+    def __repr__(self) -> str:
+        return f"AioBooking(id={self.id})"
 
     async def prefill_done(self, hit_tokens: Optional[int] = None) -> None:
         """As `radixmesh.Booking.prefill_done`."""
