@@ -306,6 +306,7 @@ class Replica : private Journal {
   void send_members(NodeId to, bool as_answer, bool wants_answer);
   void ask_to_join(TimePoint now);
   void on_join(TimePoint now, NodeId from, const JoinMessage& join);
+  JoinMessage request_to_join() const;
   std::optional<std::string> objection_to(const JoinMessage& join, NodeId from) const;
   void on_joined(TimePoint now, const JoinedMessage& joined);
   void on_refused_to_join(NodeId seed, const RefusedMessage& refused);

@@ -59,7 +59,7 @@ void Replica::greet(TimePoint now) {
       ++member.hellos;
       // One that is in nobody's lists may be forgotten where it was let in: it asks for that again.
       if (!self_->configured && !member.refusal.empty()) {
-        ask(id, Channel::control, JoinMessage{introduce(nullptr, Epoch{})});
+        ask(id, Channel::control, request_to_join());
       }
       ask(id, Channel::control, HelloMessage{introduce(&member, Epoch{})});
     }

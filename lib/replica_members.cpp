@@ -212,10 +212,18 @@ void Replica::ask_to_join(TimePoint now) {
   if (now >= next_join_) {
     next_join_ = now + settings_.timers.hello;
     for (const auto& [id, addr] : seeds_) {
-      if (id != self_->id) ask(id, Channel::control, JoinMessage{introduce(nullptr, Epoch{})});
+      if (id != self_->id) ask(id, Channel::control, request_to_join());
     }
   }
   look_by(next_join_);
+}
+
+// A rank that was handed out may have been given to another since; only what the operator gave is
+// asked for.
+JoinMessage Replica::request_to_join() const {
+  JoinMessage join{introduce(nullptr, Epoch{})};
+  join.rank = settings_.rank;
+  return join;
 }
 
 std::optional<std::string> Replica::objection_to(const JoinMessage& join, NodeId from) const {
