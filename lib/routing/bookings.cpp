@@ -35,11 +35,6 @@ BookingId Bookings::make(const Booking& booking) {
   return id;
 }
 
-const Booking* Bookings::find(BookingId id) const {
-  const auto found = bookings_.find(id);
-  return found == bookings_.end() ? nullptr : &found->second;
-}
-
 // The prefill node has nothing more to do with it, unless it decodes as well.
 void Bookings::end_prefill(Booking& booking) {
   if (booking.prefilled) return;

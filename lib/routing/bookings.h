@@ -46,7 +46,6 @@ class Bookings {
   // the booking as it was.
   std::optional<Booking> prefill_done(BookingId id);
   std::optional<Booking> finish(BookingId id);
-  const Booking* find(BookingId id) const;
 
   // How many prompts or whole bookings expired by now, and at which nodes.
   std::size_t expire(TimePoint now, std::set<NodeId>& touched);

@@ -1,7 +1,6 @@
 #include "lib/routing/cost.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "lib/routing/first_pages.h"

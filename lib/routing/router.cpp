@@ -242,10 +242,11 @@ std::optional<BookingId> Router::book(TimePoint now, const RouteQuery& query,
   booking.prefill_expires = now + kPrefillPatienceMin +
                             Duration{static_cast<std::int64_t>(std::min(patience_s, 1e6) * 1e6)};
   const BookingId id = bookings_.make(booking);
-  for (const auto& each : {booking.prefill, booking.decode}) {
-    if (!each) continue;
-    refresh(now, *each);
-    speculation_.note(now, *each, query.name, query.tokens);
+  std::set<NodeId> nodes{node.id};
+  if (booking.decode) nodes.insert(*booking.decode);
+  for (NodeId each : nodes) {
+    refresh(now, each);
+    speculation_.note(now, each, query.name, query.tokens);
   }
   return id;
 }

@@ -90,8 +90,6 @@ class Router {
   // A node is dead, has left, or begins a new life: nothing that was promised to it, by it or
   // routed to it counts any more.
   void forget(TimePoint now, NodeId node);
-  // A node dropped all that it held.
-  void drop_speculation(NodeId node) { speculation_.drop_node(node); }
 
   // ---- choices ---------------------------------------------------------------------------------
 
