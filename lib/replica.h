@@ -255,6 +255,7 @@ class Replica : private Journal {
   void repair_what_is_due(TimePoint now);
   void ask_for_repair(TimePoint now, NodeId id, Origin& origin);
   std::vector<NodeId> donors_for(NodeId id, const Origin& origin) const;
+  void stop_missing(TimePoint now, NodeId id, Origin& origin);
   void want_snapshot(TimePoint now, NodeId id, Origin& origin, std::string_view why,
                      bool is_failure);
   void on_replay_request(NodeId from, const ReplayRequest& request);

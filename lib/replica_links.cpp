@@ -34,6 +34,7 @@ void Replica::publish_head(TimePoint now) {
   head.taken_over = taken_over_;
   head.news = news_.take();
   head.ready = ready_;
+  head.rank = self_->rank;
   last_head_ = now;
   told_load_ = self_->load;
   effects_.push_back(Publish{Lane::control, encode(control(std::move(head)))});
@@ -76,6 +77,8 @@ void Replica::on_head(TimePoint now, const Envelope& envelope, const HeadMessage
   Origin& origin = origins_.at(envelope.origin);
   if (head.taken_over) on_taken_over(now, envelope.origin, origin, *head.taken_over);
   note_head(now, envelope.origin, envelope.epoch, head.head);
+  if (head.head <= origin.stream.applied()) stop_missing(now, envelope.origin, origin);
+  adopt_rank(now, *member, head.rank);
   note_refute(now, *member, head.refute);
   member->engine_token = head.engine_token;
   heard_from(now, *member);
@@ -92,7 +95,9 @@ void Replica::note_vector(TimePoint now, Member& member, const std::vector<Vecto
                           bool is_marker) {
   for (const VectorEntry& entry : vector) {
     if (entry.origin == self_->id) {
-      if (entry.epoch > self_->epoch) outgrow_epoch(now, entry.epoch);
+      // Ops that this life never published: an earlier one had the same epoch.
+      const bool not_mine = entry.epoch == self_->epoch && entry.applied > head_;
+      if (entry.epoch > self_->epoch || not_mine) outgrow_epoch(now, entry.epoch);
       continue;
     }
     Origin* origin = find_origin(entry.origin);
@@ -102,6 +107,8 @@ void Replica::note_vector(TimePoint now, Member& member, const std::vector<Vecto
     if (std::tuple(entry.epoch, entry.applied) > have || origin->wants_snapshot) {
       member.vector[entry.origin] = entry;
       note_head(now, entry.origin, entry.epoch, entry.applied);
+    } else {
+      member.vector.erase(entry.origin);
     }
     if (!is_marker || ready_) continue;
     VectorEntry& needed = barrier_[entry.origin];
@@ -264,10 +271,6 @@ void Replica::check_ready(TimePoint now) {
     if (origin.forgotten) continue;
     const OriginStream& stream = origin.stream;
     if (std::tuple(stream.epoch(), stream.applied()) < std::tuple(needed.epoch, needed.applied)) {
-      // What nobody alive has cannot be waited for.
-      if (now - started_ >= settings_.timers.unseen_wait && donors_for(id, origin).empty()) {
-        continue;
-      }
       return;
     }
   }

@@ -1,14 +1,25 @@
 // Ops of others: in order, applied once, passed on once.
+#include <xxhash.h>
+
+#include <algorithm>
+
 #include "lib/base/check.h"
 #include "lib/base/limits.h"
 #include "lib/replica.h"
 
 namespace radixmesh {
+namespace {
+
+// How far above another life's an outgrown epoch is at most: a second of the clock.
+constexpr std::uint64_t kEpochStepMax = 1'000'000;
+
+}  // namespace
 
 void Replica::on_op(TimePoint now, const Message& message, std::string_view frame, bool live) {
   const Envelope& envelope = message.envelope;
   if (envelope.origin == self_->id) {
-    if (envelope.epoch > self_->epoch) outgrow_epoch(now, envelope.epoch);
+    const bool not_mine = envelope.epoch == self_->epoch && envelope.seq > head_;
+    if (envelope.epoch > self_->epoch || not_mine) outgrow_epoch(now, envelope.epoch);
     return;
   }
   Origin* origin = find_origin(envelope.origin);
@@ -186,10 +197,14 @@ void Replica::note_head(TimePoint now, NodeId id, Epoch epoch, Seq head) {
 
 // Others know a later life of this node than the one it lives: its clock went back, or a process
 // with the same address ran. It goes on under a higher epoch, with the same entries and numbers:
-// whoever has all of the old one goes on with that, the others take a snapshot.
+// whoever has all of the old one goes on with that, the others take a snapshot. Not just one
+// higher: an earlier life may have outgrown the same epoch, and some know that one.
 void Replica::outgrow_epoch(TimePoint now, Epoch seen) {
   if (seen.value >= limits::count_max) return count("unknown_epochs");  // nobody can be above it
-  const Epoch old = std::exchange(self_->epoch, Epoch{seen.value + 1});
+  const std::uint64_t own = settings_.seed;
+  const std::uint64_t step = 1 + XXH3_64bits(&own, sizeof own) % kEpochStepMax;
+  const Epoch next{std::min(seen.value + step, limits::count_max)};
+  const Epoch old = std::exchange(self_->epoch, next);
   if (taken_over_ || head_.value > 0) taken_over_ = TakenOver{old, head_};
   self_->refute = 0;
   view_changed();

@@ -91,7 +91,7 @@ void Replica::ask_for_repair(TimePoint now, NodeId id, Origin& origin) {
   const std::vector<NodeId> donors = donors_for(id, origin);
   const std::uint32_t attempt = origin.repair.attempts();
   origin.repair.asked(now, repair_pace());
-  if (donors.empty()) return;
+  if (donors.empty()) return stop_missing(now, id, origin);
   if (now - origin.last_asked > settings_.timers.repair_pause_max) origin.asked_in_a_row = 0;
   ++origin.asked_in_a_row;
   origin.last_asked = now;
@@ -117,6 +117,18 @@ void Replica::ask_for_repair(TimePoint now, NodeId id, Origin& origin) {
                       origin.staging->session,
                       cache_ != nullptr && settings_.keep_remote_slots,
                       {}});
+}
+
+// What the origin does not say itself, or nobody who lives has, and that for long, is not waited
+// for: a frame was wrong, or it went with its last holder. Said again, it is missed again.
+void Replica::stop_missing(TimePoint now, NodeId id, Origin& origin) {
+  const bool long_ago =
+      origin.behind_since && now - *origin.behind_since >= settings_.timers.unseen_wait;
+  if (!long_ago || origin.staging) return;
+  barrier_.erase(id);
+  if (origin.head > origin.stream.applied()) count("heads_disbelieved");
+  origin.head = std::min(origin.head, origin.stream.applied());
+  update_repair(now, id, origin);
 }
 
 // That ops no longer reach is no failure; that what came could not be used is.

@@ -38,7 +38,7 @@ inline constexpr std::uint32_t insert_tokens_max = 32 * 1024;
 // Epochs, seqs and beats: so that the next one always exists. An epoch is microseconds since 1970.
 inline constexpr std::uint64_t count_max = std::uint64_t{1} << 62;
 // A REPLAY's envelope and own fields: an op's frame that leaves no room for them is not replayed.
-inline constexpr std::size_t replay_overhead_bytes_max = 64;
+inline constexpr std::size_t replay_overhead_bytes_max = 80;
 // Removed prefixes named by one DELETE.
 inline constexpr std::size_t delete_entries_max = 1024;
 // Nodes of a cluster; bounds what a HEAD, a TICK or a list of members may name.

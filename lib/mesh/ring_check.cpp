@@ -131,12 +131,13 @@ RingCheck::Sends RingCheck::on_tick(TimePoint now, TickMessage tick) {
     if (tick.nonce == nonce_ && tick.round == round_) came_back(now, std::move(tick), out);
     return out;
   }
+  // Remembered for a period: were it for ever, one wrong frame with a nonce that never was would
+  // stop all that follow. That a token ends is what `hops_left` is for.
   const auto key = std::tuple(tick.initiator_epoch, tick.nonce, tick.round);
-  const auto [known, is_new] = seen_.try_emplace(tick.initiator, key);
-  if (!is_new) {
-    if (key <= known->second) return out;
-    known->second = key;
-  }
+  const auto known = seen_.find(tick.initiator);
+  const bool recent = known != seen_.end() && now - known->second.at < pace_.period;
+  if (recent && key <= known->second.key) return out;
+  seen_[tick.initiator] = {key, now};
   if (tick.round == 2) {
     confirm(tick);
   } else if (std::ranges::find(tick.visited, self_, &Visit::node) == tick.visited.end() &&

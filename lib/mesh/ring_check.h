@@ -82,7 +82,11 @@ class RingCheck {
   std::vector<NodeId> open_at_;
   std::vector<Pending> pending_;
   // Per initiator the last token that was taken: none is taken twice.
-  std::map<NodeId, std::tuple<Epoch, std::uint64_t, std::uint8_t>> seen_;
+  struct Seen {
+    std::tuple<Epoch, std::uint64_t, std::uint8_t> key;  // with its nonce and round
+    TimePoint at;
+  };
+  std::map<NodeId, Seen> seen_;
   std::uint64_t nonce_ = 0;
   std::uint8_t round_ = 0;  // that this node's own token is in; 0: none is out
   TimePoint started_{}, next_start_, last_token_;

@@ -131,7 +131,7 @@ void pack_body(Packer& packer, const DeleteOp& body) { pack_anchors(packer, body
 void pack_body(Packer& packer, const ResetOp&) { packer.pack_array(0); }
 
 void pack_body(Packer& packer, const HeadMessage& body) {
-  packer.pack_array(10);
+  packer.pack_array(11);
   packer.pack_uint64(body.beat);
   packer.pack_uint64(body.head.value);
   pack_digest(packer, body.digest);
@@ -148,6 +148,7 @@ void pack_body(Packer& packer, const HeadMessage& body) {
   }
   pack_news(packer, body.news);
   body.ready ? packer.pack_true() : packer.pack_false();
+  packer.pack_uint32(body.rank.value);
 }
 
 void pack_body(Packer& packer, const MarkerMessage& body) {

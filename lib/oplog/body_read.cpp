@@ -175,7 +175,10 @@ bool read(ArrayReader& fields, HeadMessage& body) {
     body.taken_over = taken;
   }
   body.ready = true;
-  return read_news(fields.next(), body.news) && (fields.left() == 0 || fields.boolean(body.ready));
+  body.rank = kAnyRank;
+  return read_news(fields.next(), body.news) &&
+         (fields.left() == 0 || fields.boolean(body.ready)) &&
+         (fields.left() == 0 || read_rank(fields, body.rank));
 }
 
 bool read(ArrayReader& fields, BookingsMessage& body) {

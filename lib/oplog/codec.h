@@ -16,7 +16,8 @@ enum class WireError : std::uint8_t {
   truncated,        // the bytes end before the frame does
   oversized,        // the frame is longer than limits::frame_bytes_max, or empty
   not_msgpack,      // the frame is not one MessagePack value within the bounds
-  bad_envelope,     // not [type, origin, epoch, seq, ttl, body, ...]
+  bad_envelope,     // not [type, origin, epoch, seq, ttl, body, ..., check]
+  bad_check,        // the frame was changed on its way
   bad_body,         // the body breaks a rule of its type
   unknown_control,  // a control type that this version does not know: skipped and counted
   unknown_op,       // an op type that this version does not know: it cannot be skipped

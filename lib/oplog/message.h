@@ -97,6 +97,9 @@ struct Load {
   friend bool operator==(const Load&, const Load&) = default;
 };
 
+// Of a node that has none yet.
+inline constexpr NodeRank kAnyRank{0xFFFFFFFF};
+
 // What someone says of a member. Later is what has the higher (epoch, refute); at equal ones a
 // later MemberState. Only the member itself raises either number.
 struct MemberNews {
@@ -127,7 +130,8 @@ struct HeadMessage {
   std::string engine_token;             // as in Introduction
   std::optional<TakenOver> taken_over;  // nothing as long as it is not decided
   std::vector<MemberNews> news;
-  bool ready = true;  // it may be chosen for work
+  bool ready = true;         // it may be chosen for work
+  NodeRank rank = kAnyRank;  // its own; kAnyRank: it says nothing of it
 };
 
 // What the sender promised to nodes: all of it, so that one that is lost changes nothing for long.
@@ -290,7 +294,6 @@ struct TickAckMessage {
 
 // A node that is in nobody's lists asks to be let in. `rank` of the introduction is kAnyRank where
 // one is to be handed out.
-inline constexpr NodeRank kAnyRank{0xFFFFFFFF};
 struct JoinMessage : Introduction {};
 // It is let in, with this rank. NEWS with all members came before it.
 struct JoinedMessage {

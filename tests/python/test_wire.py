@@ -120,19 +120,29 @@ def hashes(namespace, tokens):
     return out
 
 
+def check_of(frame):
+    """Of a frame without its length, in which each integer is as short as can be."""
+    head = b"".join(msgpack.packb(field) for field in msgpack.unpackb(frame)[:4])
+    ttl = 1 + len(head)
+    assert frame[1:ttl] == head
+    return xxhash.xxh3_64_intdigest(frame[ttl + 1 : -5], xxhash.xxh3_64_intdigest(head)) & 0xFFFFFFFF
+
+
 def test_the_page_has_the_examples_that_are_decoded_here():
     assert list(hex_examples()) == list(TYPES)
 
 
 @pytest.mark.parametrize("name", TYPES)
 def test_the_envelope(name):
-    kind, origin, epoch, seq, ttl, content = unframe(hex_examples()[name])
+    frame = hex_examples()[name]
+    kind, origin, epoch, seq, ttl, content, check = unframe(frame)
     assert kind == TYPES[name]
     sender = (node_id(D0), EPOCH_D0) if name in OF_D0 else (node_id(P0), EPOCH_P0)
     assert (origin, epoch) == sender
     assert (seq > 0) == (kind < 64)
     assert ttl == 1
     assert isinstance(content, list)
+    assert frame[-5] == 0xCE and check == check_of(frame[4:])
 
 
 def test_insert_at_the_root():
@@ -166,14 +176,14 @@ def news_of_r0(refute, state):
 
 
 def test_head():
-    beat, head, digest, load, vector, refute, engine_token, taken_over, news, ready = body("HEAD")
+    beat, head, digest, load, vector, refute, engine_token, taken_over, news, *rest = body("HEAD")
     assert (beat, head) == (7, 2)
     assert digest == digest_of_the_inserts()
     assert load == [3, 1, None, 12, 4096, None, 5]
     assert vector == [node_id(D0), EPOCH_D0, 5, node_id(R0), EPOCH_R0, 0]
     assert (refute, engine_token, taken_over) == (1, b"\xaa\xbb", [0, 0])
     assert news == [news_of_r0(0, SUSPECT)]
-    assert ready is True
+    assert rest == [True, 0]
 
 
 def test_bookings():

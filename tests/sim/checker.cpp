@@ -55,7 +55,8 @@ bool Checker::has_rank(const std::string& addr, NodeRank rank) const {
 void Checker::check_masking(std::size_t node, const std::vector<TokenId>& query) {
   Replica& replica = network_.replica(node);
   if (violation || network_.paused(node) || replica.status().health > 0) return;
-  if (network_.now() - down_since_[node] < kMaskedAfter) return;
+  const TimePoint since = std::max(down_since_[node], network_.awake_since(node));
+  if (network_.now() - since < kMaskedAfter) return;
   for (const auto& [addr, depth] : replica.match_prefix({}, query).depths) {
     for (std::size_t other = 0; other < network_.size(); ++other) {
       if (network_.addr(other) != addr || network_.running(other)) continue;

@@ -46,6 +46,7 @@ class Network {
   // The process is stopped for a while: what comes meanwhile waits, its timers run late.
   void pause(std::size_t node, Duration duration) { nodes_[node].paused_until = now_ + duration; }
   bool paused(std::size_t node) const { return nodes_[node].paused_until > now_; }
+  TimePoint awake_since(std::size_t node) const { return nodes_[node].paused_until; }
   // A node that is in nobody's lists: started, it asks `seeds` to be let in.
   std::size_t add_joiner(MemberSettings settings, std::vector<std::string> seeds);
   const std::string& addr(std::size_t node) const { return nodes_[node].member.addr; }

@@ -227,11 +227,12 @@ class Run {
     std::string text;
     for (std::size_t i = 0; i < network_.size(); ++i) {
       text += "\n  node " + std::to_string(i) +
-              (network_.replica(i).ready() ? " ready:" : " not ready:");
+              (network_.replica(i).ready() ? " ready" : " not ready") +
+              (network_.replica(i).status().ring.verified ? ":" : ", ring not verified:");
       for (const NodeView& node : network_.replica(i).nodes(network_.now())) {
-        text += " " + node.addr + "=" + std::string(state_name(node.state)) + "," +
-                std::to_string(node.epoch.value) + "," + std::to_string(node.applied.value) + "/" +
-                std::to_string(node.head.value);
+        text += " " + node.addr + "=" + std::to_string(node.rank.value) + "," +
+                std::string(state_name(node.state)) + "," + std::to_string(node.epoch.value) + "," +
+                std::to_string(node.applied.value) + "/" + std::to_string(node.head.value);
       }
     }
     return text;

@@ -80,6 +80,7 @@ inline HeadMessage example_head() {
   head.engine_token = "\xAA\xBB";
   head.taken_over = TakenOver{};
   head.news = {example_news_of_r0(0, MemberState::suspect)};
+  head.rank = NodeRank{0};
   return head;
 }
 

@@ -15,12 +15,17 @@ constexpr const char* kInsert = "96 01 07 05 01 01 96 00 00 c0 01 c4 02 01 01 c0
 TEST_CASE("accepted: other forms of what is valid") {
   const Case cases[] = {
       {"as it is sent", kInsert},
-      {"a field after the frame's last", "97 01 07 05 01 01 96 00 00 c0 01 c4 02 01 01 c0 a1 78"},
+      {"with a check", "97 01 07 05 01 01 96 00 00 c0 01 c4 02 01 01 c0 ce cc 90 7d 3f"},
+      {"with a check, hops counted down",
+       "97 01 07 05 01 00 96 00 00 c0 01 c4 02 01 01 c0 ce cc 90 7d 3f"},
+      {"a field between the body and the check",
+       "98 01 07 05 01 01 96 00 00 c0 01 c4 02 01 01 c0 a1 78 ce cd 86 31 eb"},
       {"a field after the body's last", "96 01 07 05 01 01 97 00 00 c0 01 c4 02 01 01 c0 91 c3"},
       {"a field of the body that is nested",
        "96 01 07 05 01 01 97 00 00 c0 01 c4 02 01 01 c0 91 90"},
-      {"a map where it is skipped", "97 01 07 05 01 01 96 00 00 c0 01 c4 02 01 01 c0 81 01 02"},
-      {"as deep as may be", "97 03 07 05 01 01 90 91 91 91 90"},
+      {"a map where it is skipped",
+       "98 01 07 05 01 01 96 00 00 c0 01 c4 02 01 01 c0 81 01 02 ce 56 0e c0 41"},
+      {"as deep as may be", "98 03 07 05 01 01 90 91 91 91 90 ce 11 1f ef b7"},
       {"the frame as array 16", "dc 00 06 01 07 05 01 01 96 00 00 c0 01 c4 02 01 01 c0"},
       {"the body as array 32", "96 01 07 05 01 01 dd 00 00 00 06 00 00 c0 01 c4 02 01 01 c0"},
       {"an integer that is longer than it need be",
@@ -95,6 +100,18 @@ TEST_CASE("refused: envelopes that break a rule") {
                  {"128 hops left", "96 03 07 05 01 cc 80 90"},
                  {"256 hops left", "96 03 07 05 01 cd 01 00 90"},
                  {"hops are true", "96 03 07 05 01 c3 90"}});
+}
+
+TEST_CASE("refused: frames that were changed on their way") {
+  check_refused(
+      WireError::bad_check,
+      {{"a bit of the token", "97 01 07 05 01 01 96 00 00 c0 01 c4 02 01 00 c0 ce cc 90 7d 3f"},
+       {"a bit of the seq", "97 01 07 05 03 01 96 00 00 c0 01 c4 02 01 01 c0 ce cc 90 7d 3f"},
+       {"a bit of the check", "97 01 07 05 01 01 96 00 00 c0 01 c4 02 01 01 c0 ce cc 90 7d 3e"},
+       {"the check in eight bytes",
+        "97 01 07 05 01 01 96 00 00 c0 01 c4 02 01 01 c0 cf 00 00 00 00 cc 90 7d 3f"},
+       {"a field after the body and no check", "97 03 07 05 01 01 90 01"},
+       {"a field after the check", "98 03 07 05 01 01 90 ce 11 1f ef b7 01"}});
 }
 
 TEST_CASE("refused: INSERTs that break a rule of their body") {
