@@ -125,7 +125,8 @@ def check_of(frame):
     head = b"".join(msgpack.packb(field) for field in msgpack.unpackb(frame)[:4])
     ttl = 1 + len(head)
     assert frame[1:ttl] == head
-    return xxhash.xxh3_64_intdigest(frame[ttl + 1 : -5], xxhash.xxh3_64_intdigest(head)) & 0xFFFFFFFF
+    seed = xxhash.xxh3_64_intdigest(head)
+    return xxhash.xxh3_64_intdigest(frame[ttl + 1 : -5], seed) & 0xFFFFFFFF
 
 
 def test_the_page_has_the_examples_that_are_decoded_here():
