@@ -124,8 +124,15 @@ class Client {
   void drain();
 
   // As PROTOCOL.md shows them. An engine says who it is by `engine_token`: then the answer comes
-  // only when what a former life of the node held for it is back, or cannot be had.
-  Answer hello(std::string_view client_name, std::string_view engine_token = {});
+  // only when what a former life of the node held for it is back, or cannot be had. `known`:
+  // nothing older is taken back; epoch 0: the engine knows of none.
+  struct KnownState {
+    std::uint64_t epoch = 0, seq = 0;
+  };
+  Answer hello(std::string_view client_name, std::string_view engine_token, KnownState known);
+  Answer hello(std::string_view client_name, std::string_view engine_token = {}) {
+    return hello(client_name, engine_token, KnownState{});
+  }
   Answer explain(std::span<const TokenId> tokens, const CacheNamespace& name = {});
   Answer status();
   Answer nodes();

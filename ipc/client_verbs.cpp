@@ -176,8 +176,16 @@ void Client::drain() {
   call("drain", 0, [](Packer&) {});
 }
 
-Answer Client::hello(std::string_view client_name, std::string_view engine_token) {
-  return call("hello", engine_token.empty() ? 2 : 3, [&](Packer& packer) {
+Answer Client::hello(std::string_view client_name, std::string_view engine_token,
+                     KnownState known) {
+  const bool knows = known.epoch > 0;
+  return call("hello", 2 + (engine_token.empty() ? 0 : 1) + (knows ? 1 : 0), [&](Packer& packer) {
+    if (knows) {
+      pack_text(packer, "state");
+      packer.pack_array(2);
+      packer.pack_uint64(known.epoch);
+      packer.pack_uint64(known.seq);
+    }
     if (!engine_token.empty()) {
       pack_text(packer, "engine_token");
       packer.pack_bin(static_cast<std::uint32_t>(engine_token.size()));

@@ -118,8 +118,15 @@ class Replica : private Journal {
   // The engine says who it is. If a former life of this node served the same engine, its entries
   // are taken back from peers; that is under way as long as recovering() holds: a donor is looked
   // for at most Timers::recover_wait, and given up when it is silent. Another token than before:
-  // what the node holds is not this engine's, and goes. Empty: it says nothing.
-  void attach_engine(TimePoint now, std::string_view engine_token);
+  // what the node holds is not this engine's, and goes. Empty: it says nothing. What is older than
+  // `known` is not taken back: a life in between began empty, or removed what the engine then
+  // freed.
+  struct KnownState {
+    Epoch epoch;
+    Seq seq;
+    friend auto operator<=>(const KnownState&, const KnownState&) = default;
+  };
+  void attach_engine(TimePoint now, std::string_view engine_token, KnownState known = {});
   bool recovering() const { return recovery_.has_value(); }
 
   // ---- what is shown ---------------------------------------------------------------------------
@@ -185,6 +192,7 @@ class Replica : private Journal {
     std::optional<Staging> staging;
     TimePoint ask_again;  // the donor, if nothing of it came
     std::set<NodeId> declined;
+    KnownState known;
   };
 
   // replica.cpp

@@ -72,7 +72,7 @@ void Replica::on_taken_over(TimePoint now, NodeId id, Origin& origin, const Take
 
 // ---- at the node itself ------------------------------------------------------------------------
 
-void Replica::attach_engine(TimePoint now, std::string_view engine_token) {
+void Replica::attach_engine(TimePoint now, std::string_view engine_token, KnownState known) {
   if (engine_token.empty() || !cache_ || self_->engine_token == engine_token) return;
   const bool had_engine = !self_->engine_token.empty();
   self_->engine_token = engine_token;
@@ -88,7 +88,7 @@ void Replica::attach_engine(TimePoint now, std::string_view engine_token) {
     return;
   }
   if (recovery_) drop_staging(recovery_->staging);
-  recovery_ = Recovery{now + settings_.timers.recover_wait, std::nullopt, now, {}};
+  recovery_ = Recovery{now + settings_.timers.recover_wait, std::nullopt, now, {}, known};
   recover_what_is_due(now);
 }
 
@@ -123,7 +123,8 @@ const Member* Replica::keeper_of_own_state(bool& all_known) const {
     const Former& former = member.former;
     if (!member.introduced || former.epoch.value == 0 || !former.has_slots) continue;
     if (former.engine_token != self_->engine_token || recovery_->declined.contains(id)) continue;
-    const auto has = [](const Former& what) { return std::tuple(what.epoch, what.seq); };
+    const auto has = [](const Former& what) { return KnownState{what.epoch, what.seq}; };
+    if (has(former) < recovery_->known) continue;
     if (best == nullptr || has(former) > has(best->former)) best = &member;
   }
   return best;
@@ -146,8 +147,9 @@ void Replica::on_own_chunk(TimePoint now, NodeId from, const SnapshotChunk& chun
   Staging& staging = *recovery_->staging;
   const bool in_order =
       chunk.index == staging.chunks && (staging.chunks == 0 || chunk.epoch == staging.epoch);
+  const bool outdated = KnownState{chunk.epoch, chunk.as_of} < recovery_->known;
   if (chunk.status == SnapshotStatus::cannot || !in_order || !chunk.has_slots ||
-      !stage(staging, chunk)) {
+      (chunk.status == SnapshotStatus::last && outdated) || !stage(staging, chunk)) {
     count("recoveries_failed");
     recovery_->declined.insert(from);
     drop_staging(recovery_->staging);

@@ -85,12 +85,15 @@ EngineService::Outcome EngineService::hello(Call& call) {
   const auto protocol = call.params.optional_u64s("protocol", 2);
   call.params.optional_text("client", 256);
   const auto token = call.params.optional_binary("engine_token", limits::engine_token_bytes_max);
+  const auto state = call.params.optional_u64s("state", 2);
   if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
   if (protocol && ((*protocol)[0] > kIpcProtocol || (*protocol)[1] < kIpcProtocol)) {
     return refuse(RefusalCode::upgrade, "the protocol spoken here is 1");
   }
   if (token) {
-    replica_.attach_engine(steady_now(), *token);
+    Replica::KnownState known;
+    if (state) known = {Epoch{(*state)[0]}, Seq{(*state)[1]}};
+    replica_.attach_engine(steady_now(), *token, known);
     if (replica_.recovering()) {
       call.answer_later = true;
       return {};

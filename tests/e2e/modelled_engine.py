@@ -101,9 +101,11 @@ class Engine:
 
     # ---- the connection --------------------------------------------------------------------------
 
-    def attach(self) -> None:
+    def attach(self, state: Optional[Tuple[int, int]] = None) -> None:
         """Connects; with a token the answer comes when what came back is there."""
-        self.client = radixmesh.connect(self.node.socket, timeout=20, engine_token=self.token)
+        self.client = radixmesh.connect(
+            self.node.socket, timeout=20, engine_token=self.token, state=state
+        )
         seq = self._own_seq()
         while self._journal and self._journal[-1][0] > seq:
             self._undo(*self._journal.pop()[1:])

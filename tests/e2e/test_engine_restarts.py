@@ -69,6 +69,17 @@ def test_with_the_same_engine_its_entries_are_back_on_all_nodes(mesh_at_work, no
     check_lookups(mesh.nodes, engines)
 
 
+@pytest.mark.parametrize("missing", [0, 1], ids=["what peers have", "more than peers have"])
+def test_a_state_that_is_older_than_the_engine_knows_is_not_taken_back(mesh_at_work, missing):
+    mesh, engines = mesh_at_work
+    engine = engines[0]
+    epoch, seq = mesh.wait_agree()["version_vector"][engine.node.addr]
+    kill_and_start(engine, mesh, noticed=False)
+    engine.attach(state=(epoch, seq + missing))
+    held = engine.node.client.status()["local_tokens"]
+    assert held == (0 if missing else len(engine.held.slots))
+
+
 @pytest.mark.parametrize("token", [b"another", None])
 def test_with_another_engine_its_old_entries_are_gone_everywhere(mesh_at_work, token):
     mesh, engines = mesh_at_work

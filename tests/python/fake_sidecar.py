@@ -43,7 +43,7 @@ WORK = {
     "hits": {"reports": 0, "predicted_tokens": 0, "actual_tokens": 0},
 }
 PARAMS = {  # method: (required, optional)
-    "hello": (set(), {"protocol", "client", "engine_token"}),
+    "hello": (set(), {"protocol", "client", "engine_token", "state"}),
     "insert": ({"tokens", "slots"}, {"namespace"}),
     "match_prefix": ({"tokens"}, {"namespace"}),
     "acquire": ({"tokens"}, {"namespace"}),
@@ -237,7 +237,7 @@ class FakeSidecar(_Listener):
             return getattr(self, method)(leases, **params)
         return getattr(self, method)(**params)
 
-    def hello(self, protocol, client, engine_token=b""):
+    def hello(self, protocol, client, engine_token=b"", state=(0, 0)):
         assert protocol == [1, 1] and isinstance(client, str)
         if not isinstance(engine_token, bytes) or len(engine_token) > 64:
             raise Refusal("fix_request", "engine_token is longer than 64 bytes")

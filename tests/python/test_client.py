@@ -17,7 +17,7 @@ def last(sidecar):
 
 
 def test_connect_says_hello_and_keeps_the_answer(sidecar):
-    with radixmesh.connect(sidecar.path, engine_token=b"engine-1") as mesh:
+    with radixmesh.connect(sidecar.path, engine_token=b"engine-1", state=(7, 3)) as mesh:
         assert (mesh.info.addr, mesh.info.page_size, mesh.info.role) == (ADDR, 2, "unified")
         assert mesh.info.limits.tokens_max == LIMITS["tokens_max"]
     method, params = sidecar.requests[0]
@@ -26,6 +26,7 @@ def test_connect_says_hello_and_keeps_the_answer(sidecar):
         "protocol": [1, 1],
         "client": f"radixmesh-python {radixmesh.__version__}",
         "engine_token": b"engine-1",
+        "state": [7, 3],
     }
 
 
@@ -54,6 +55,10 @@ def test_an_engine_token_too_long_is_refused_by_the_sidecar(sidecar):
         radixmesh.connect(sidecar.path, engine_token="x" * 65)
     with pytest.raises(radixmesh.FixRequest, match="bytes or a string"):
         radixmesh.connect(sidecar.path, engine_token=5)
+    with pytest.raises(radixmesh.FixRequest, match="state is"):
+        radixmesh.connect(sidecar.path, state=7)
+    with pytest.raises(radixmesh.FixRequest, match="state's seq"):
+        radixmesh.connect(sidecar.path, state=(7, -1))
 
 
 # The cache

@@ -21,6 +21,7 @@ void Engine::record(Replica& replica, Seq before, SlotRuns freed, std::vector<To
   if (!freed.empty()) {
     history_.push_back({inserted.empty() ? after : Seq{before.value + 1}, {}, 0, std::move(freed)});
     apply(history_.back());
+    known_ = {replica.self().epoch, history_.back().seq};
   }
   if (inserted.empty()) return;
   history_.push_back({after, std::move(inserted), first_slot, {}});
@@ -57,9 +58,12 @@ void Engine::died() {
   model_.clear();
   history_.clear();
   ++born_;
+  known_ = {};
 }
 
-void Engine::recovered(Seq seq) {
+void Engine::recovered(Replica& replica) {
+  const Seq seq = head_of(replica);
+  known_ = {replica.self().epoch, Seq{}};
   const std::uint64_t next_slot = model_.next_slot;
   std::erase_if(history_, [seq](const Record& each) { return each.seq > seq; });
   model_.clear();
@@ -67,7 +71,8 @@ void Engine::recovered(Seq seq) {
   model_.next_slot = next_slot;  // what was lost keeps its slots until the engine notices
 }
 
-void Engine::began_empty() {
+void Engine::began_empty(Replica& replica) {
+  known_ = {replica.self().epoch, Seq{}};
   model_.clear();
   history_.clear();
 }

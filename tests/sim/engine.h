@@ -26,13 +26,17 @@ class Engine {
   void sidecar_died() { model_.clear(); }
   // The engine itself is gone.
   void died();
-  // The next life of the sidecar took back what was there as of `seq`: the engine holds just that.
-  void recovered(Seq seq);
+  // The next life of the sidecar took back what was there as of its head: the engine holds just
+  // that.
+  void recovered(Replica& replica);
   // It took back nothing.
-  void began_empty();
+  void began_empty(Replica& replica);
 
   // Which engine this is: the same as long as its cache lives.
   std::string token() const { return "engine " + std::to_string(born_); }
+  // The last state that it must not fall behind: slots that were freed after it may be in use
+  // again.
+  Replica::KnownState known() const { return known_; }
 
  private:
   struct Record {
@@ -50,6 +54,7 @@ class Engine {
   std::uint32_t page_size_;
   std::vector<Record> history_;
   std::uint64_t born_ = 1;
+  Replica::KnownState known_;
 };
 
 }  // namespace radixmesh::sim

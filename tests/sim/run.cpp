@@ -173,9 +173,10 @@ class Run {
     checker_.restarted(node);
     network_.start(node);
     if (!plan_.engines_named || network_.replica(node).self().role == Role::router) {
-      return checker_.engine(node).began_empty();
+      return checker_.engine(node).began_empty(network_.replica(node));
     }
-    network_.replica(node).attach_engine(network_.now(), checker_.engine(node).token());
+    const Engine& engine = checker_.engine(node);
+    network_.replica(node).attach_engine(network_.now(), engine.token(), engine.known());
     network_.perform(node);
     starting_.insert(node);
   }
@@ -187,10 +188,10 @@ class Run {
       if (replica.recovering()) return false;
       const StatusView status = replica.status();
       if (status.counters.contains("states_recovered")) {
-        checker_.engine(node).recovered(status.vector.at(status.addr).seq);
+        checker_.engine(node).recovered(replica);
         ++recovered_;
       } else {
-        checker_.engine(node).began_empty();
+        checker_.engine(node).began_empty(replica);
       }
       return true;
     });

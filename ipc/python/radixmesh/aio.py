@@ -71,10 +71,11 @@ async def connect(
     *,
     timeout: Optional[float] = 5.0,
     engine_token: Union[bytes, str, None] = None,
+    state: Optional[Tuple[int, int]] = None,
 ) -> Mesh:
     """As `radixmesh.connect`."""
     endpoint = Endpoint.of(path, timeout)
-    call = methods.hello(engine_token)
+    call = methods.hello(engine_token, state)
 
     async def greet() -> Mesh:
         link = Link(endpoint, await open_streams(endpoint))

@@ -38,6 +38,7 @@ def connect(
     *,
     timeout: Optional[float] = 5.0,
     engine_token: Union[bytes, str, None] = None,
+    state: Optional[Tuple[int, int]] = None,
 ) -> Mesh:
     """Connects to the sidecar that listens at `path`, or at $RADIXMESH_SOCKET.
 
@@ -45,12 +46,15 @@ def connect(
         None for no bound.
     engine_token: at most 64 bytes that stay the same while the engine's cache lives. With it a
         restarted sidecar takes back what the engine still holds; without it, it starts empty.
+    state: (epoch, seq) that the engine knows of, from before the restart: `info.epoch`, and the
+        node's own seq in `status()` when slots were last freed, or 0. Where the peers have
+        less than that, the sidecar starts empty: freed slots may be in use again.
 
     Raises ConnectionLost (nobody listens, no permission), Timeout, Upgrade (no common version),
     FixRequest (no path, a bad token).
     """
     endpoint = Endpoint.of(path, timeout)
-    call = methods.hello(engine_token)
+    call = methods.hello(engine_token, state)
     deadline = Deadline(endpoint.timeout_s)
     link = Link.open(endpoint, deadline)
     try:

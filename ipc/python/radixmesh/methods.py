@@ -48,7 +48,9 @@ class Call(Generic[T]):
     undo: Optional[Callable[[T], "Call[Any]"]] = None
 
 
-def hello(engine_token: Union[bytes, str, None]) -> Call[SidecarInfo]:
+def hello(
+    engine_token: Union[bytes, str, None], state: Optional[Tuple[int, int]]
+) -> Call[SidecarInfo]:
     params: Dict[str, Any] = {
         "protocol": [PROTOCOL, PROTOCOL],
         "client": f"radixmesh-python {__version__}",
@@ -61,6 +63,11 @@ def hello(engine_token: Union[bytes, str, None]) -> Call[SidecarInfo]:
                 f"engine_token must be bytes or a string, not {type(engine_token).__name__}"
             )
         params["engine_token"] = bytes(engine_token)
+    if state is not None:
+        if not isinstance(state, (tuple, list)) or len(state) != 2:
+            raise FixRequest("state is a pair (epoch, seq)")
+        epoch, seq = state
+        params["state"] = [_number("state's epoch", epoch), _number("state's seq", seq)]
     return Call("hello", params, _hello_answer)
 
 
