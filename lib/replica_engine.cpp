@@ -182,7 +182,7 @@ MatchView Replica::view_of(const Match& match) const {
   if (cache_) view.local_length = cache_->local_match(match, &view.local_slots);
   std::vector<HolderIndex> holders;
   for (const PathStep& step : match.path) {
-    relation_->holders_at(step.node, holders);
+    relation_->shown_at(step.node, holders);
     const Member* winner = nullptr;
     HolderIndex winning{};
     for (HolderIndex holder : holders) {

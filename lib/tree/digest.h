@@ -3,7 +3,8 @@
 //   H(0) = XXH3_128 of the namespace: for each of its four parts one byte of kind (0 nil, 1 text,
 //          2 bytes), the length as u32, and the bytes
 //   H(i) = XXH3_128 of H(i-1) (16 bytes, little-endian) and the tokens of page i (u32 each)
-//   digest of a holder = the sum modulo 2^128 of H over all its pages
+//   digest of a holder = the sum modulo 2^128 of H over all its pages, where that of a page which
+//          retires counts 0x9E3779B97F4A7C15F39CC0605CEDC835 times
 //
 // All integers little-endian. The sum has no order, so it does not matter when pages came; slots,
 // ranks and the shape of the tree are outside it.
@@ -26,6 +27,9 @@ static_assert(std::endian::native == std::endian::little,
               "tokens are hashed as they lie in memory");
 
 using Digest = unsigned __int128;
+
+inline constexpr Digest kRetiringWeight =
+    (static_cast<Digest>(0x9E3779B97F4A7C15ull) << 64) | 0xF39CC0605CEDC835ull;
 
 inline std::string digest_hex(Digest digest) {
   std::string hex(32, '0');

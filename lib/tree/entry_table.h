@@ -30,10 +30,12 @@ struct Anchor {
 using EntryIndex = std::uint32_t;
 
 struct Entry {
+  static constexpr std::uint32_t kNotRetired = 0xFFFFFFFF;
   Seq seq;
   Seq parent;  // the entry that holds the page before `begin`; 0 where begin is 0
   HolderIndex holder;
   std::uint32_t begin = 0, end = 0;
+  std::uint32_t retired_from = kNotRetired;  // its pages after so many tokens are retiring
   std::uint32_t node = kNoIndex;       // the TreeNode at whose edge the page before `end` lies
   EntryIndex next_in_node = kNoIndex;  // the next entry that ends in that node
   bool digested = false;               // its pages are in the holder's digest

@@ -3,11 +3,14 @@
 // Invariants, beside the tree's own
 //  H1  an edge's holder set is not empty, and is a subset of its parent's (prefix closure)
 //  H2  an entry ends inside the edge it is listed at: node.begin() < entry.end <= node.depth
-//  H3  pages of one edge have the same holders: where a holder's coverage ends, an edge ends
+//  H3  pages of one edge have the same holders: where a holder's coverage ends, an edge ends; so
+//      does one where a holder's pages begin to retire
+//  H4  an edge's shown set is a subset of its holders, and of its parent's shown set: below a
+//      retiring page everything of its holder is retiring
 // Insertion splits where H3 asks for it; removal joins what no longer differs. Lookups never write.
 //
-// The verbs stand in three files: lookups here, writing in holder_tree_update.h, digests in
-// holder_tree_digest.h. Not thread-safe.
+// The verbs stand in four files: lookups here, writing in holder_tree_update.h, retiring in
+// holder_tree_retire.h, digests in holder_tree_digest.h. Not thread-safe.
 #pragma once
 
 #include "lib/base/limits.h"
@@ -29,7 +32,8 @@ class EdgeObserver {
 template <class SlotsValue>
 struct EdgeValue {
   HolderSetId holders = kNoHolders;
-  EntryIndex entries = kNoIndex;  // those that end in this edge
+  HolderSetId shown = kNoHolders;  // those whose pages here are not retiring
+  EntryIndex entries = kNoIndex;   // those that end in this edge
   bool hash_known = false, sum_known = false;
   Digest end_hash = 0;  // H at the edge's end (digest.h)
   Digest sum = 0;       // the sum of H over the edge's pages
@@ -70,7 +74,14 @@ class HolderTree : public Relation {
                   std::vector<TokenId>& tokens, SlotRuns& slots) const override;
   const CacheNamespace& entry_namespace(const Entry& entry) const override;
   Digest entry_hash(const Entry& entry) override;
-  void holders_at(std::uint32_t node, std::vector<HolderIndex>& out) const override;
+  std::optional<std::uint64_t> set_retiring(HolderIndex holder, Anchor first,
+                                            bool retiring) override;
+  std::uint64_t retiring_tokens(HolderIndex holder) const override {
+    return facts_[holder.value].retiring;
+  }
+  std::vector<Anchor> retiring_roots(HolderIndex holder) const override;
+  std::optional<Anchor> retiring_above(HolderIndex holder, Anchor page) const override;
+  void shown_at(std::uint32_t node, std::vector<HolderIndex>& out) const override;
   bool slots_at(std::uint32_t node, HolderIndex holder, std::uint32_t begin, std::uint32_t end,
                 SlotRuns& out) const override;
   std::vector<EdgeView> edges(std::size_t skip, std::size_t limit) override;
@@ -85,6 +96,10 @@ class HolderTree : public Relation {
   const Node& node(NodeIndex index) const { return tree_[index]; }
   bool holds(NodeIndex index, HolderIndex holder) const {
     return sets_.contains(tree_[index].value.holders, holder);
+  }
+  // ... and its pages there are not retiring.
+  bool shows(NodeIndex index, HolderIndex holder) const {
+    return sets_.contains(tree_[index].value.shown, holder);
   }
   // The anchor that names the holder's page which ends at `at`; the holder has it. The root's for
   // 0.
@@ -113,6 +128,7 @@ class HolderTree : public Relation {
   struct HolderFacts {
     bool used = false;
     std::uint64_t tokens = 0;
+    std::uint64_t retiring = 0;   // of these
     Digest digest = 0;            // of the entries that are marked digested
     std::vector<Seq> undigested;  // entries added since, in order
   };
@@ -141,7 +157,15 @@ class HolderTree : public Relation {
   void walk_and_mark(HolderIndex holder, const Insertion& insertion, Walk& walk);
   void settle_parent(HolderIndex holder, const Insertion& insertion, NodeIndex node, Walk& walk);
 
-  Digest hash_at_begin(NodeIndex index);
+  // The holder's first page on the edge.
+  Anchor first_page_of(HolderIndex holder, NodeIndex index) const {
+    return anchor_at(holder, Position{index, tree_[index].begin() + tree_.page_size()});
+  }
+  NodeIndex first_held(NodeIndex from, HolderIndex holder) const;
+  void mark_edge(HolderIndex holder, NodeIndex index, std::uint32_t cut, bool retiring);
+  std::vector<NodeIndex> top_edges_of(HolderIndex holder) const;
+
+  Digest weighted_sum(const Entry& entry, std::uint32_t begin);
   Digest ensure_hash(NodeIndex index);
   Digest sum_between(NodeIndex node, std::uint32_t begin, std::uint32_t end);
   Digest edge_sum(NodeIndex index, std::uint32_t begin, std::uint32_t end);
@@ -165,26 +189,26 @@ void HolderTree<SlotsValue>::match(const CacheNamespace& name, std::span<const T
   const std::uint32_t page = tree_.page_size();
   const auto length = static_cast<std::uint32_t>(tokens.size() / page * page);
   std::uint32_t depth = 0;
-  HolderSetId holders = kNoHolders;
+  HolderSetId shown = kNoHolders;
   while (depth < length) {
     at = tree_.find_child(at, tokens.data() + depth);
     if (at == kNoIndex) break;
     const Node& edge = tree_[at];
-    // Whoever held the pages so far and not this edge ends here.
-    if (edge.value.holders != holders) {
+    // Whoever was shown with the pages so far and not with this edge ends here.
+    if (edge.value.shown != shown) {
       if (depth > 0) {
-        sets_.for_each_difference(holders, edge.value.holders, [&](HolderIndex holder) {
+        sets_.for_each_difference(shown, edge.value.shown, [&](HolderIndex holder) {
           out.depths.push_back({holder, depth});
         });
       }
-      holders = edge.value.holders;
+      shown = edge.value.shown;
     }
     const std::uint32_t matched = tree_.common(at, tokens.data() + depth, length - depth);
     out.path.push_back({at, depth, depth + matched});
     depth += matched;
     if (matched < edge.tokens.length) break;
   }
-  sets_.for_each(holders, [&](HolderIndex holder) { out.depths.push_back({holder, depth}); });
+  sets_.for_each(shown, [&](HolderIndex holder) { out.depths.push_back({holder, depth}); });
   out.length = depth;
 }
 
@@ -224,9 +248,9 @@ const CacheNamespace& HolderTree<SlotsValue>::entry_namespace(const Entry& entry
 }
 
 template <class SlotsValue>
-void HolderTree<SlotsValue>::holders_at(std::uint32_t node, std::vector<HolderIndex>& out) const {
+void HolderTree<SlotsValue>::shown_at(std::uint32_t node, std::vector<HolderIndex>& out) const {
   out.clear();
-  sets_.for_each(tree_[node].value.holders, [&](HolderIndex holder) { out.push_back(holder); });
+  sets_.for_each(tree_[node].value.shown, [&](HolderIndex holder) { out.push_back(holder); });
 }
 
 template <class SlotsValue>
@@ -279,8 +303,10 @@ std::vector<EdgeView> HolderTree<SlotsValue>::edges(std::size_t skip, std::size_
       } else {
         const Digest hash = ensure_hash(at);
         const Node& node = tree_[at];
-        EdgeView view{name, node.begin(), node.depth, node.tokens.span(), hash, {}, 0};
-        holders_at(at, view.holders);
+        EdgeView view{name, node.begin(), node.depth, node.tokens.span(), hash, {}, {}, 0};
+        shown_at(at, view.holders);
+        sets_.for_each_difference(node.value.holders, node.value.shown,
+                                  [&](HolderIndex holder) { view.retiring.push_back(holder); });
         if constexpr (SlotsValue::keeps_own_slots) view.lock_ref = node.value.slots.own.lock_ref;
         out.push_back(std::move(view));
       }
@@ -326,4 +352,5 @@ void HolderTree<SlotsValue>::drop_holder(HolderIndex holder) {
 }  // namespace radixmesh
 
 #include "lib/tree/holder_tree_digest.h"
+#include "lib/tree/holder_tree_retire.h"
 #include "lib/tree/holder_tree_update.h"

@@ -68,6 +68,15 @@ Digest HolderTree<SlotsValue>::sum_between(NodeIndex node, std::uint32_t begin, 
   return sum;
 }
 
+// What the entry's pages after `begin` add to the digest: those that retire weigh otherwise.
+template <class SlotsValue>
+Digest HolderTree<SlotsValue>::weighted_sum(const Entry& entry, std::uint32_t begin) {
+  Digest sum = sum_between(entry.node, begin, entry.end);
+  const std::uint32_t from = std::max(begin, entry.retired_from);
+  if (from < entry.end) sum += (kRetiringWeight - 1) * sum_between(entry.node, from, entry.end);
+  return sum;
+}
+
 template <class SlotsValue>
 Digest HolderTree<SlotsValue>::digest(HolderIndex holder) {
   HolderFacts& facts = facts_[holder.value];
@@ -75,7 +84,7 @@ Digest HolderTree<SlotsValue>::digest(HolderIndex holder) {
     const EntryIndex index = entries_.find(holder, seq);
     if (index == kNoIndex) continue;  // it went before anyone asked
     Entry& entry = entries_[index];
-    facts.digest += sum_between(entry.node, entry.begin, entry.end);
+    facts.digest += weighted_sum(entry, entry.begin);
     entry.digested = true;
   }
   std::vector<Seq>().swap(facts.undigested);

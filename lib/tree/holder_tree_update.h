@@ -64,6 +64,7 @@ NodeIndex HolderTree<SlotsValue>::split(NodeIndex lower_index, std::uint32_t at_
   auto& lower = tree_[lower_index].value;
   auto& upper = tree_[upper_index].value;
   upper.holders = sets_.retain(lower.holders);
+  upper.shown = sets_.retain(lower.shown);
   value_heap_bytes_ -= lower.slots.heap_bytes();
   upper.slots = lower.slots.split_front(offset);
   value_heap_bytes_ += lower.slots.heap_bytes() + upper.slots.heap_bytes();
@@ -89,7 +90,8 @@ bool HolderTree<SlotsValue>::join_if_alike(NodeIndex lower_index, bool may_copy)
   const NodeIndex upper_index = tree_[lower_index].parent;
   auto& lower = tree_[lower_index].value;
   auto& upper = tree_[upper_index].value;
-  if (lower.holders != upper.holders || !lower.slots.can_join(upper.slots)) return false;
+  if (lower.holders != upper.holders || lower.shown != upper.shown) return false;
+  if (!lower.slots.can_join(upper.slots)) return false;
   if (!may_copy && tree_[lower_index].tokens.block != tree_[upper_index].tokens.block) return false;
   if (observer_ != nullptr) observer_->before_join(upper_index, lower_index);
   value_heap_bytes_ -= lower.slots.heap_bytes() + upper.slots.heap_bytes();
@@ -98,6 +100,7 @@ bool HolderTree<SlotsValue>::join_if_alike(NodeIndex lower_index, bool may_copy)
   lower.sum_known = lower.sum_known && upper.sum_known;
   lower.sum += upper.sum;
   sets_.release(upper.holders);
+  sets_.release(upper.shown);
   for (EntryIndex e = std::exchange(upper.entries, kNoIndex); e != kNoIndex;) {
     const EntryIndex next = entries_[e].next_in_node;
     list_entry(e, lower_index);
@@ -131,9 +134,18 @@ void HolderTree<SlotsValue>::join_grown(NodeIndex index) {
 template <class SlotsValue>
 void HolderTree<SlotsValue>::add_to_edge(HolderIndex holder, NodeIndex index) {
   auto& value = tree_[index].value;
+  const bool all_shown = value.shown == value.holders;
   const HolderSetId with = sets_.with(value.holders, holder);
   sets_.release(value.holders);
   value.holders = with;
+  const NodeIndex parent = tree_[index].parent;
+  if (tree_.is_root(parent) || shows(parent, holder)) {
+    const HolderSetId shown = all_shown ? sets_.retain(with) : sets_.with(value.shown, holder);
+    sets_.release(value.shown);
+    value.shown = shown;
+  } else {
+    facts_[holder.value].retiring += tree_[index].tokens.length;
+  }
   facts_[holder.value].tokens += tree_[index].tokens.length;
 }
 
@@ -234,11 +246,13 @@ std::uint32_t HolderTree<SlotsValue>::store_at(HolderIndex holder, const Inserti
                 insertion.slots.part(walk.tokens - origin, end - origin));
     }
   }
+  const bool retires = !shows(walk.node, holder);
   list_entry(entries_.add(Entry{.seq = insertion.seq,
                                 .parent = walk.parent->seq,
                                 .holder = holder,
                                 .begin = walk.held_end,
-                                .end = end}),
+                                .end = end,
+                                .retired_from = retires ? walk.held_end : Entry::kNotRetired}),
              walk.node);
   note_undigested(holder, insertion.seq);
   join_grown(walk.node);
@@ -279,11 +293,12 @@ void HolderTree<SlotsValue>::take_from_edge(HolderIndex holder, NodeIndex index,
       list_entry(e, index);
     } else {
       const std::uint32_t cut = std::max(entry.begin, kept_end);
-      if (entry.digested) facts.digest -= sum_between(index, cut, entry.end);
+      if (entry.digested) facts.digest -= weighted_sum(entry, cut);
       if (cut == entry.begin) {
         entries_.remove(e);
       } else {
         entry.end = cut;
+        if (entry.retired_from >= cut) entry.retired_from = Entry::kNotRetired;
         list_entry(e, above);
       }
     }
@@ -291,6 +306,7 @@ void HolderTree<SlotsValue>::take_from_edge(HolderIndex holder, NodeIndex index,
   }
   auto& value = tree_[index].value;
   facts.tokens -= tree_[index].tokens.length;
+  if (!shows(index, holder)) facts.retiring -= tree_[index].tokens.length;
   if (holder == kSelf && observer_ != nullptr) observer_->before_drop(index);
   if (freed != nullptr && value.slots.slots(holder) != nullptr) {
     freed->append(*value.slots.slots(holder));
@@ -301,6 +317,9 @@ void HolderTree<SlotsValue>::take_from_edge(HolderIndex holder, NodeIndex index,
   const HolderSetId without = sets_.without(value.holders, holder);
   sets_.release(value.holders);
   value.holders = without;
+  const HolderSetId shown = sets_.without(value.shown, holder);
+  sets_.release(value.shown);
+  value.shown = shown;
 }
 
 // Removes the holder from `below` (whose edge begins at kept.tokens) and everything under it,
@@ -352,21 +371,35 @@ std::optional<std::uint64_t> HolderTree<SlotsValue>::remove(HolderIndex holder, 
   return remove_from(holder, Position{tree_[below].parent, cut}, below, nullptr);
 }
 
+// The topmost edges, listed at once, as roots may go while what is below them does.
 template <class SlotsValue>
-std::uint64_t HolderTree<SlotsValue>::clear(HolderIndex holder, SlotRuns* freed) {
-  std::vector<NodeIndex> held;  // the topmost edges; collected first, as roots may go meanwhile
+std::vector<NodeIndex> HolderTree<SlotsValue>::top_edges_of(HolderIndex holder) const {
+  std::vector<NodeIndex> held;
   for (const auto& [name, root] : tree_.roots()) {
-    NodeIndex child = tree_[root].first_child;
-    for (; child != kNoIndex; child = tree_[child].next_sibling) {
-      if (holds(child, holder)) held.push_back(child);
+    NodeIndex child = first_held(tree_[root].first_child, holder);
+    for (; child != kNoIndex; child = first_held(tree_[child].next_sibling, holder)) {
+      held.push_back(child);
     }
   }
+  return held;
+}
+
+// The edge itself, or the first of its later siblings that the holder has; kNoIndex if none.
+template <class SlotsValue>
+NodeIndex HolderTree<SlotsValue>::first_held(NodeIndex from, HolderIndex holder) const {
+  while (from != kNoIndex && !holds(from, holder)) from = tree_[from].next_sibling;
+  return from;
+}
+
+template <class SlotsValue>
+std::uint64_t HolderTree<SlotsValue>::clear(HolderIndex holder, SlotRuns* freed) {
   std::uint64_t removed = 0;
-  for (NodeIndex child : held) {
+  for (NodeIndex child : top_edges_of(holder)) {
     removed += remove_from(holder, Position{tree_[child].parent, 0}, child, freed);
   }
   HolderFacts& facts = facts_[holder.value];
   CHECK_THAT(facts.tokens == 0 && facts.digest == 0 && entries_.count(holder) == 0, facts.tokens);
+  CHECK_THAT(facts.retiring == 0, facts.retiring);
   std::vector<Seq>().swap(facts.undigested);
   return removed;
 }

@@ -39,7 +39,7 @@ struct PathStep {
 
 // What match() fills. Kept by the caller, so that a lookup allocates nothing once it is warm.
 struct Match {
-  std::uint32_t length = 0;         // the deepest holder's depth
+  std::uint32_t length = 0;         // of the path
   std::vector<HolderDepth> depths;  // each holder with a depth above 0, once
   std::vector<PathStep> path;
   void clear() {
@@ -65,7 +65,8 @@ struct EdgeView {
   std::uint32_t begin = 0, end = 0;
   std::span<const TokenId> tokens;
   Digest hash = 0;
-  std::vector<HolderIndex> holders;
+  std::vector<HolderIndex> holders;   // whose pages answers name
+  std::vector<HolderIndex> retiring;  // whose pages are on their way out
   std::uint32_t lock_ref = 0;
 };
 
@@ -79,8 +80,9 @@ class Relation {
   virtual HolderIndex add_holder() = 0;
   virtual void drop_holder(HolderIndex holder) = 0;
 
-  // Depth of every holder for the whole pages of `tokens`. Never writes. O(tokens matched) as
-  // memory compare, plus a table probe and a holder set per edge.
+  // Depth of every holder for the whole pages of `tokens`, up to the first that retires; the path
+  // goes on as far as anyone holds it. Never writes. O(tokens matched) as memory compare, plus a
+  // table probe and a holder set per edge.
   virtual void match(const CacheNamespace& name, std::span<const TokenId> tokens,
                      Match& out) const = 0;
 
@@ -95,6 +97,20 @@ class Relation {
 
   // Whether `anchor` names one of the holder's live pages.
   virtual bool has(HolderIndex holder, Anchor anchor) const = 0;
+
+  // Applies one item of a RETIRE, or of a GC_ABORT that takes it back: the page named by `first`
+  // and all of the holder's below it. What retires is still held, and its slots are; match() does
+  // not count it, and in the digest it weighs otherwise. What is stored below it retires with it,
+  // and is taken back with it only. Returns how many tokens changed, or nothing where `first` is
+  // not one of the holder's live pages.
+  virtual std::optional<std::uint64_t> set_retiring(HolderIndex holder, Anchor first,
+                                                    bool retiring) = 0;
+  virtual std::uint64_t retiring_tokens(HolderIndex holder) const = 0;
+  // The first retiring page of every path that has one. O(edges).
+  virtual std::vector<Anchor> retiring_roots(HolderIndex holder) const = 0;
+  // The first retiring page on the path to `page`, which may be that itself; nothing where none is.
+  // Needs has(). O(edges of the path).
+  virtual std::optional<Anchor> retiring_above(HolderIndex holder, Anchor page) const = 0;
 
   // Applies a RESET. Returns how many tokens went.
   virtual std::uint64_t clear(HolderIndex holder) = 0;
@@ -115,8 +131,8 @@ class Relation {
   // The prefix hash at the end of the entry.
   virtual Digest entry_hash(const Entry& entry) = 0;
 
-  // The holders of an edge that match() named, ascending.
-  virtual void holders_at(std::uint32_t node, std::vector<HolderIndex>& out) const = 0;
+  // The holders of an edge that match() named whose pages there are not retiring, ascending.
+  virtual void shown_at(std::uint32_t node, std::vector<HolderIndex>& out) const = 0;
   // Appends a holder's slots for [begin, end) of that edge; false where they are not kept.
   virtual bool slots_at(std::uint32_t node, HolderIndex holder, std::uint32_t begin,
                         std::uint32_t end, SlotRuns& out) const = 0;

@@ -38,15 +38,15 @@ inline SlotRuns runs_of(std::span<const std::uint64_t> slots) {
 
 // One op as it goes to a replica, with what applying it must answer there.
 struct TrialOp {
-  enum class Kind { insert, remove, reset, rejoin } kind;
+  enum class Kind { insert, remove, retire, take_back, reset, rejoin } kind;
   std::size_t origin = 0;
   Seq seq;
   Anchor anchor;
   std::uint32_t name = 0;
   std::vector<TokenId> tokens;
   SlotRuns slots;
-  std::vector<Anchor> removed;
-  std::vector<std::uint64_t> expected;  // tokens added or removed; one number a removal
+  std::vector<Anchor> removed;          // or retired, or taken back
+  std::vector<std::uint64_t> expected;  // tokens added, removed or marked; one number an anchor
 };
 
 // A tree under test. Which holder an origin is differs from replica to replica.
@@ -79,9 +79,9 @@ class TreeChecker {
     std::uint32_t deepest = 0;
     std::vector<HolderDepth> expected;
     for (std::size_t origin = 0; origin < models_.size(); ++origin) {
-      const std::uint32_t depth = models_[origin].depth(key) * page_;
+      const std::uint32_t depth = models_[origin].shown_depth(key) * page_;
       if (depth > 0) expected.push_back({replica.holders[origin], depth});
-      deepest = std::max(deepest, depth);
+      deepest = std::max(deepest, models_[origin].depth(key) * page_);
     }
     std::ranges::sort(expected, {}, &HolderDepth::holder);
     std::ranges::sort(match_.depths, {}, &HolderDepth::holder);
@@ -103,6 +103,8 @@ class TreeChecker {
     const HolderModel& model = models_[origin];
     const HolderIndex holder = replica.holders[origin];
     expect(tree.tokens_of(holder) == model.tokens(), "tokens of a holder");
+    expect(tree.retiring_tokens(holder) == model.retiring_tokens(), "retiring tokens of a holder");
+    retiring_roots(tree, holder, model);
     if (with_digest) expect(tree.digest(holder) == model.digest(hashes_), "digest of a holder");
     const std::map<Seq, ModelEntry> expected = model.entries();
     expect(tree.entry_count(holder) == expected.size(), "number of entries");
@@ -147,11 +149,9 @@ class TreeChecker {
 
   // Every edge: together they are each held page once, with exactly the pages' holders.
   void edges(Replica& replica, Choices& choices) {
-    std::map<Prefix, std::vector<HolderIndex>> expected;
-    for (std::size_t origin = 0; origin < models_.size(); ++origin) {
-      for (const auto& [prefix, page] : models_[origin].pages()) {
-        expected[prefix].push_back(replica.holders[origin]);
-      }
+    std::set<Prefix> expected;
+    for (const HolderModel& model : models_) {
+      for (const auto& [prefix, page] : model.pages()) expected.insert(prefix);
     }
     Relation& tree = *replica.tree;
     const std::vector<EdgeView> views = tree.edges(0, ~std::size_t{0});
@@ -166,10 +166,17 @@ class TreeChecker {
       path.pages += codec_.pages(view.tokens);
       expect(view.end == path.pages.size() * page_, "extent of an edge");
       for (std::size_t end = view.begin / page_ + 1; end <= path.pages.size(); ++end, ++pages) {
-        auto found = expected.find(path.first(end));
-        expect(found != expected.end(), "an edge's page is held");
-        std::ranges::sort(found->second);
-        expect(found->second == view.holders, "holders of an edge");
+        expect(expected.contains(path.first(end)), "an edge's page is held");
+        std::vector<HolderIndex> holders, retiring;
+        for (std::size_t origin = 0; origin < models_.size(); ++origin) {
+          if (!models_[origin].holds(path.first(end))) continue;
+          const bool shows = models_[origin].shows(path.first(end));
+          (shows ? holders : retiring).push_back(replica.holders[origin]);
+        }
+        std::ranges::sort(holders);
+        std::ranges::sort(retiring);
+        expect(holders == view.holders, "holders of an edge");
+        expect(retiring == view.retiring, "whose pages of an edge retire");
       }
       expect(view.hash == hashes_.of(path), "hash at an edge's end");
     }
@@ -184,6 +191,22 @@ class TreeChecker {
   }
 
  private:
+  void retiring_roots(const Relation& tree, HolderIndex holder, const HolderModel& model) {
+    std::vector<Anchor> expected, found = tree.retiring_roots(holder);
+    for (const Prefix& prefix : model.retiring_roots()) {
+      expected.push_back(model.anchor_of(prefix));
+      const Anchor page = expected.back();
+      expect(tree.retiring_above(holder, page) == page, "the first retiring page is its own root");
+      const Prefix above = prefix.first(prefix.pages.size() - 1);
+      if (above.pages.empty()) continue;
+      expect(!tree.retiring_above(holder, model.anchor_of(above)), "nothing retires above a root");
+    }
+    const auto order = [](const Anchor& a) { return std::tuple(a.seq, a.tokens); };
+    std::ranges::sort(expected, {}, order);
+    std::ranges::sort(found, {}, order);
+    expect(found == expected, "the roots of what retires");
+  }
+
   std::vector<std::uint64_t> model_slots(std::size_t origin, const Prefix& key, std::uint32_t begin,
                                          std::uint32_t end) const {
     std::vector<std::uint64_t> out;
@@ -206,7 +229,7 @@ class TreeChecker {
     if (choices.one_in(2)) low = step.begin, high = step.end;
     for (std::size_t origin = 0; origin < models_.size(); ++origin) {
       const bool holds = models_[origin].holds(end);
-      if (holds) expected.push_back(replica.holders[origin]);
+      if (models_[origin].shows(end)) expected.push_back(replica.holders[origin]);
       SlotRuns slots;
       std::vector<std::uint64_t> known;
       if (holds && replica.keeps_slots_of(origin)) known = model_slots(origin, key, low, high);
@@ -217,7 +240,7 @@ class TreeChecker {
       expect(slots == runs_of(known), "slots on the path");
     }
     std::ranges::sort(expected);
-    replica.tree->holders_at(step.node, found);
+    replica.tree->shown_at(step.node, found);
     expect(found == expected, "holders on the path");
   }
 

@@ -35,6 +35,7 @@ struct Prefix {
 struct ModelPage {
   Seq seq;                           // of the INSERT that added it
   std::vector<std::uint64_t> slots;  // of its tokens; empty: not known
+  bool retiring = false;
 };
 
 struct ModelEntry {
@@ -95,6 +96,17 @@ class HolderModel {
     return depth;
   }
 
+  // ... and not retiring.
+  bool shows(const Prefix& prefix) const {
+    return prefix.pages.empty() || (holds(prefix) && !pages_.at(prefix).retiring);
+  }
+  // In pages, up to the first that retires.
+  std::uint32_t shown_depth(const Prefix& key) const {
+    std::uint32_t depth = 0;
+    while (depth < key.pages.size() && shows(key.first(depth + 1))) ++depth;
+    return depth;
+  }
+
   // The page that an anchor names; nothing where it names none. The root for the root's.
   std::optional<Prefix> find(Anchor anchor, std::uint32_t name) const {
     if (anchor.seq.value == 0) {
@@ -118,7 +130,8 @@ class HolderModel {
                       std::span<const std::uint64_t> slots) {
     std::uint32_t added = 0;
     for (std::size_t i = from; i < key.pages.size(); ++i) {
-      const auto [at, fresh] = pages_.try_emplace(key.first(i + 1), ModelPage{seq, {}});
+      const bool retiring = !shows(key.first(i));
+      const auto [at, fresh] = pages_.try_emplace(key.first(i + 1), ModelPage{seq, {}, retiring});
       added += fresh;
       if (slots.empty()) continue;
       const auto part = slots.subspan((i - from) * page_size_, page_size_);
@@ -141,6 +154,32 @@ class HolderModel {
   }
   void clear() { pages_.clear(); }
 
+  // The page and all that lies below it; nothing changes where the page above retires. Returns how
+  // many pages changed.
+  std::uint32_t set_retiring(const Prefix& first, bool retiring) {
+    std::uint32_t changed = 0;
+    if (!shows(first.first(first.pages.size() - 1))) return changed;
+    for (auto at = pages_.lower_bound(first); at != pages_.end() && at->first.begins_with(first);
+         ++at) {
+      changed += at->second.retiring != retiring;
+      at->second.retiring = retiring;
+    }
+    return changed;
+  }
+  // The first retiring page of each path that has one.
+  std::vector<Prefix> retiring_roots() const {
+    std::vector<Prefix> roots;
+    for (const auto& [prefix, page] : pages_) {
+      if (page.retiring && shows(prefix.first(prefix.pages.size() - 1))) roots.push_back(prefix);
+    }
+    return roots;
+  }
+  std::uint64_t retiring_tokens() const {
+    std::uint64_t tokens = 0;
+    for (const auto& [prefix, page] : pages_) tokens += page.retiring ? page_size_ : 0;
+    return tokens;
+  }
+
   // Entries by seq: an entry is what is left of an INSERT's pages.
   std::map<Seq, ModelEntry> entries() const {
     std::map<Seq, ModelEntry> out;
@@ -161,7 +200,11 @@ class HolderModel {
 
   ModelHashes::Hash digest(ModelHashes& hashes) const {
     ModelHashes::Hash sum = 0;
-    for (const auto& [prefix, page] : pages_) sum += hashes.of(prefix);
+    const ModelHashes::Hash weight =
+        (ModelHashes::Hash{0x9E3779B97F4A7C15} << 64) | 0xF39CC0605CEDC835;
+    for (const auto& [prefix, page] : pages_) {
+      sum += hashes.of(prefix) * (page.retiring ? weight : 1);
+    }
     return sum;
   }
 

@@ -45,7 +45,7 @@ class TreeTrial : private Journal {
 
   // One random operation, and what it must have changed or left alone.
   void step() {
-    const std::uint32_t what = choices_.below(32);
+    const std::uint32_t what = choices_.below(36);
     if (what < 8) {
       insert(draw());
     } else if (what < 11) {
@@ -66,6 +66,8 @@ class TreeTrial : private Journal {
       remote_remove(remote());
     } else if (what < 30) {
       refused(remote());
+    } else if (what < 33) {
+      mark(choices_.below(static_cast<std::uint32_t>(options_.origins)));
     } else if (choices_.one_in(4)) {
       choices_.one_in(2) ? reset() : remote_clear(remote());
     }
@@ -346,6 +348,23 @@ class TreeTrial : private Journal {
     send(op);
   }
 
+  // A page and all below it retire, or are taken back; the owner's as well.
+  void mark(std::size_t origin) {
+    HolderModel& model = models_[origin];
+    if (model.pages().empty()) return;
+    const std::vector<Prefix> roots = model.retiring_roots();
+    const bool retires = roots.empty() || choices_.one_in(2);
+    const bool to_root = !retires && !choices_.one_in(4);
+    const auto which = choices_.below(static_cast<std::uint32_t>(roots.size() + 1));
+    const Prefix first = to_root && which < roots.size() ? roots[which] : held_page(origin);
+    const auto kind = retires ? TrialOp::Kind::retire : TrialOp::Kind::take_back;
+    TrialOp op{kind, origin, Seq{++seqs_[origin]}, {}, 0, {}, {}, {}, {}};
+    op.removed = {model.anchor_of(first)};
+    op.expected = {model.set_retiring(first, retires) * std::uint64_t{options_.page_size}};
+    if (origin == 0) apply(op, replicas_[0]);
+    send(op);
+  }
+
   // A RESET, or the holder goes and comes again.
   void remote_clear(std::size_t origin) {
     TrialOp op{TrialOp::Kind::reset,      origin, Seq{++seqs_[origin]}, {}, 0, {}, {}, {},
@@ -424,6 +443,10 @@ class TreeTrial : private Journal {
         expect(tree.remove(holder, op.removed[i]) == op.expected[i],
                "a removal takes what is below");
       }
+    } else if (op.kind == TrialOp::Kind::retire || op.kind == TrialOp::Kind::take_back) {
+      const bool retires = op.kind == TrialOp::Kind::retire;
+      expect(tree.set_retiring(holder, op.removed[0], retires) == op.expected[0],
+             "what retires, or is taken back, is what lies below");
     } else if (op.kind == TrialOp::Kind::reset) {
       expect(tree.clear(holder) == op.expected[0], "a RESET takes all");
     } else {

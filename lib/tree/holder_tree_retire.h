@@ -1,0 +1,93 @@
+// Pages on their way out, and back: they are held and have their slots, but lookups do not name
+// their holder for them any more. Included by holder_tree.h.
+#pragma once
+
+#include "lib/tree/holder_tree.h"
+
+namespace radixmesh {
+
+// One edge of the holder's, at or below a page that begins after `cut` tokens.
+template <class SlotsValue>
+void HolderTree<SlotsValue>::mark_edge(HolderIndex holder, NodeIndex index, std::uint32_t cut,
+                                       bool retiring) {
+  HolderFacts& facts = facts_[holder.value];
+  for (EntryIndex e = tree_[index].value.entries; e != kNoIndex; e = entries_[e].next_in_node) {
+    Entry& entry = entries_[e];
+    if (entry.holder != holder) continue;
+    if (entry.digested) facts.digest -= weighted_sum(entry, entry.begin);
+    entry.retired_from = retiring ? std::max(entry.begin, cut) : Entry::kNotRetired;
+    if (entry.digested) facts.digest += weighted_sum(entry, entry.begin);
+  }
+  if (shows(index, holder) != retiring) return;
+  auto& value = tree_[index].value;
+  const HolderSetId shown =
+      retiring ? sets_.without(value.shown, holder) : sets_.with(value.shown, holder);
+  sets_.release(value.shown);
+  value.shown = shown;
+  const std::uint32_t length = tree_[index].tokens.length;
+  facts.retiring += retiring ? length : 0;
+  facts.retiring -= retiring ? 0 : length;
+}
+
+template <class SlotsValue>
+std::optional<std::uint64_t> HolderTree<SlotsValue>::set_retiring(HolderIndex holder, Anchor first,
+                                                                  bool retiring) {
+  const std::optional<Position> at = resolve(holder, first);
+  if (!at) return std::nullopt;
+  const std::uint32_t cut = at->tokens - tree_.page_size();
+  const NodeIndex top = at->node;
+  if (cut > tree_[top].begin()) split(top, cut);
+  const NodeIndex parent = tree_[top].parent;
+  // Under a page that retires nothing changes by itself (H4).
+  const bool changes = tree_.is_root(parent) || shows(parent, holder);
+  const std::uint64_t before = facts_[holder.value].retiring;
+  for (NodeIndex edge = top; changes && edge != kNoIndex;) {
+    mark_edge(holder, edge, cut, retiring);
+    NodeIndex next = first_held(tree_[edge].first_child, holder);
+    while (next == kNoIndex && edge != top) {
+      next = first_held(tree_[edge].next_sibling, holder);
+      edge = tree_[edge].parent;
+    }
+    edge = next;
+  }
+  const std::uint64_t after = facts_[holder.value].retiring;
+  join_around(top);
+  return before > after ? before - after : after - before;
+}
+
+template <class SlotsValue>
+std::vector<Anchor> HolderTree<SlotsValue>::retiring_roots(HolderIndex holder) const {
+  std::vector<Anchor> roots;
+  if (facts_[holder.value].retiring == 0) return roots;
+  std::vector<NodeIndex> left = top_edges_of(holder);
+  while (!left.empty()) {
+    const NodeIndex edge = left.back();
+    left.pop_back();
+    if (!shows(edge, holder)) {
+      roots.push_back(first_page_of(holder, edge));
+      continue;
+    }
+    NodeIndex child = first_held(tree_[edge].first_child, holder);
+    for (; child != kNoIndex; child = first_held(tree_[child].next_sibling, holder)) {
+      left.push_back(child);
+    }
+  }
+  return roots;
+}
+
+template <class SlotsValue>
+std::optional<Anchor> HolderTree<SlotsValue>::retiring_above(HolderIndex holder,
+                                                             Anchor page) const {
+  if (facts_[holder.value].retiring == 0) return std::nullopt;
+  const std::optional<Position> at = resolve(holder, page);
+  CHECK_THAT(at.has_value(), page.seq.value, page.tokens);
+  NodeIndex first = kNoIndex;
+  for (NodeIndex edge = at->node; !tree_.is_root(edge) && !shows(edge, holder);
+       edge = tree_[edge].parent) {
+    first = edge;
+  }
+  if (first == kNoIndex) return std::nullopt;
+  return first_page_of(holder, first);
+}
+
+}  // namespace radixmesh
