@@ -1,24 +1,47 @@
 // Runs scenario files: stories of a simulated mesh, one verb or expectation a line.
 //
 //   nodes p0 d0 r0            who belongs to the mesh, in rank order; the first letter is the role
+//
 //   set topology ring         a setting of all (topology, page_size, log_bytes), before any start
+//
 //   set r0 page_size 16       ... or of one node; `set r0 protocol 1 2`: the versions it speaks
+//
 //   set forget_after 5s       a timer (forget_after, former_kept)
+//
 //   start p0 r0               a new life; the node knows nothing yet
+//
 //   crash p0
-//   join p2 via r0            a node that is in nobody's lists; `join p2 rank 3 via r0` asks for
-//   one drain p0                  it leaves in order, and ends engine p0 gpu7            p0's
-//   engine says who it is pause p0 10s              the process is stopped slow p0 50ms all that p0
-//   sends or gets takes so much longer partition p0 p1 | d0 r0   nothing goes between the two sides
+//
+//   join p2 via r0            a node in nobody's lists; `join p2 rank 3 via r0` asks for one
+//
+//   drain p0                  it leaves in order, and ends
+//
+//   engine p0 gpu7            p0's engine says who it is
+//
+//   pause p0 10s              the process is stopped
+//
+//   slow p0 50ms              all that p0 sends or gets takes so much longer
+//
+//   partition p0 p1 | d0 r0   nothing goes between the two sides
+//
 //   insert p0 abcd slots 10   token i of the key lies in slot 10 + i
+//
 //   evict p0 2                at least two tokens
+//
 //   remove p0 ab              and what is below it
+//
 //   reset p0
+//
 //   cut p0 r0                 what p0 sends to r0 is lost
+//
 //   faults loss 0.3           or duplication, reordering: a chance per message
+//
 //   heal                      no cut, no fault
+//
 //   run 2s                    or 50ms
+//
 //   expect WHAT: RESULT       see Scenario::actual(); `all` stands for each node that runs
+//
 //   # a comment
 #pragma once
 
