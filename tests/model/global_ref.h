@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <string_view>
 
 namespace radixmesh::model {
 
@@ -58,6 +59,7 @@ class GlobalRef {
 
   State initial() const { return {}; }
   bool is_goal(const State& state) const { return state.freed; }
+  bool is_fault(std::string_view what) const { return what == kCrash || what == kLapse; }
   const char* violation(const State& state) const {
     for (const Reader& reader : state.readers) {
       if (reader.ref == used_freed) return "bytes of a freed slot were used";
@@ -88,17 +90,20 @@ class GlobalRef {
   }
 
  private:
+  static constexpr const char* kCrash = "a reader crashes";
+  static constexpr const char* kLapse = "a reader's lease lapses";
+
   bool guards(GlobalGuard guard) const { return removed_ != guard; }
 
   template <class With>
   void session_steps(const Reader& now, With&& with) const {
-    with([](Reader& reader) { reader = Reader{}; }, "a reader crashes");
+    with([](Reader& reader) { reader = Reader{}; }, kCrash);
     with(
         [&](Reader& reader) {
           const bool reads = !guards(GlobalGuard::check_after_read);
           reader = Reader{.ref = reads ? now.ref : no_ref};
         },
-        "a reader's lease lapses");
+        kLapse);
   }
 
   template <class With>

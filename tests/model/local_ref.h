@@ -22,6 +22,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <string_view>
 
 namespace radixmesh::model {
 
@@ -35,6 +36,7 @@ enum class Guard : std::uint8_t {
   wait_for_lease,    // the owner expires nobody whose lease may be valid
   order,             // the owner's ops are applied in their order
   generation,        // an agreement counts for the RETIRE that it has seen, and no later one
+  statements,        // (without it nothing goes wrong, but nothing is ever freed)
   hold,              // the better holder keeps its copy for this round
 };
 
@@ -80,6 +82,7 @@ class LocalRef {
 
   State initial() const { return {}; }
   bool is_goal(const State& state) const { return state.deleted; }
+  bool is_fault(std::string_view what) const { return what == kCrash || what == kLapse; }
   const char* violation(const State& state) const {
     if (state.lost_last) return "the last copy was freed";
     for (const Reader& reader : state.readers) {
@@ -96,6 +99,8 @@ class LocalRef {
 
  private:
   static constexpr std::uint8_t kDeleted = 4;
+  static constexpr const char* kCrash = "a reader crashes, and starts from a snapshot of some age";
+  static constexpr const char* kLapse = "a reader's lease lapses";
   bool guards(Guard guard) const { return removed_ != guard; }
   static bool retires(std::uint8_t position) { return position == 1 || position == 3; }
 
@@ -143,7 +148,8 @@ class LocalRef {
   }
 
   // A reader that is free says so, as of what it has applied.
-  static void state_if_free(Reader& reader) {
+  void state_if_free(Reader& reader) const {
+    if (!guards(Guard::statements)) return;
     if (reader.session > 0 && reader.ref == no_ref && retires(reader.applied)) {
       reader.statements |= 1u << reader.applied;
     }
@@ -176,8 +182,7 @@ class LocalRef {
             },
             "a reader applies an op of the owner");
       }
-      with([&](State&, Reader& reader) { reader = Reader{.applied = to}; },
-           "a reader crashes, and starts from a snapshot of some age");
+      with([&](State&, Reader& reader) { reader = Reader{.applied = to}; }, kCrash);
     }
   }
 
@@ -197,7 +202,7 @@ class LocalRef {
           const bool reads = !guards(Guard::check_after_read) && now.ref != no_ref;
           reader = Reader{.applied = now.applied, .ref = reads ? now.ref : no_ref};
         },
-        "a reader's lease lapses");
+        kLapse);
     if (!guards(Guard::wait_for_lease) && now.registered) {
       with([&](State&, Reader& reader) { reader.registered = reader.agreed = false; },
            "the owner expires a reader");
@@ -229,7 +234,7 @@ class LocalRef {
            "a reader reads the slot, and uses the bytes");
     }
     with(
-        [](State&, Reader& reader) {
+        [this](State&, Reader& reader) {
           reader.ref = no_ref;
           state_if_free(reader);
         },

@@ -49,6 +49,12 @@ TEST_CASE("local references: every guard is needed") {
   }
 }
 
+TEST_CASE("local references: without the readers' word nothing is freed") {
+  const Found found = search(LocalRef(1, Guard::statements));
+  CHECK(found.violation.empty());
+  CHECK(!found.goal_stays_reachable);
+}
+
 TEST_CASE("global references: no freed slot is used, and it can be freed") {
   for (int readers : {1, 2, 3}) {
     CAPTURE(readers);

@@ -4,7 +4,8 @@
 // A model has a State (compared and hashed by its `key()`), an initial one, and
 //   for_each_step(state, f)   calls f(State next, const char* what) for everything that may happen
 //   violation(state)          the rule that the state breaks, or null
-//   is_goal(state)            what must stay reachable from every state
+//   is_goal(state)            what must stay reachable from every state, by steps that are no
+//   faults: is_fault(what)            a crash would set everything free
 #pragma once
 
 #include <tsl/robin_map.h>
@@ -63,8 +64,8 @@ Found search(const Model& model) {
     for (std::size_t at = reached.size(); at-- > 0;) {
       if (good[at]) continue;
       bool reaches = model.is_goal(reached[at].state);
-      model.for_each_step(reached[at].state, [&](const State& next, const char*) {
-        reaches = reaches || good[known.at(next.key())];
+      model.for_each_step(reached[at].state, [&](const State& next, const char* what) {
+        reaches = reaches || (!model.is_fault(what) && good[known.at(next.key())]);
       });
       if (!reaches) continue;
       good[at] = changed = true;
