@@ -254,7 +254,7 @@ class Replica : private Journal {
   bool apply(NodeId id, Origin& origin, const Message& message);
   void relay(TimePoint now, const Envelope& envelope, std::string_view frame);
   void note_head(TimePoint now, NodeId id, Epoch epoch, Seq head);
-  void outgrow_epoch(TimePoint now, Epoch seen);
+  void outgrow_epoch(TimePoint now, Epoch seen, bool not_mine = false);
 
   // replica_repair.cpp
   void update_repair(TimePoint now, NodeId id, Origin& origin);

@@ -77,7 +77,6 @@ void Replica::on_head(TimePoint now, const Envelope& envelope, const HeadMessage
   Origin& origin = origins_.at(envelope.origin);
   if (head.taken_over) on_taken_over(now, envelope.origin, origin, *head.taken_over);
   note_head(now, envelope.origin, envelope.epoch, head.head);
-  if (head.head <= origin.stream.applied()) stop_missing(now, envelope.origin, origin);
   adopt_rank(now, *member, head.rank);
   note_refute(now, *member, head.refute);
   member->engine_token = head.engine_token;
@@ -97,7 +96,7 @@ void Replica::note_vector(TimePoint now, Member& member, const std::vector<Vecto
     if (entry.origin == self_->id) {
       // Ops that this life never published: an earlier one had the same epoch.
       const bool not_mine = entry.epoch == self_->epoch && entry.applied > head_;
-      if (entry.epoch > self_->epoch || not_mine) outgrow_epoch(now, entry.epoch);
+      if (entry.epoch > self_->epoch || not_mine) outgrow_epoch(now, entry.epoch, not_mine);
       continue;
     }
     Origin* origin = find_origin(entry.origin);

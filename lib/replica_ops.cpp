@@ -19,7 +19,7 @@ void Replica::on_op(TimePoint now, const Message& message, std::string_view fram
   const Envelope& envelope = message.envelope;
   if (envelope.origin == self_->id) {
     const bool not_mine = envelope.epoch == self_->epoch && envelope.seq > head_;
-    if (envelope.epoch > self_->epoch || not_mine) outgrow_epoch(now, envelope.epoch);
+    if (envelope.epoch > self_->epoch || not_mine) outgrow_epoch(now, envelope.epoch, not_mine);
     return;
   }
   Origin* origin = find_origin(envelope.origin);
@@ -199,13 +199,15 @@ void Replica::note_head(TimePoint now, NodeId id, Epoch epoch, Seq head) {
 // with the same address ran. It goes on under a higher epoch, with the same entries and numbers:
 // whoever has all of the old one goes on with that, the others take a snapshot. Not just one
 // higher: an earlier life may have outgrown the same epoch, and some know that one.
-void Replica::outgrow_epoch(TimePoint now, Epoch seen) {
+void Replica::outgrow_epoch(TimePoint now, Epoch seen, bool not_mine) {
   if (seen.value >= limits::count_max) return count("unknown_epochs");  // nobody can be above it
   const std::uint64_t own = settings_.seed;
   const std::uint64_t step = 1 + XXH3_64bits(&own, sizeof own) % kEpochStepMax;
   const Epoch next{std::min(seen.value + step, limits::count_max)};
   const Epoch old = std::exchange(self_->epoch, next);
-  if (taken_over_ || head_.value > 0) taken_over_ = TakenOver{old, head_};
+  // Of an epoch that two lives had nobody has just this one's: all take a snapshot.
+  const Seq kept = not_mine ? Seq{limits::count_max} : head_;
+  if (taken_over_ || head_.value > 0) taken_over_ = TakenOver{old, kept};
   self_->refute = 0;
   view_changed();
   count("epochs_outgrown");

@@ -73,7 +73,11 @@ void Replica::on_taken_over(TimePoint now, NodeId id, Origin& origin, const Take
 // ---- at the node itself ------------------------------------------------------------------------
 
 void Replica::attach_engine(TimePoint now, std::string_view engine_token, KnownState known) {
-  if (engine_token.empty() || !cache_ || self_->engine_token == engine_token) return;
+  if (engine_token.empty() || !cache_) return;
+  if (self_->engine_token == engine_token) {
+    if (recovery_) recovery_->known = std::max(recovery_->known, known);
+    return;
+  }
   const bool had_engine = !self_->engine_token.empty();
   self_->engine_token = engine_token;
   next_head_ = std::min(next_head_, now);

@@ -119,12 +119,15 @@ void Replica::ask_for_repair(TimePoint now, NodeId id, Origin& origin) {
                       {}});
 }
 
-// What the origin does not say itself, or nobody who lives has, and that for long, is not waited
-// for: a frame was wrong, or it went with its last holder. Said again, it is missed again.
+// What nobody who lives has, and that for long, is not waited for: it went with its last holder.
+// Who is not introduced may have it. Said again, it is missed again.
 void Replica::stop_missing(TimePoint now, NodeId id, Origin& origin) {
   const bool long_ago =
       origin.behind_since && now - *origin.behind_since >= settings_.timers.unseen_wait;
-  if (!long_ago || origin.staging) return;
+  const bool may_come = std::ranges::any_of(members_, [](const auto& each) {
+    return each.second.state < MemberState::dead && !each.second.introduced;
+  });
+  if (!long_ago || may_come || origin.staging) return;
   barrier_.erase(id);
   if (origin.head > origin.stream.applied()) count("heads_disbelieved");
   origin.head = std::min(origin.head, origin.stream.applied());

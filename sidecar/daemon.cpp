@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <random>
 
 #include "sidecar/clock.h"
 #include "sidecar/frame_faults.h"
@@ -60,7 +61,8 @@ Daemon::Daemon(const Options& options) {
   ReplicaSettings settings = options.replica;
   settings.epoch = epoch_now();
   settings.join = resolve_seeds(settings.join);
-  settings.seed = settings.epoch.value;
+  // Not of the clock: two lives whose clocks said the same must not do the same.
+  settings.seed = std::uint64_t{std::random_device{}()} << 32 | std::random_device{}();
   const NodeId self = node_id(settings.cluster, settings.self);
   transport_ =
       std::make_unique<Transport>(self, settings.epoch.value, settings.self, options.publish_addr);

@@ -90,6 +90,7 @@ EngineService::Outcome EngineService::hello(Call& call) {
   if (protocol && ((*protocol)[0] > kIpcProtocol || (*protocol)[1] < kIpcProtocol)) {
     return refuse(RefusalCode::upgrade, "the protocol spoken here is 1");
   }
+  if (state && !token) return refuse(RefusalCode::fix_request, "state needs an engine_token");
   if (token) {
     Replica::KnownState known;
     if (state) known = {Epoch{(*state)[0]}, Seq{(*state)[1]}};

@@ -46,9 +46,9 @@ def connect(
         None for no bound.
     engine_token: at most 64 bytes that stay the same while the engine's cache lives. With it a
         restarted sidecar takes back what the engine still holds; without it, it starts empty.
-    state: (epoch, seq) that the engine knows of, from before the restart: `info.epoch`, and the
-        node's own seq in `status()` when slots were last freed, or 0. Where the peers have
-        less than that, the sidecar starts empty: freed slots may be in use again.
+    state: (epoch, seq) that the engine knows of, from before the restart: the node's own pair in
+        `status()["version_vector"]` after slots were last freed, or after connecting. Where the
+        peers have less than that, the sidecar starts empty: freed slots may be in use again.
 
     Raises ConnectionLost (nobody listens, no permission), Timeout, Upgrade (no common version),
     FixRequest (no path, a bad token).
