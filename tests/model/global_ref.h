@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "tests/model/search.h"
+
 namespace radixmesh::model {
 
 enum class GlobalGuard : std::uint8_t {
@@ -42,17 +44,7 @@ class GlobalRef {
     std::array<Reader, kReadersMax> readers;
     bool freed = false;
 
-    std::uint64_t key() const {
-      std::array<std::uint32_t, kReadersMax> keys;
-      for (int i = 0; i < kReadersMax; ++i) keys[i] = readers[i].key();
-      std::ranges::sort(keys);
-      std::uint64_t hash = freed;
-      for (std::uint32_t each : keys) {
-        hash = (hash ^ each) * 0x9E3779B97F4A7C15ull;
-        hash ^= hash >> 32;
-      }
-      return hash;
-    }
+    std::uint64_t key() const { return key_of_alike(readers, freed); }
   };
 
   GlobalRef(int readers, GlobalGuard removed) : readers_(readers), removed_(removed) {}

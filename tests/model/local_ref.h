@@ -24,6 +24,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "tests/model/search.h"
+
 namespace radixmesh::model {
 
 // Each guard of the protocol; without any one of them it is wrong.
@@ -64,17 +66,8 @@ class LocalRef {
     bool held = false;
     bool lost_last = false;  // deleted when the better holder had none
 
-    // Readers are alike: which is which does not matter.
     std::uint64_t key() const {
-      std::array<std::uint32_t, kReadersMax> keys;
-      for (int i = 0; i < kReadersMax; ++i) keys[i] = readers[i].key();
-      std::ranges::sort(keys);
-      std::uint64_t hash = head | copies << 3 | held << 4 | lost_last << 5 | deleted << 6;
-      for (std::uint32_t each : keys) {
-        hash = (hash ^ each) * 0x9E3779B97F4A7C15ull;
-        hash ^= hash >> 32;
-      }
-      return hash;
+      return key_of_alike(readers, head | copies << 3 | held << 4 | lost_last << 5 | deleted << 6);
     }
   };
 

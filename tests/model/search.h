@@ -11,6 +11,7 @@
 #include <tsl/robin_map.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -23,6 +24,20 @@ struct Found {
   std::vector<std::string> steps;  // that lead to it
   bool goal_stays_reachable = false;
 };
+
+// The key of a state of parties that are alike, so that which is which does not matter, and of
+// what else there is.
+template <class Party, std::size_t count>
+std::uint64_t key_of_alike(const std::array<Party, count>& parties, std::uint64_t rest) {
+  std::array<std::uint32_t, count> keys;
+  std::ranges::transform(parties, keys.begin(), &Party::key);
+  std::ranges::sort(keys);
+  for (std::uint32_t each : keys) {
+    rest = (rest ^ each) * 0x9E3779B97F4A7C15ull;
+    rest ^= rest >> 32;
+  }
+  return rest;
+}
 
 template <class Model>
 Found search(const Model& model) {
