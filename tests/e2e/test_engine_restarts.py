@@ -3,6 +3,7 @@ another engine, or one that does not say who it is, they are gone everywhere."""
 
 import pytest
 
+import radixmesh
 from modelled_engine import Engine, check_lookups
 from loopback import alive_at, wait_until
 
@@ -78,6 +79,12 @@ def test_a_state_that_is_older_than_the_engine_knows_is_not_taken_back(mesh_at_w
     engine.attach(state=(epoch, seq + missing))
     held = engine.node.client.status()["local_tokens"]
     assert held == (0 if missing else len(engine.held.slots))
+
+
+def test_a_state_of_no_engine_is_refused(mesh_of):
+    (node,) = mesh_of(unified=1).start().nodes
+    with pytest.raises(radixmesh.FixRequest, match="engine_token"):
+        radixmesh.connect(node.socket, state=(1, 1))
 
 
 @pytest.mark.parametrize("token", [b"another", None])
