@@ -36,7 +36,7 @@ class ToyEngine {
     const auto lease = mesh_.acquire(tokens);
     const std::uint64_t cached = lease.match.local_length, missing = tokens.size() - cached;
     if (missing > free_.size()) {
-      const SlotRuns evicted = mesh_.evict(missing - free_.size());
+      const SlotRuns evicted = mesh_.evict(missing - free_.size()).freed;
       std::printf("  evicted %zu tokens to make room\n", std::size_t{evicted.size()});
       free_.append(evicted);
     }

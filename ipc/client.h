@@ -58,6 +58,10 @@ struct RouteTarget {
   std::string addr;
   std::uint32_t rank = 0, depth = 0;
 };
+struct Evicted {
+  SlotRuns freed;
+  std::uint64_t retiring = 0;  // tokens that go once no other node reads them: ask again
+};
 struct RouteResult {
   std::optional<RouteTarget> prefill, decode;
   std::string reason;
@@ -73,10 +77,14 @@ using Answer = msgpack::object_handle;
 
 class Client;
 
-// A lock on the local part of a match. Released at the end of its life; move-only.
+// A lock on the local part of a match, and where it was asked for a reference to what another node
+// has beyond that. Released at the end of its life; move-only.
 class Lease {
  public:
   MatchResult match;
+  std::vector<Segment> segments;  // what the lease covers, in order
+  // Whether what was read under it, here or there, may be used: to be asked after the read.
+  bool is_valid();
   Lease(Lease&& other) noexcept;
   Lease& operator=(Lease&& other) noexcept;
   ~Lease();
@@ -84,7 +92,7 @@ class Lease {
 
  private:
   friend class Client;
-  Lease(Client* client, std::uint64_t id, MatchResult match);
+  Lease(Client* client, std::uint64_t id, MatchResult match, std::vector<Segment> segments);
   Client* client_;
   std::uint64_t id_;
 };
@@ -102,8 +110,10 @@ class Client {
   Inserted insert(std::span<const TokenId> tokens, const SlotRuns& slots,
                   const CacheNamespace& name = {});
   MatchResult match_prefix(std::span<const TokenId> tokens, const CacheNamespace& name = {});
-  Lease acquire(std::span<const TokenId> tokens, const CacheNamespace& name = {});
-  SlotRuns evict(std::uint64_t num_tokens);
+  // `remote`: beyond what is here, a reference on the best other holder; waits for it up to 2 s.
+  Lease acquire(std::span<const TokenId> tokens, const CacheNamespace& name = {},
+                bool remote = false);
+  Evicted evict(std::uint64_t num_tokens);
   SlotRuns remove(std::span<const TokenId> tokens, const CacheNamespace& name = {});  // `delete`
   SlotRuns reset();
   // With `book` the nodes named are promised the work until the booking is ended, or expires.
@@ -134,6 +144,10 @@ class Client {
     return hello(client_name, engine_token, KnownState{});
   }
   Answer explain(std::span<const TokenId> tokens, const CacheNamespace& name = {});
+  // What collecting duplicates would let go; `run`: a round begins.
+  Answer gc(bool run = false);
+  // The slots of this gc_free were freed.
+  void acknowledge_free(std::uint64_t number);
   Answer status();
   Answer nodes();
   Answer tree(std::uint64_t skip, std::uint64_t limit,
@@ -153,6 +167,7 @@ class Client {
   Answer call(std::string_view method, std::uint32_t params, const Fill& fill);
   void check_response(const msgpack::object& object, std::uint32_t id);
   void release(std::uint64_t lease);
+  bool is_valid(std::uint64_t lease);
   void connect(const std::string& path);
   void send_all(std::string_view bytes, Clock::time_point deadline);
   std::string read_frame(std::optional<Clock::time_point> deadline, int stop);

@@ -16,6 +16,17 @@ void pack_query(Packer& packer, std::span<const TokenId> tokens, const CacheName
 
 SlotRuns freed_of(const Answer& answer) { return Reader(answer.get()).field("freed").slots(); }
 
+std::vector<Segment> segments_of(const Reader& answer) {
+  std::vector<Segment> segments;
+  for (std::uint32_t i = 0; i < answer.size(); ++i) {
+    const Reader each = answer.at(i);
+    Segment segment{each.at(0).u32(), each.at(1).u32(), each.at(2).text(), {}};
+    if (!each.at(3).is_nil()) segment.slots = each.at(3).slots();
+    segments.push_back(std::move(segment));
+  }
+  return segments;
+}
+
 MatchResult match_of(const Reader& answer) {
   MatchResult match;
   match.length = answer.field("length").u32();
@@ -23,13 +34,7 @@ MatchResult match_of(const Reader& answer) {
   match.local_slots = answer.field("local_slots").slots();
   answer.field("depths").for_each_pair(
       [&](const std::string& addr, const Reader& tokens) { match.depths[addr] = tokens.u32(); });
-  const Reader segments = answer.field("segments");
-  for (std::uint32_t i = 0; i < segments.size(); ++i) {
-    const Reader each = segments.at(i);
-    Segment segment{each.at(0).u32(), each.at(1).u32(), each.at(2).text(), {}};
-    if (!each.at(3).is_nil()) segment.slots = each.at(3).slots();
-    match.segments.push_back(std::move(segment));
-  }
+  match.segments = segments_of(answer.field("segments"));
   return match;
 }
 
@@ -41,14 +46,16 @@ std::optional<RouteTarget> target_of(const Reader& answer) {
 
 }  // namespace
 
-Lease::Lease(Client* client, std::uint64_t id, MatchResult match)
-    : match(std::move(match)), client_(client), id_(id) {}
+Lease::Lease(Client* client, std::uint64_t id, MatchResult match, std::vector<Segment> segments)
+    : match(std::move(match)), segments(std::move(segments)), client_(client), id_(id) {}
 Lease::Lease(Lease&& other) noexcept
     : match(std::move(other.match)),
+      segments(std::move(other.segments)),
       client_(std::exchange(other.client_, nullptr)),
       id_(other.id_) {}
 Lease& Lease::operator=(Lease&& other) noexcept {
   std::swap(match, other.match);
+  std::swap(segments, other.segments);
   std::swap(client_, other.client_);
   std::swap(id_, other.id_);
   return *this;
@@ -63,6 +70,8 @@ Lease::~Lease() {
 void Lease::release() {
   if (Client* client = std::exchange(client_, nullptr)) client->release(id_);
 }
+
+bool Lease::is_valid() { return client_ != nullptr && client_->is_valid(id_); }
 
 Inserted Client::insert(std::span<const TokenId> tokens, const SlotRuns& slots,
                         const CacheNamespace& name) {
@@ -82,18 +91,45 @@ MatchResult Client::match_prefix(std::span<const TokenId> tokens, const CacheNam
   return match_of(Reader(answer.get()));
 }
 
-Lease Client::acquire(std::span<const TokenId> tokens, const CacheNamespace& name) {
-  const Answer answer =
-      call("acquire", 2, [&](Packer& packer) { pack_query(packer, tokens, name); });
+Lease Client::acquire(std::span<const TokenId> tokens, const CacheNamespace& name, bool remote) {
+  const Answer answer = call("acquire", 3, [&](Packer& packer) {
+    pack_query(packer, tokens, name);
+    pack_text(packer, "remote");
+    remote ? packer.pack_true() : packer.pack_false();
+  });
   const Reader result(answer.get());
-  return Lease(this, result.field("lease").u64(), match_of(result.field("match")));
+  return Lease(this, result.field("lease").u64(), match_of(result.field("match")),
+               segments_of(result.field("segments")));
 }
 
-SlotRuns Client::evict(std::uint64_t num_tokens) {
-  return freed_of(call("evict", 1, [&](Packer& packer) {
+bool Client::is_valid(std::uint64_t lease) {
+  const Answer answer = call("validate", 1, [&](Packer& packer) {
+    pack_text(packer, "lease");
+    packer.pack_uint64(lease);
+  });
+  return Reader(answer.get()).field("valid").boolean();
+}
+
+Evicted Client::evict(std::uint64_t num_tokens) {
+  const Answer answer = call("evict", 1, [&](Packer& packer) {
     pack_text(packer, "num_tokens");
     packer.pack_uint64(num_tokens);
-  }));
+  });
+  return {freed_of(answer), Reader(answer.get()).field("retiring").u64()};
+}
+
+Answer Client::gc(bool run) {
+  return call("gc", 1, [&](Packer& packer) {
+    pack_text(packer, "run");
+    run ? packer.pack_true() : packer.pack_false();
+  });
+}
+
+void Client::acknowledge_free(std::uint64_t number) {
+  call("gc_ack", 1, [&](Packer& packer) {
+    pack_text(packer, "number");
+    packer.pack_uint64(number);
+  });
 }
 
 SlotRuns Client::remove(std::span<const TokenId> tokens, const CacheNamespace& name) {

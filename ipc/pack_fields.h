@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "ipc/packing.h"
+#include "lib/base/time.h"
 
 namespace radixmesh::ipc {
 
@@ -25,6 +28,17 @@ inline void pair(Packer& packer, std::string_view name, bool value) {
 inline void pair(Packer& packer, std::string_view name, double value) {
   key(packer, name);
   packer.pack_double(value);
+}
+
+inline void pack_texts(Packer& packer, std::string_view name,
+                       const std::vector<std::string>& texts) {
+  key(packer, name);
+  packer.pack_array(static_cast<std::uint32_t>(texts.size()));
+  for (const std::string& text : texts) pack_text(packer, text);
+}
+inline double seconds(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
+inline void pack_seconds(Packer& packer, std::string_view name, Duration duration) {
+  pair(packer, name, seconds(duration));
 }
 
 void pack_load(Packer& packer, const std::optional<Load>& load);

@@ -76,8 +76,12 @@ void pack_match(Packer& packer, const MatchView& match) {
   packer.pack_map(static_cast<std::uint32_t>(match.depths.size()));
   for (const auto& [addr, tokens] : match.depths) pair(packer, addr, std::uint64_t{tokens});
   key(packer, "segments");
-  packer.pack_array(static_cast<std::uint32_t>(match.segments.size()));
-  for (const SegmentView& segment : match.segments) {
+  pack_segments(packer, match.segments);
+}
+
+void pack_segments(Packer& packer, const std::vector<SegmentView>& segments) {
+  packer.pack_array(static_cast<std::uint32_t>(segments.size()));
+  for (const SegmentView& segment : segments) {
     packer.pack_array(4);
     packer.pack_uint32(segment.begin);
     packer.pack_uint32(segment.end);
@@ -89,13 +93,6 @@ void pack_match(Packer& packer, const MatchView& match) {
 namespace {
 
 constexpr std::uint32_t kLagFields = 4;
-
-double seconds(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
-
-void pack_seconds(Packer& packer, std::string_view name, Duration duration) {
-  key(packer, name);
-  packer.pack_double(seconds(duration));
-}
 
 // kLagFields pairs of a map that the caller began.
 void pack_lag(Packer& packer, const LagView& lag) {
@@ -115,9 +112,7 @@ void pack_lag(Packer& packer, const LagView& lag) {
 void pack_ring(Packer& packer, const RingView& ring) {
   packer.pack_map(3);
   pair(packer, "verified", ring.verified);
-  key(packer, "open_at");
-  packer.pack_array(static_cast<std::uint32_t>(ring.open_at.size()));
-  for (const std::string& addr : ring.open_at) pack_text(packer, addr);
+  pack_texts(packer, "open_at", ring.open_at);
   key(packer, "round_trip_seconds");
   ring.round_trip ? packer.pack_double(seconds(*ring.round_trip)) : packer.pack_nil();
 }
@@ -125,7 +120,7 @@ void pack_ring(Packer& packer, const RingView& ring) {
 }  // namespace
 
 void pack_status(Packer& packer, const StatusView& status, Numbers more) {
-  packer.pack_map(static_cast<std::uint32_t>(24 + more.size()));
+  packer.pack_map(static_cast<std::uint32_t>(25 + more.size()));
   pair(packer, "addr", std::string_view(status.addr));
   pair(packer, "rank", std::uint64_t{status.rank.value});
   pair(packer, "role", role_name(status.role));
@@ -166,6 +161,8 @@ void pack_status(Packer& packer, const StatusView& status, Numbers more) {
   pair(packer, "draining", status.draining);
   key(packer, "routing");
   pack_routing(packer, status.routing);
+  key(packer, "gc");
+  pack_gc_counts(packer, status.gc);
   pair(packer, "ops_applied", status.ops_applied);
   pair(packer, "memory_bytes", status.memory_bytes);
   for (const auto& [name, value] : more) pair(packer, name, value);
@@ -205,11 +202,10 @@ void pack_tree(Packer& packer, const TreeView& tree) {
   key(packer, "edges");
   packer.pack_array(static_cast<std::uint32_t>(tree.edges.size()));
   for (const EdgeRow& row : tree.edges) {
-    packer.pack_map(7);
+    packer.pack_map(8);
     pack_stretch(packer, row);
-    key(packer, "holders");
-    packer.pack_array(static_cast<std::uint32_t>(row.holders.size()));
-    for (const std::string& addr : row.holders) pack_text(packer, addr);
+    pack_texts(packer, "holders", row.holders);
+    pack_texts(packer, "retiring", row.retiring);
     pair(packer, "lock_ref", std::uint64_t{row.lock_ref});
   }
 }

@@ -33,9 +33,12 @@ inline void pack_tokens(Packer& packer, std::span<const TokenId> tokens) {
 void pack_slots(Packer& packer, const SlotRuns& slots);
 void pack_namespace(Packer& packer, const CacheNamespace& name);
 void pack_match(Packer& packer, const MatchView& match);
+void pack_segments(Packer& packer, const std::vector<SegmentView>& segments);
 void pack_route(Packer& packer, const RouteView& route);
 void pack_redirect(Packer& packer, const RedirectView& redirect);
 void pack_explain(Packer& packer, const ExplainView& explain);
+void pack_gc(Packer& packer, const GcView& gc);
+void pack_gc_counts(Packer& packer, const GcCountsView& counts);
 void pack_routing(Packer& packer, const RoutingView& routing);
 // `bytes_sent` and the like are the shell's, and come as further pairs of name and number.
 using Numbers = std::span<const std::pair<std::string_view, std::uint64_t>>;

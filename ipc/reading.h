@@ -55,6 +55,10 @@ class Reader {
     require(u64() <= 0xFFFFFFFFu, "an integer is too large");
     return static_cast<std::uint32_t>(u64());
   }
+  bool boolean() const {
+    require(object_->type == Kind::BOOLEAN, "true or false is expected");
+    return object_->via.boolean;
+  }
   std::string text() const {
     require(object_->type == Kind::STR, "text is expected");
     return {object_->via.str.ptr, object_->via.str.size};

@@ -96,7 +96,8 @@ void Server::serve_backlog() {
 void Server::serve_waiting() {
   std::vector<int> waiting;
   for (const auto& [descriptor, client] : clients_) {
-    if (!client->waiting.empty()) waiting.push_back(descriptor);
+    const bool waits = !client->waiting.empty();
+    if (waits && service_.may_go_on(client->id)) waiting.push_back(descriptor);
   }
   for (int descriptor : waiting) {
     Client& client = *clients_.at(descriptor);
@@ -261,7 +262,8 @@ bool Server::wanted(EventKind kind) const {
   });
 }
 
-void Server::notify(EventKind kind, std::string_view method, std::string_view params) {
+void Server::notify(EventKind kind, std::string_view method, std::string_view params,
+                    std::optional<ClientId> only) {
   std::string head;
   Buffer buffer{head};
   Packer packer(buffer);
@@ -271,7 +273,9 @@ void Server::notify(EventKind kind, std::string_view method, std::string_view pa
   std::vector<int> lost;
   for (auto& [descriptor, client] : clients_) {
     if ((client->events & static_cast<std::uint8_t>(kind)) == 0 || client->closing) continue;
-    if (client->output.size() - client->written > limits::ipc_output_bytes_max / 2) {
+    if (only && client->id != *only) continue;
+    const bool may_drop = kind != EventKind::gc_free;
+    if (may_drop && client->output.size() - client->written > limits::ipc_output_bytes_max / 2) {
       ++counts_.notifications_dropped;
       continue;
     }

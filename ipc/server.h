@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <tl/expected.hpp>
@@ -24,7 +25,7 @@ namespace radixmesh::ipc {
 using ClientId = std::uint64_t;
 
 // What an event is about; a client subscribes to some.
-enum class EventKind : std::uint8_t { op = 1, membership = 2 };
+enum class EventKind : std::uint8_t { op = 1, membership = 2, gc_free = 4, gc_advice = 8 };
 
 class Service {
  public:
@@ -34,6 +35,8 @@ class Service {
   // when the loop turns. Its connection waits, and no other.
   virtual tl::expected<void, Refusal> call(ClientId client, std::string_view method, Params& params,
                                            Packer& result, bool& answer_later) = 0;
+  // Whether what was to be answered later to this client may be by now.
+  virtual bool may_go_on(ClientId client) = 0;
   // The client is gone: whatever it held is to be released.
   virtual void closed(ClientId client) = 0;
 };
@@ -64,13 +67,15 @@ class Server {
   // soon.
   bool has_backlog() const;
   void serve_backlog();
-  // Tries once more what was to be answered later. Nobody spins for it: call it when time passed.
+  // Tries once more what was to be answered later and may be by now. To be called every turn.
   void serve_waiting();
 
   void subscribe(ClientId client, EventKind kind);
   bool wanted(EventKind kind) const;
-  // Sends [2, method, params] to those that subscribed; `params` is one packed value.
-  void notify(EventKind kind, std::string_view method, std::string_view params);
+  // Sends [2, method, params] to those that subscribed, or to one of them; `params` is one packed
+  // value. A gc_free is never dropped: who does not read what it is told to free is cut.
+  void notify(EventKind kind, std::string_view method, std::string_view params,
+              std::optional<ClientId> only = {});
 
   struct Counts {
     std::uint64_t clients = 0, requests = 0, refused = 0, cut = 0, notifications_dropped = 0;

@@ -59,6 +59,7 @@ Replica::Replica(ReplicaSettings settings, TimePoint now)
               or_default(settings_.own_log_bytes_max, limits::own_log_bytes_max),
               or_default(settings_.other_log_bytes_max, limits::other_log_bytes_max)),
       next_session_(settings_.seed),
+      registrations_(settings_.gc),
       router_(settings_.routing, settings_.page_size, settings_.epoch, now),
       next_head_(now),
       next_heartbeat_(now),
@@ -135,6 +136,8 @@ void Replica::tick(TimePoint now) {
   ask_for_markers(now);
   check_ready(now);
   publish_bookings(now);
+  tell_owners(now);
+  collect_what_is_due(now);
   beat(now);
 }
 
@@ -154,7 +157,8 @@ void Replica::look_by(TimePoint due) { next_look_ = std::min(next_look_, due); }
 
 TimePoint Replica::next_deadline() const {
   TimePoint due = std::min({next_head_, next_heartbeat_, next_marker_ask_, next_look_, next_repair_,
-                            router_.next_expiry(), std::max(next_bookings_, bookings_free_)});
+                            router_.next_expiry(), std::max(next_bookings_, bookings_free_),
+                            registrations_.next_due(), collection_due()});
   if (takes_part_in_ring()) due = std::min(due, ring_.due());
   if (links_changed_) due = std::min(due, next_restitch_);
   if (recovery_) {
@@ -291,6 +295,10 @@ void Replica::receive_question(TimePoint now, NodeId from, const Message& messag
     on_snapshot_request(now, from, *snapshot);
   } else if (const auto* credit = std::get_if<SnapshotCredit>(&message.body)) {
     donor_.credit(now, from, *credit);
+  } else if (const auto* reader = std::get_if<RegisterMessage>(&message.body)) {
+    on_register(now, from, *reader);
+  } else if (const auto* hold = std::get_if<HoldMessage>(&message.body)) {
+    on_hold(now, from, *hold);
   } else {
     count("misplaced_messages");
   }
@@ -320,6 +328,10 @@ void Replica::receive_answer(TimePoint now, NodeId from, const Message& message)
     on_replay(now, from, *replay);
   } else if (const auto* chunk = std::get_if<SnapshotChunk>(&message.body)) {
     on_snapshot_chunk(now, from, *chunk);
+  } else if (const auto* registered = std::get_if<RegisteredMessage>(&message.body)) {
+    on_registered(now, from, epoch, *registered);
+  } else if (const auto* held = std::get_if<HeldMessage>(&message.body)) {
+    on_held(now, from, *held);
   } else {
     count("misplaced_messages");
   }

@@ -27,8 +27,10 @@
 // (replay), replica_snapshot.cpp, replica_recover.cpp (a new life takes its former state back),
 // replica_greet.cpp (HELLO and WELCOME), replica_members.cpp (who is there: news, joining,
 // leaving), replica_life.cpp (heartbeats, suspicion, the ring), replica_links.cpp (HEADs, markers,
-// topology, readiness), replica_route.cpp (where a prompt should run), replica_show.cpp (what is
-// shown).
+// topology, readiness), replica_route.cpp (where a prompt should run), replica_refer.cpp
+// (references to what other nodes hold), replica_readers.cpp (others' references to what this node
+// holds, and removals that wait for them), replica_collect.cpp (rounds that collect duplicates),
+// replica_show.cpp (what is shown).
 #pragma once
 
 #include <map>
@@ -38,15 +40,16 @@
 #include <tl/expected.hpp>
 
 #include "lib/base/refusal.h"
+#include "lib/gc/collection.h"
+#include "lib/gc/registrations.h"
 #include "lib/mesh/news_queue.h"
-#include "lib/mesh/repair_timer.h"
 #include "lib/mesh/ring_check.h"
 #include "lib/mesh/suspicion.h"
 #include "lib/oplog/codec.h"
 #include "lib/oplog/op_log.h"
-#include "lib/oplog/origin_stream.h"
 #include "lib/oplog/snapshot_donor.h"
 #include "lib/replica_io.h"
+#include "lib/replica_origin.h"
 #include "lib/replica_view.h"
 #include "lib/routing/router.h"
 #include "lib/tree/local_cache.h"
@@ -87,20 +90,38 @@ class Replica : private Journal {
   // See LocalCache. A router holds nothing: use_another_node.
   Result<InsertResult> insert(TimePoint now, const CacheNamespace& name,
                               std::span<const TokenId> tokens, const SlotRuns& slots);
-  Result<SlotRuns> evict(TimePoint now, std::uint64_t num_tokens);
+  struct Evicted {
+    SlotRuns freed;
+    std::uint64_t retiring = 0;  // tokens on their way out: other nodes may read them still
+  };
+  Result<Evicted> evict(TimePoint now, std::uint64_t num_tokens);
   Result<SlotRuns> remove(TimePoint now, const CacheNamespace& name,
                           std::span<const TokenId> tokens);
   Result<SlotRuns> reset(TimePoint now);
   // Counts as a use of what is local.
   MatchView match_prefix(const CacheNamespace& name, std::span<const TokenId> tokens);
   // match_prefix, and a lock on the local part until release(). Nothing is locked where nothing
-  // matched; such a path may be released as well.
+  // matched; such a path may be released as well. With `remote`, a reference to what the best other
+  // holder has beyond that: the answer may have to wait for that node.
   struct Acquired {
     MatchView match;
     LockedPath path;
+    ReferenceId reference = 0;
+    std::vector<SegmentView> segments;  // what is locked here, and what is referred to there
+    struct Wait {
+      NodeId owner;
+      Anchor page;
+    };
+    std::optional<Wait> wait;  // nothing is locked yet: ask again when waits() is false
   };
-  Result<Acquired> acquire(const CacheNamespace& name, std::span<const TokenId> tokens);
-  void release(LockedPath path);
+  Result<Acquired> acquire(TimePoint now, const CacheNamespace& name,
+                           std::span<const TokenId> tokens, bool remote = false);
+  bool waits(TimePoint now, const Acquired::Wait& wait) const;
+  // `reference` may be none, and may have lapsed.
+  void release(TimePoint now, LockedPath path, ReferenceId reference = 0);
+  // Whether bytes that were read under the reference, and are here, may be used. To be asked after
+  // the read.
+  bool is_valid(TimePoint now, ReferenceId reference) const;
   // Where a request with these tokens should run. With `book` the nodes chosen are promised the
   // work, everyone is told, and this node counts them as holding the prompt for a moment.
   Result<RouteView> route(TimePoint now, const CacheNamespace& name,
@@ -129,6 +150,20 @@ class Replica : private Journal {
   void attach_engine(TimePoint now, std::string_view engine_token, KnownState known = {});
   bool recovering() const { return recovery_.has_value(); }
 
+  // ---- collecting duplicates -------------------------------------------------------------------
+
+  // Whether the engine frees single slots when it is told (GcFree), or else wants to be told of
+  // duplicates.
+  void set_engine_frees(TimePoint now, bool frees, bool takes_advice);
+  // It has freed the slots of this GcFree; not the first to say so is no error.
+  void acknowledge_free(std::uint64_t number);
+  // What it was told and has not acknowledged.
+  std::vector<GcFree> unacknowledged() const;
+  // What may go and what stays, and why; `run`: a round begins now.
+  Result<GcView> gc(TimePoint now, bool run);
+  // For how long slots that the engine held before this life may be read by others still.
+  Duration free_wait(TimePoint now) const;
+
   // ---- what is shown ---------------------------------------------------------------------------
 
   StatusView status();
@@ -141,51 +176,8 @@ class Replica : private Journal {
   const Member& self() const { return *self_; }
 
  private:
-  // The entries of one origin while its snapshot comes in: a holder that no answer shows yet.
-  struct Staging {
-    NodeId donor;
-    std::uint64_t session = 0;
-    Epoch epoch;
-    std::uint32_t chunks = 0;  // received
-    std::optional<HolderIndex> holder;
-    TimePoint heard;
-    Seq as_of{}, last_entry{};  // of what was received; neither goes down
-  };
-  // What is kept of an origin's life that ended, hidden: the next one may go on with it.
-  struct FormerLife {
-    Epoch epoch;
-    Seq applied;
-    HolderIndex holder;
-    std::string engine_token;
-    TimePoint since;
-  };
-  // What is told of how an origin was repaired.
-  struct RepairNote {
-    TimePoint at;
-    std::string_view how;  // "replay" or "snapshot"
-  };
-  // One origin's stream and what it takes to keep it whole. This node's own is not among them.
-  struct Origin {
-    OriginStream stream;
-    HolderIndex holder;
-    Seq head;  // the highest op that anyone said exists in this epoch
-    RepairTimer repair;
-    bool wants_snapshot =
-        false;  // ops alone will not do: one could not be applied, or digests differ
-    bool replaces_all = false;   // ... and a snapshot as old as what is here is welcome
-    std::uint32_t failures = 0;  // in a row, of what was supposed to help
-    bool degraded = false;
-    bool forgotten = false;  // dead or left for long: nothing is kept of it, and nothing repaired
-    bool had_ops = false;    // ... and something was, of its present epoch
-    std::optional<Staging> staging;
-    std::optional<FormerLife> former;
-    std::optional<TimePoint> behind_since;
-    std::optional<RepairNote> repaired;
-    std::uint64_t digest_mismatches = 0;
-    std::uint32_t asked_in_a_row = 0;  // for repair, one soon after the other
-    TimePoint last_asked{};
-    TimePoint takeover_until = TimePoint::min();  // this standby passes it on
-  };
+  using Staging = SnapshotStaging;
+  using Origin = OriginState;
   // This node's own former state, on its way back. Before a donor is asked, `staging` is empty.
   struct Recovery {
     TimePoint deadline;  // to find a donor
@@ -223,10 +215,58 @@ class Replica : private Journal {
                          const SlotRuns& slots) override;
   void record_delete(std::span<const Anchor> first_pages) override;
   void record_reset() override;
+  SlotRuns make_room(LocalCache& cache, std::uint64_t num_tokens) override;
   void before_first_change();
   void publish_own(Body body, MessageType type, std::uint64_t tokens);
   MatchView view_of(const Match& match) const;
   const Member* holder_member(HolderIndex holder) const;
+
+  // replica_refer.cpp
+  std::optional<Acquired::Wait> refer(TimePoint now, const Match& match, Acquired& out);
+  std::vector<SegmentView> segments_of(const Match& match, const Acquired& acquired) const;
+  void tell_owners(TimePoint now);
+  void on_registered(TimePoint now, NodeId from, Epoch epoch, const RegisteredMessage& answer);
+
+  // replica_readers.cpp
+  bool readers_must_agree() const;
+  bool may_free(TimePoint now) const { return now >= collection_.frees_from; }
+  void on_register(TimePoint now, NodeId from, const RegisterMessage& said);
+  void take_registers(ReaderSession& session, const std::vector<ReaderRegister>& said);
+  void end_reader(NodeId reader);
+  void expire_readers(TimePoint now);
+  void retire(std::vector<Anchor> firsts, std::vector<Retirement>& list);
+  void take_back_pages(std::vector<Anchor> roots);
+  void keep_own_pages(const CacheNamespace& name, std::span<const TokenId> tokens);
+  std::vector<Retirement> retired_roots() const;
+  bool all_agreed(const std::vector<Anchor>& pages) const;
+  bool has_own_page(Anchor page) const { return relation_->has(kSelf, page); }
+  std::uint64_t reserve_tokens() const;
+  std::uint64_t waiting_to_go() const;
+  void retire_oldest(std::uint64_t num_tokens);
+  SlotRuns free_retired(std::uint64_t num_tokens);
+  void keep_reserve();
+  std::optional<Refusal> objection_to_removal(TimePoint now, std::vector<Anchor> pages);
+
+  // replica_collect.cpp
+  void collect_what_is_due(TimePoint now);
+  TimePoint collection_due() const;
+  std::string_view why_not_collecting(TimePoint now) const;
+  std::vector<HolderIndex> better_holders() const;
+  DuplicateSearch duplicate_search(const std::vector<HolderIndex>& better) const;
+  std::vector<CollectionRound::Copy> copies_of(const Duplicate& duplicate) const;
+  void begin_round(TimePoint now);
+  void advise(TimePoint now);
+  void advance_round(TimePoint now);
+  bool ask_to_hold(TimePoint now, CollectionRound& round);
+  void drop_refused(CollectionRound& round, NodeId holder, std::span<const Anchor> refused);
+  bool still_goes(const CollectionRound& round, const CollectionRound::Item& item) const;
+  void settle_round(CollectionRound& round);
+  void collect_agreed(TimePoint now, CollectionRound& round);
+  void end_round(TimePoint now);
+  void tell_engine(TimePoint now, const SlotRuns& slots, bool advice);
+  void on_hold(TimePoint now, NodeId from, const HoldMessage& hold);
+  void on_held(TimePoint now, NodeId from, const HeldMessage& held);
+  void let_go(TimePoint now, std::optional<NodeId> of);
 
   // replica_route.cpp
   std::string_view unfit(const Member& member) const;
@@ -242,6 +282,10 @@ class Replica : private Journal {
 
   // replica_show.cpp
   LagView lag_of(const Origin& origin) const;
+  // replica_show_gc.cpp
+  GcCountsView gc_counts(TimePoint now) const;
+  std::vector<std::string> round_waits_for() const;
+  DuplicateRow row_of(const Duplicate& duplicate);
 
   // replica_ops.cpp
   // `live`: it came as published; a replay of it proves nothing about its origin's life.
@@ -252,6 +296,8 @@ class Replica : private Journal {
                   std::string_view frame);
   void drain(TimePoint now, NodeId id, Origin& origin);
   bool apply(NodeId id, Origin& origin, const Message& message);
+  std::optional<std::uint64_t> mark_pages(NodeId id, HolderIndex holder,
+                                          std::span<const Anchor> firsts, bool retiring);
   void relay(TimePoint now, const Envelope& envelope, std::string_view frame);
   void note_head(TimePoint now, NodeId id, Epoch epoch, Seq head);
   void outgrow_epoch(TimePoint now, Epoch seen, bool not_mine = false);
@@ -383,6 +429,9 @@ class Replica : private Journal {
   SnapshotDonor donor_;
   std::uint64_t next_session_;
   Match match_;
+
+  Collection collection_;
+  Registrations registrations_;
 
   Router router_;
   std::uint64_t told_bookings_ = 0;  // their version

@@ -70,7 +70,7 @@ Journal::Inserted Replica::record_insert(Anchor anchor, const CacheNamespace& na
 
 void Replica::record_delete(std::span<const Anchor> first_pages) {
   DeleteOp op{{first_pages.begin(), first_pages.end()}};
-  donor_.removed(self_->id, op.first_pages);
+  donor_.removed(self_->id, first_pages);
   publish_own(std::move(op), MessageType::remove, 0);
 }
 
@@ -107,21 +107,34 @@ Replica::Result<InsertResult> Replica::insert(TimePoint now, const CacheNamespac
     }
   }
   before_first_change();
+  keep_own_pages(name, tokens);
   InsertResult result = cache_->insert(name, tokens, slots, *this);
   beat(now);
   return result;
 }
 
-Replica::Result<SlotRuns> Replica::evict(TimePoint now, std::uint64_t num_tokens) {
+Replica::Result<Replica::Evicted> Replica::evict(TimePoint now, std::uint64_t num_tokens) {
   if (!cache_) return refuse_on_router();
-  SlotRuns freed = cache_->evict(num_tokens, limits::evicted_runs_max, *this);
+  Evicted evicted;
+  if (may_free(now) && !readers_must_agree()) {
+    evicted.freed = cache_->evict(num_tokens, limits::evicted_runs_max, *this);
+  } else if (may_free(now)) {
+    evicted.freed = free_retired(num_tokens);
+    evicted.retiring = waiting_to_go();
+  }
   beat(now);
-  return freed;
+  return evicted;
 }
 
 Replica::Result<SlotRuns> Replica::remove(TimePoint now, const CacheNamespace& name,
                                           std::span<const TokenId> tokens) {
   if (!cache_) return refuse_on_router();
+  relation_->match(name, tokens, match_);
+  const Anchor last = cache_->local_anchor(match_);
+  const std::size_t whole = tokens.size() / settings_.page_size * settings_.page_size;
+  if (whole > 0 && last.tokens == whole && !cache_->is_locked(last)) {
+    if (auto refusal = objection_to_removal(now, {last})) return tl::unexpected(*refusal);
+  }
   auto freed = cache_->remove(name, tokens, *this);
   if (!freed) return refuse_removal(freed.error());
   beat(now);
@@ -131,6 +144,11 @@ Replica::Result<SlotRuns> Replica::remove(TimePoint now, const CacheNamespace& n
 Replica::Result<SlotRuns> Replica::reset(TimePoint now) {
   if (!cache_) return refuse_on_router();
   before_first_change();
+  if (cache_->protected_tokens() == 0) {
+    if (auto refusal = objection_to_removal(now, cache_->top_pages())) {
+      return tl::unexpected(*refusal);
+    }
+  }
   auto freed = cache_->reset(*this);
   if (!freed) return refuse_removal(freed.error());
   beat(now);
@@ -143,22 +161,40 @@ MatchView Replica::match_prefix(const CacheNamespace& name, std::span<const Toke
   return view_of(match_);
 }
 
-Replica::Result<Replica::Acquired> Replica::acquire(const CacheNamespace& name,
-                                                    std::span<const TokenId> tokens) {
+Replica::Result<Replica::Acquired> Replica::acquire(TimePoint now, const CacheNamespace& name,
+                                                    std::span<const TokenId> tokens, bool remote) {
   if (!cache_) return refuse_on_router();
   if (draining()) return refuse_draining();
+  keep_own_pages(name, tokens);
   relation_->match(name, tokens, match_);
-  Acquired acquired{view_of(match_), {}};
+  Acquired acquired;
+  acquired.match = view_of(match_);
   if (runs_in(acquired.match) > limits::answer_runs_max) {
     return refuse(RefusalCode::send_less, "the match has more than " +
                                               std::to_string(limits::answer_runs_max) +
                                               " runs of slots: acquire fewer tokens");
   }
+  if (remote && (acquired.wait = refer(now, match_, acquired))) return acquired;
+  acquired.segments = segments_of(match_, acquired);
+  cache_->note_use(match_);
   acquired.path = cache_->lock(match_);
   return acquired;
 }
 
-void Replica::release(LockedPath path) { cache_->unlock(path); }
+void Replica::release(TimePoint now, LockedPath path, ReferenceId reference) {
+  if (path.node != kNoIndex) {
+    cache_->unlock(path);
+    collection_.changed = true;
+  }
+  if (reference == 0) return;
+  if (const auto referred = registrations_.find(reference)) {
+    const Origin* origin = find_origin(referred->owner);
+    if (origin != nullptr && relation_->retiring_tokens(origin->holder) > 0) {
+      registrations_.tell_soon(referred->owner);
+    }
+  }
+  registrations_.release(now, reference);
+}
 
 // ---- what a lookup may show --------------------------------------------------------------------
 

@@ -9,6 +9,7 @@
 
 #include "lib/base/ids.h"
 #include "lib/base/time.h"
+#include "lib/gc/settings.h"
 #include "lib/mesh/member.h"
 #include "lib/mesh/topology.h"
 #include "lib/oplog/message.h"
@@ -76,6 +77,7 @@ struct ReplicaSettings {
   std::size_t own_log_bytes_max = 0, other_log_bytes_max = 0;  // 0: as limits.h says
   Timers timers;
   RoutingSettings routing;
+  GcSettings gc;
 };
 
 // ---- inputs ------------------------------------------------------------------------------------
@@ -176,6 +178,16 @@ struct MembershipChanged {
   Epoch epoch;
   MemberState state = MemberState::dead;
 };
+// To the engine: these slots are nobody's any more, free them and acknowledge `number`. Or, as
+// advice, which slots hold duplicates; then nothing is to be acknowledged.
+struct GcFree {
+  std::uint64_t number = 0;
+  SlotRuns slots;
+  bool advice = false;
+  // As of when; see Replica::KnownState.
+  Epoch epoch;
+  Seq seq;
+};
 // This node has left the mesh: the process may end, once what it owes is sent.
 struct Left {};
 // One line for the log.
@@ -187,6 +199,6 @@ struct LogLine {
 
 using Effect = std::variant<Publish, PublishMarker, Ask, Answer, SubscribeTo, UnsubscribeFrom,
                             AskMarkers, ListenToGroup, ConnectPeer, DropPeer, BulkPeer, OpApplied,
-                            MembershipChanged, Left, LogLine>;
+                            MembershipChanged, GcFree, Left, LogLine>;
 
 }  // namespace radixmesh

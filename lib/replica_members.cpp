@@ -42,6 +42,10 @@ void Replica::remove_member(NodeId id) {
   lagging_.erase(id);
   barrier_.erase(id);
   next_exchange_.erase(id);
+  end_reader(id);
+  let_go(last_step_, id);
+  collection_.readers.forget(id);
+  registrations_.drop(id);
   if (subscribed_.erase(id) > 0) effects_.push_back(UnsubscribeFrom{id});
   marked_.erase(id);
   effects_.push_back(DropPeer{id});

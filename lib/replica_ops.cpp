@@ -94,6 +94,9 @@ void Replica::begin_epoch(TimePoint now, NodeId id, Epoch epoch) {
   member.load.reset();
   member.ready = false;
   router_.forget(now, id);
+  end_reader(id);
+  let_go(now, id);
+  registrations_.drop(id);
   member.vector.clear();
   member.accusers.clear();
   // Who left may come back in a new life.
@@ -160,6 +163,15 @@ bool Replica::apply(NodeId id, Origin& origin, const Message& message) {
       tokens += relation_->remove(origin.holder, first).value_or(0);
     }
     donor_.removed(id, removal->first_pages);
+  } else if (const auto* query = std::get_if<GcQueryOp>(&message.body)) {
+    const auto marked = mark_pages(id, origin.holder, query->first_pages, true);
+    if (!marked) return false;
+    tokens = *marked;
+    registrations_.tell_soon(id);  // which of them this node refers to
+  } else if (const auto* abort = std::get_if<GcAbortOp>(&message.body)) {
+    const auto marked = mark_pages(id, origin.holder, abort->first_pages, false);
+    if (!marked) return false;
+    tokens = *marked;
   } else {
     tokens = relation_->clear(origin.holder);
     donor_.replaced(id);
@@ -167,6 +179,19 @@ bool Replica::apply(NodeId id, Origin& origin, const Message& message) {
   effects_.push_back(OpApplied{find_member(id)->addr, message.envelope.epoch, seq,
                                static_cast<MessageType>(message.envelope.type), tokens});
   return true;
+}
+
+// Pages of a holder begin to retire, or no longer do. Nothing, and nothing has changed, if one of
+// them is not there. Returns how many tokens that concerns.
+std::optional<std::uint64_t> Replica::mark_pages(NodeId id, HolderIndex holder,
+                                                 std::span<const Anchor> firsts, bool retiring) {
+  for (const Anchor& first : firsts) {
+    if (!relation_->has(holder, first)) return std::nullopt;
+  }
+  std::uint64_t tokens = 0;
+  for (const Anchor& first : firsts) tokens += *relation_->set_retiring(holder, first, retiring);
+  donor_.marked(id, firsts, retiring);
+  return tokens;
 }
 
 // Only what is accepted for the first time comes here, so no arrangement of links can loop.
@@ -215,6 +240,7 @@ void Replica::outgrow_epoch(TimePoint now, Epoch seen, bool not_mine) {
       "seen=" + std::to_string(seen.value) + " epoch=" + std::to_string(self_->epoch.value));
   op_log_.forget(self_->id);
   donor_.replaced(self_->id);
+  registrations_.drop_all();
   for (auto& [id, member] : members_) {
     if (id == self_->id) continue;
     member.introduced = false;

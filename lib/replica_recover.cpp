@@ -179,10 +179,17 @@ void Replica::take_back(TimePoint now, Seq as_of) {
     cache_->restore(Insertion{at.seq, Anchor{at.parent, at.begin}, relation_->entry_namespace(at),
                               tokens, slots});
   }
+  for (const Anchor& first : relation_->retiring_roots(staged)) {
+    relation_->set_retiring(kSelf, first, true);
+  }
   drop_staging(recovery_->staging);
   recovery_.reset();
   head_ = as_of;
   donor_.replaced(self_->id);
+  // Whoever is registered is registered with the former life: as long as its lease may stand
+  // nothing goes, and what was retired then is taken back.
+  collection_.frees_from = started_ + free_wait(started_);
+  take_back_pages(relation_->retiring_roots(kSelf));
   count("states_recovered");
   log(LogLine::Level::info, "state_recovered",
       "node=" + self_->addr + " seq=" + std::to_string(as_of.value) +

@@ -34,6 +34,7 @@ StatusView Replica::status() {
   }
   view.policy = policy_name(settings_.routing.policy);
   view.routing = routing(last_step_);
+  view.gc = gc_counts(last_step_);
   if (cache_) {
     view.local_tokens = cache_->total_tokens();
     view.evictable_tokens = cache_->evictable_tokens();
@@ -105,13 +106,23 @@ TreeView Replica::tree(std::size_t skip, std::size_t limit) {
   view.total = relation_->edge_count();
   view.tree_tokens = relation_->token_count();
   for (const EdgeView& edge : relation_->edges(skip, limit)) {
-    EdgeRow row{edge.name, edge.begin, edge.end,     head_of(edge.tokens),
-                edge.hash, {},         edge.lock_ref};
-    for (HolderIndex holder : edge.holders) {
-      auto found = holders_.find(holder);
-      if (found != holders_.end()) row.holders.push_back(members_.at(found->second).addr);
-    }
-    std::ranges::sort(row.holders);
+    EdgeRow row{.name = edge.name,
+                .begin = edge.begin,
+                .end = edge.end,
+                .head = head_of(edge.tokens),
+                .hash = edge.hash,
+                .holders = {},
+                .retiring = {},
+                .lock_ref = edge.lock_ref};
+    const auto add = [this](const std::vector<HolderIndex>& from, std::vector<std::string>& to) {
+      for (HolderIndex holder : from) {
+        const auto found = holders_.find(holder);
+        if (found != holders_.end()) to.push_back(members_.at(found->second).addr);
+      }
+      std::ranges::sort(to);
+    };
+    add(edge.holders, row.holders);
+    add(edge.retiring, row.retiring);
     view.edges.push_back(std::move(row));
   }
   return view;

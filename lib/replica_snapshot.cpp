@@ -103,6 +103,10 @@ bool Replica::stage(Staging& staging, const SnapshotChunk& chunk) {
   for (const Anchor& first : chunk.removals) {
     if (!relation_->remove(*staging.holder, first)) return false;
   }
+  for (const SnapshotMark& mark : chunk.marks) {
+    // One that is gone went after it was marked, and its removal came before.
+    relation_->set_retiring(*staging.holder, mark.first, mark.retiring);
+  }
   for (const SnapshotEntry& entry : chunk.entries) {
     // Entries come in the order of their seq, also where an earlier one is gone again.
     if (entry.seq <= staging.last_entry || entry.seq > chunk.as_of) return false;
@@ -111,6 +115,9 @@ bool Replica::stage(Staging& staging, const SnapshotChunk& chunk) {
         *staging.holder, Insertion{entry.seq, Anchor{entry.parent, entry.begin}, entry.body.name,
                                    entry.body.tokens, entry.body.slots});
     if (!added || *added != entry.body.tokens.size()) return false;
+    if (entry.retired_from == Entry::kNotRetired) continue;
+    const Anchor first{entry.seq, entry.retired_from + settings_.page_size};
+    if (!relation_->set_retiring(*staging.holder, first, true)) return false;
   }
   return true;
 }

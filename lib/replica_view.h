@@ -104,6 +104,22 @@ struct RingView {
   std::vector<std::string> open_at;    // those that did not take it
   std::optional<Duration> round_trip;  // both rounds; known to the node that sent it
 };
+// Collecting duplicates, in short.
+struct GcCountsView {
+  std::string_view mode;
+  bool engine_frees = false;
+  std::uint64_t retiring_tokens = 0;
+  std::uint64_t held_pages = 0;                   // locked here for rounds of others
+  std::map<std::string, std::size_t> references;  // of this node, by owner
+  struct Reader {
+    Duration since{}, silent{};
+    std::size_t pages = 0;  // that it is known to refer to: all of them, or those that retire
+  };
+  std::map<std::string, Reader> readers;  // registered here
+  std::size_t unacknowledged = 0;         // GcFrees
+  std::uint64_t unacknowledged_tokens = 0;
+  Duration unacknowledged_for{};
+};
 struct StatusView {
   std::string addr, cluster;
   NodeRank rank;
@@ -120,6 +136,7 @@ struct StatusView {
   std::uint32_t health = 0;  // 0 is well; every wait for others is times 1 + health
   bool isolated = false, draining = false;
   RoutingView routing;
+  GcCountsView gc;
   std::uint64_t ops_applied = 0;   // own ones included
   std::uint64_t memory_bytes = 0;  // tree and op log
   std::map<std::string, std::uint64_t, std::less<>> counters;
@@ -140,12 +157,36 @@ struct NodeView {
   WorkView work;
 };
 
+// What collecting duplicates would do now, and why not more.
+struct DuplicateRow {
+  CacheNamespace name;
+  std::uint32_t begin = 0;
+  std::uint64_t tokens = 0;
+  std::vector<TokenId> head;      // its first tokens
+  std::vector<std::string> kept;  // the nodes whose copies would stay
+};
+struct GcView {
+  GcCountsView counts;
+  Duration period{};
+  std::uint32_t keep_copies = 1, hot_copies = 1, hot_uses = 1;
+  std::string_view silent_reader;   // block or lease
+  std::string_view not_collecting;  // why no round can begin; empty: one can
+  // Tokens of this node, by what may become of them.
+  std::uint64_t duplicate_tokens = 0, scarce_tokens = 0, hot_tokens = 0, locked_tokens = 0,
+                retiring_tokens = 0, above_tokens = 0;
+  std::vector<DuplicateRow> duplicates;  // some of them
+  std::size_t duplicates_total = 0;
+  bool round_running = false;
+  std::vector<std::string> waits_for;  // holders that have not answered, readers that block
+};
+
 struct EdgeRow {
   CacheNamespace name;
   std::uint32_t begin = 0, end = 0;
   std::vector<TokenId> head;  // its first tokens
   Digest hash = 0;            // of the prefix that ends with it
   std::vector<std::string> holders;
+  std::vector<std::string> retiring;  // those whose pages here are on their way out
   std::uint32_t lock_ref = 0;
 };
 struct TreeView {

@@ -69,7 +69,7 @@ Daemon::Daemon(const Options& options) {
   settings.publish_addr = transport_->publish_addr();
   settings.bulk_addr = transport_->bulk_addr();
   replica_ = std::make_unique<Replica>(settings, steady_now());
-  service_ = std::make_unique<EngineService>(*replica_);
+  service_ = std::make_unique<EngineService>(*replica_, options.client_lease);
   service_->more_numbers = [this] { return numbers(); };
   server_ = std::make_unique<ipc::Server>(options.ipc_path, *service_);
   service_->attach(*server_);
@@ -129,7 +129,8 @@ void Daemon::turn() {
   if (server_->has_backlog()) server_->serve_backlog();
   if (items_[kSignalItem].revents != 0) read_signal(now);
   replica_->step(now, Tick{});
-  if (!replica_->recovering()) server_->serve_waiting();
+  server_->serve_waiting();
+  service_->look_after(now);
   perform_all();
 }
 
@@ -182,6 +183,8 @@ void Daemon::perform(Effect& effect) {
     service_->tell(*applied);
   } else if (auto* changed = std::get_if<MembershipChanged>(&effect)) {
     service_->tell(*changed);
+  } else if (auto* freed = std::get_if<GcFree>(&effect)) {
+    service_->tell(*freed);
   } else if (auto* line = std::get_if<LogLine>(&effect)) {
     log_line(line->level, line->event, line->detail);
   }

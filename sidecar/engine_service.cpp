@@ -31,9 +31,22 @@ void pack_event(Packer& packer, std::string_view name, std::string_view value) {
 }
 
 std::string_view op_name(MessageType type) {
-  if (type == MessageType::insert) return "INSERT";
-  return type == MessageType::remove ? "DELETE" : "RESET";
+  switch (type) {
+    case MessageType::insert:
+      return "INSERT";
+    case MessageType::remove:
+      return "DELETE";
+    case MessageType::gc_query:
+      return "GC_QUERY";
+    case MessageType::gc_abort:
+      return "GC_ABORT";
+    default:
+      return "RESET";
+  }
 }
+
+// For an owner's answer to the registration of a reference.
+constexpr Duration kReferenceWaitMax = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -44,6 +57,9 @@ const std::map<std::string_view, EngineService::Method>& EngineService::methods(
       {"match_prefix", &EngineService::match_prefix},
       {"acquire", &EngineService::acquire},
       {"release", &EngineService::release},
+      {"validate", &EngineService::validate},
+      {"gc", &EngineService::gc},
+      {"gc_ack", &EngineService::gc_ack},
       {"evict", &EngineService::evict},
       {"delete", &EngineService::remove},
       {"reset", &EngineService::reset},
@@ -70,15 +86,46 @@ tl::expected<void, Refusal> EngineService::call(ipc::ClientId client, std::strin
   if (found == methods().end()) {
     return refuse(RefusalCode::upgrade, "unknown method: " + std::string(method.substr(0, 64)));
   }
+  clients_[client].heard = steady_now();
   Call call{client, params, result, answer_later};
   return (this->*found->second)(call);
 }
 
+bool EngineService::may_go_on(ipc::ClientId client) {
+  const auto& wait = clients_[client].wait;
+  if (!wait) return !replica_.recovering();
+  const TimePoint now = steady_now();
+  return now >= clients_[client].wait_until || !replica_.waits(now, *wait);
+}
+
+void EngineService::release_all(ClientState& client, TimePoint now) {
+  for (const auto& [id, lease] : client.leases) replica_.release(now, lease.path, lease.reference);
+  client.leases.clear();
+}
+
 void EngineService::closed(ipc::ClientId client) {
-  const auto found = leases_.find(client);
-  if (found == leases_.end()) return;
-  for (const auto& [id, path] : found->second) replica_.release(path);
-  leases_.erase(found);
+  const auto found = clients_.find(client);
+  if (found != clients_.end()) {
+    release_all(found->second, steady_now());
+    clients_.erase(found);
+  }
+  engine_frees_changed();
+}
+
+void EngineService::engine_frees_changed() {
+  replica_.set_engine_frees(steady_now(), server_->wanted(ipc::EventKind::gc_free),
+                            server_->wanted(ipc::EventKind::gc_advice));
+}
+
+void EngineService::look_after(TimePoint now) {
+  for (auto& [id, client] : clients_) {
+    if (std::exchange(client.wants_frees, false)) {
+      for (const GcFree& each : replica_.unacknowledged()) tell(each, id);
+    }
+    if (client_lease_ > Duration{0} && now - client.heard >= client_lease_) {
+      release_all(client, now);
+    }
+  }
 }
 
 EngineService::Outcome EngineService::hello(Call& call) {
@@ -103,7 +150,7 @@ EngineService::Outcome EngineService::hello(Call& call) {
   Packer& out = call.result;
   const Member& self = replica_.self();
   const StatusView status = replica_.status();
-  out.pack_map(9);
+  out.pack_map(10);
   pack_number(out, "protocol", kIpcProtocol);
   pack_event(out, "addr", self.addr);
   pack_number(out, "rank", self.rank.value);
@@ -112,6 +159,8 @@ EngineService::Outcome EngineService::hello(Call& call) {
   pack_number(out, "page_size", status.page_size);
   pack_number(out, "epoch", self.epoch.value);
   pack_number(out, "local_tokens", status.local_tokens);
+  const Duration wait = replica_.free_wait(steady_now());
+  pack_number(out, "free_wait_ms", static_cast<std::uint64_t>((wait.count() + 999) / 1000));
   pack_text(out, "limits");
   out.pack_map(8);
   pack_number(out, "frame_bytes_max", limits::ipc_frame_bytes_max);
@@ -151,43 +200,76 @@ EngineService::Outcome EngineService::match_prefix(Call& call) {
 EngineService::Outcome EngineService::acquire(Call& call) {
   const auto tokens = call.params.tokens();
   const CacheNamespace name = call.params.name_space();
+  const bool remote = call.params.optional_boolean("remote").value_or(false);
   if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
-  auto& leases = leases_[call.client];
-  if (leases.size() >= limits::ipc_leases_max) {
+  ClientState& client = clients_[call.client];
+  if (client.leases.size() >= limits::ipc_leases_max) {
     return refuse(RefusalCode::send_less,
                   "more than " + std::to_string(limits::ipc_leases_max) + " leases");
   }
-  const auto acquired = replica_.acquire(name, tokens);
-  if (!acquired) return tl::unexpected(acquired.error());
+  const TimePoint now = steady_now();
+  // Who has waited long enough takes what is here.
+  const bool gives_up = client.wait && now >= client.wait_until;
+  const auto acquired = replica_.acquire(now, name, tokens, remote && !gives_up);
+  if (!acquired) {
+    client.wait.reset();
+    return tl::unexpected(acquired.error());
+  }
+  if (acquired->wait) {
+    if (!client.wait) client.wait_until = now + kReferenceWaitMax;
+    client.wait = acquired->wait;
+    call.answer_later = true;
+    return {};
+  }
+  client.wait.reset();
   const std::uint64_t id = next_lease_++;
-  leases[id] = acquired->path;
-  call.result.pack_map(2);
+  client.leases[id] = {acquired->path, acquired->reference};
+  call.result.pack_map(3);
   pack_number(call.result, "lease", id);
   pack_text(call.result, "match");
   ipc::pack_match(call.result, acquired->match);
+  pack_text(call.result, "segments");
+  ipc::pack_segments(call.result, acquired->segments);
   return {};
 }
 
 EngineService::Outcome EngineService::release(Call& call) {
   const std::uint64_t id = call.params.u64("lease");
   if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
-  auto& leases = leases_[call.client];
+  auto& leases = clients_[call.client].leases;
   const auto found = leases.find(id);
   if (found == leases.end()) {
     return refuse(RefusalCode::fix_request, "this connection holds no lease " + std::to_string(id));
   }
-  replica_.release(found->second);
+  replica_.release(steady_now(), found->second.path, found->second.reference);
   leases.erase(found);
   call.result.pack_map(0);
+  return {};
+}
+
+// A lease that is no more is not valid; to ask is no error, as it may have ended by itself.
+EngineService::Outcome EngineService::validate(Call& call) {
+  const std::uint64_t id = call.params.u64("lease");
+  if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
+  const auto& leases = clients_[call.client].leases;
+  const auto found = leases.find(id);
+  const bool valid =
+      found != leases.end() && replica_.is_valid(steady_now(), found->second.reference);
+  call.result.pack_map(1);
+  pack_text(call.result, "valid");
+  valid ? call.result.pack_true() : call.result.pack_false();
   return {};
 }
 
 EngineService::Outcome EngineService::evict(Call& call) {
   const std::uint64_t num_tokens = call.params.u64("num_tokens");
   if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
-  const auto freed = replica_.evict(steady_now(), num_tokens);
-  if (!freed) return tl::unexpected(freed.error());
-  pack_freed(call.result, *freed);
+  const auto evicted = replica_.evict(steady_now(), num_tokens);
+  if (!evicted) return tl::unexpected(evicted.error());
+  call.result.pack_map(2);
+  pack_text(call.result, "freed");
+  ipc::pack_slots(call.result, evicted->freed);
+  pack_number(call.result, "retiring", evicted->retiring);
   return {};
 }
 
@@ -241,18 +323,28 @@ EngineService::Outcome EngineService::tree(Call& call) {
 }
 
 EngineService::Outcome EngineService::subscribe(Call& call) {
+  static const std::map<std::string, ipc::EventKind, std::less<>> kinds = {
+      {"op", ipc::EventKind::op},
+      {"membership", ipc::EventKind::membership},
+      {"gc_free", ipc::EventKind::gc_free},
+      {"gc_advice", ipc::EventKind::gc_advice}};
   const std::vector<std::string> events = call.params.texts("events", 16);
   if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
   if (events.empty()) return refuse(RefusalCode::fix_request, "events names no event");
   for (const std::string& event : events) {
-    if (event != "op" && event != "membership") {
+    if (!kinds.contains(event)) {
       return refuse(RefusalCode::fix_request, "unknown event: " + event.substr(0, 64));
+    }
+    const bool frees = event == "gc_free" || event == "gc_advice";
+    if (frees && replica_.self().role == Role::router) {
+      return refuse(RefusalCode::use_another_node, "a router holds nothing: nothing goes here");
     }
   }
   for (const std::string& event : events) {
-    server_->subscribe(call.client,
-                       event == "op" ? ipc::EventKind::op : ipc::EventKind::membership);
+    server_->subscribe(call.client, kinds.at(event));
+    if (event == "gc_free") clients_[call.client].wants_frees = true;
   }
+  engine_frees_changed();
   call.result.pack_map(0);
   return {};
 }

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 
 #include "ipc/server.h"
 #include "lib/replica.h"
@@ -13,7 +14,9 @@ namespace radixmesh {
 
 class EngineService final : public ipc::Service {
  public:
-  explicit EngineService(Replica& replica) : replica_(replica) {}
+  // `client_lease`: a client that is silent for so long loses its leases; 0: it keeps them.
+  EngineService(Replica& replica, Duration client_lease)
+      : replica_(replica), client_lease_(client_lease) {}
 
   // The server exists only after its service; to be called once, before the first request.
   void attach(ipc::Server& server) { server_ = &server; }
@@ -23,11 +26,16 @@ class EngineService final : public ipc::Service {
   tl::expected<void, Refusal> call(ipc::ClientId client, std::string_view method,
                                    ipc::Params& params, ipc::Packer& result,
                                    bool& answer_later) override;
+  bool may_go_on(ipc::ClientId client) override;
   void closed(ipc::ClientId client) override;
+  // To be called every turn: ends leases of silent clients, and tells those that came anew what
+  // their engine has not acknowledged.
+  void look_after(TimePoint now);
 
   // Tells subscribers.
   void tell(const OpApplied& event);
   void tell(const MembershipChanged& event);
+  void tell(const GcFree& event, std::optional<ipc::ClientId> only = {});
 
  private:
   using Outcome = tl::expected<void, Refusal>;
@@ -45,9 +53,14 @@ class EngineService final : public ipc::Service {
   Outcome match_prefix(Call& call);
   Outcome acquire(Call& call);
   Outcome release(Call& call);
+  Outcome validate(Call& call);
   Outcome evict(Call& call);
   Outcome remove(Call& call);
   Outcome reset(Call& call);
+  // gc_service.cpp
+  Outcome gc(Call& call);
+  Outcome gc_ack(Call& call);
+
   // routing_service.cpp
   Outcome route(Call& call);
   Outcome redirect(Call& call);
@@ -64,9 +77,25 @@ class EngineService final : public ipc::Service {
   Outcome subscribe(Call& call);
   Outcome drain(Call& call);
 
+  struct Lease {
+    LockedPath path;
+    ReferenceId reference = 0;
+  };
+  // What a client holds, and what it waits for.
+  struct ClientState {
+    std::map<std::uint64_t, Lease> leases;
+    TimePoint heard;
+    std::optional<Replica::Acquired::Wait> wait;
+    TimePoint wait_until;
+    bool wants_frees = false;  // it subscribed to them a moment ago
+  };
+  void release_all(ClientState& client, TimePoint now);
+  void engine_frees_changed();
+
   Replica& replica_;
+  Duration client_lease_;
   ipc::Server* server_ = nullptr;
-  std::map<ipc::ClientId, std::map<std::uint64_t, LockedPath>> leases_;
+  std::map<ipc::ClientId, ClientState> clients_;
   std::uint64_t next_lease_ = 1;
 };
 

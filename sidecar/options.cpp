@@ -16,9 +16,9 @@ using Addresses = std::vector<std::string>;
 // What the command line gives, before it is checked as a whole.
 struct Raw {
   Addresses prefill, decode, unified, router;
-  std::string role, topology = "auto", policy = "cost", gc = "off";
+  std::string role, topology = "auto", policy = "cost", gc = "off", silent_reader = "block";
+  double gc_period = 10, gc_lease = 10, client_lease = 0;
   double warm_up_seconds = 0, booking_seconds = 300, speculation_seconds = 5;
-  std::uint32_t keep_copies = 1;
   Addresses join;
   double heartbeat = 0.5, tick = 10, suspect_after = 3, forget_after = 600;
   std::int64_t rank = -1;
@@ -114,6 +114,34 @@ void describe_routing(CLI::App& app, Raw& raw, RoutingSettings& routing) {
       ->check(seconds);
 }
 
+void describe_collection(CLI::App& app, Raw& raw, GcSettings& gc) {
+  const auto count = CLI::Range(1u, 1000u);
+  add(app, "--gc", raw.gc,
+      "how this node collects its duplicates: off; local-ref, where readers keep their references "
+      "to themselves and agree to what retires; or global-ref, where they tell them to the owner");
+  add(app, "--gc-period", raw.gc_period, "seconds between rounds of collection")
+      ->check(CLI::Range(0.1, 1e6));
+  add(app, "--keep-copies", gc.keep_copies,
+      "a copy goes only if so many nodes of the same role and a lower rank have one")
+      ->check(count);
+  add(app, "--hot-copies", gc.hot_copies,
+      "... and so many, if it is hot (0: as many as --keep-copies)")
+      ->check(CLI::Range(0u, 1000u));
+  add(app, "--hot-uses", gc.hot_uses,
+      "a copy is hot that was used by acquire and insert so often in one period")
+      ->check(CLI::Range(1u, 60000u));
+  add(app, "--gc-silent-reader", raw.silent_reader,
+      "a node that refers to pages here and is silent: block, it is waited for; or lease, only for "
+      "as long as its lease stands");
+  add(app, "--gc-lease", raw.gc_lease,
+      "seconds that a reader's references stand without being renewed; a node that restarts frees "
+      "nothing for as long")
+      ->check(CLI::Range(2.0, 3600.0));
+  add(app, "--client-lease", raw.client_lease,
+      "seconds after which a client that asks nothing loses its leases (0: never)")
+      ->check(CLI::Range(0.0, 1e6));
+}
+
 void describe(CLI::App& app, Raw& raw, Options& options) {
   ReplicaSettings& settings = options.replica;
   const auto list = [&](const std::string& flag, Addresses& value, const std::string& text) {
@@ -146,10 +174,7 @@ void describe(CLI::App& app, Raw& raw, Options& options) {
   add(app, "--max-radix-cache-size", settings.max_radix_cache_size,
       "tokens that this node holds at most (0: no bound)")
       ->check(CLI::NonNegativeNumber);
-  add(app, "--gc", raw.gc, "how duplicate KV is collected: off");
-  add(app, "--keep-copies", raw.keep_copies,
-      "copies of a prefix that collection leaves; with --gc off all stay")
-      ->check(CLI::PositiveNumber);
+  describe_collection(app, raw, settings.gc);
   add(app, "--keep-remote-slots", settings.keep_remote_slots,
       "whether others' slots are kept beside their prefixes (costs memory)");
   describe_timers(app, raw);
@@ -197,6 +222,23 @@ void set_routing(const Raw& raw, RoutingSettings& routing) {
   routing.speculation = seconds_of(raw.speculation_seconds);
 }
 
+void set_collection(const Raw& raw, Options& options) {
+  GcSettings& gc = options.replica.gc;
+  const auto mode = parse_gc_mode(raw.gc);
+  if (!mode) throw OptionError("--gc: " + raw.gc + " is not off, local-ref or global-ref");
+  gc.mode = *mode;
+  if (raw.silent_reader != "block" && raw.silent_reader != "lease") {
+    throw OptionError("--gc-silent-reader: " + raw.silent_reader + " is not block or lease");
+  }
+  gc.expires_silent = raw.silent_reader == "lease";
+  if (gc.hot_copies > 0 && gc.hot_copies < gc.keep_copies) {
+    throw OptionError("--hot-copies: must not be below --keep-copies");
+  }
+  gc.period = seconds_of(raw.gc_period);
+  gc.lease = seconds_of(raw.gc_lease);
+  options.client_lease = seconds_of(raw.client_lease);
+}
+
 void check_self(const Raw& raw, const ReplicaSettings& settings) {
   const auto self = std::ranges::find(settings.members, settings.self, &MemberSettings::addr);
   if (self == settings.members.end()) return;  // Replica::check says it
@@ -240,7 +282,7 @@ Options parse_options(int argc, const char* const* argv) {
     throw OptionError("--topology: " + raw.topology + " is not mesh, ring, groups or auto");
   settings.topology = *topology;
   set_routing(raw, settings.routing);
-  if (raw.gc != "off") throw OptionError("--gc: " + raw.gc + " is not off");
+  set_collection(raw, options);
   if (!raw.role.empty() && !parse_role(raw.role)) {
     throw OptionError("--role: " + raw.role + " is not prefill, decode, unified or router");
   }

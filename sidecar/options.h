@@ -12,6 +12,7 @@ struct Options {
   ReplicaSettings replica;  // but for epoch and bound endpoints, which exist only at run time
   std::string ipc_path;
   std::string publish_addr;  // empty: a port of the system's choice on the host of local_cache_addr
+  Duration client_lease{};   // 0: the leases of a silent client stand
   std::string log_level = "info";
   std::string log_format = "text";
   bool check_config = false;

@@ -77,6 +77,22 @@ inline constexpr std::size_t snapshot_removals_max = 64 * 1024;
 // Bulk work per step of the core: bounds how long live traffic waits behind a repair.
 inline constexpr std::size_t bulk_bytes_per_step_max = 256 * 1024;
 
+// ---- collecting duplicates ---------------------------------------------------------------------
+
+// What an owner may say of how long a reader's registration stands unrenewed: a day.
+inline constexpr std::uint64_t lease_us_max = 86'400'000'000;
+// Page names in one message or op, and so what one round keeps copies of at each other node.
+// References that retire and are more than this are not named: then nothing of them is agreed to.
+inline constexpr std::size_t gc_pages_max = delete_entries_max;
+// Of one reader at one owner; past it nothing more is granted.
+inline constexpr std::size_t reader_pages_max = 65536;
+// Pages that this node keeps for rounds of others; past it HOLD is refused.
+inline constexpr std::size_t held_pages_max = 64 * 1024;
+// Slots that the engine was told to free and has not acknowledged: as many batches, and tokens of
+// one batch. While there are so many, nothing more is collected.
+inline constexpr std::size_t gc_unacknowledged_max = 256;
+inline constexpr std::size_t gc_free_runs_max = 16 * 1024;
+
 // ---- routing -----------------------------------------------------------------------------------
 
 // Of one router: 10,000 requests a second that take half a minute each. Past it the one that would

@@ -54,6 +54,8 @@ BodyOutcome read_body(std::uint8_t type, const Object& object, Body& body);
 void pack_body(Packer& packer, const InsertOp& body);
 void pack_body(Packer& packer, const DeleteOp& body);
 void pack_body(Packer& packer, const ResetOp& body);
+void pack_body(Packer& packer, const GcQueryOp& body);
+void pack_body(Packer& packer, const GcAbortOp& body);
 void pack_body(Packer& packer, const HeadMessage& body);
 void pack_body(Packer& packer, const MarkerMessage& body);
 void pack_body(Packer& packer, const Introduction& body);
@@ -71,5 +73,9 @@ void pack_body(Packer& packer, const TickMessage& body);
 void pack_body(Packer& packer, const TickAckMessage& body);
 void pack_body(Packer& packer, const JoinedMessage& body);
 void pack_body(Packer& packer, const BookingsMessage& body);
+void pack_body(Packer& packer, const RegisterMessage& body);
+void pack_body(Packer& packer, const RegisteredMessage& body);
+void pack_body(Packer& packer, const HoldMessage& body);
+void pack_body(Packer& packer, const HeldMessage& body);
 
 }  // namespace radixmesh::wire

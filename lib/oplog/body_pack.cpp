@@ -110,6 +110,15 @@ void pack_news(Packer& packer, const std::vector<MemberNews>& news) {
   }
 }
 
+void pack_registers(Packer& packer, const std::vector<ReaderRegister>& registers) {
+  packer.pack_array(static_cast<std::uint32_t>(3 * registers.size()));
+  for (const ReaderRegister& each : registers) {
+    packer.pack_uint64(each.page.seq.value);
+    packer.pack_uint32(each.page.tokens);
+    packer.pack_uint64(each.version);
+  }
+}
+
 // Three fields of an array that the caller began.
 void pack_standing(Packer& packer, const Standing& standing) {
   packer.pack_uint64(standing.epoch.value);
@@ -129,6 +138,9 @@ void pack_body(Packer& packer, const InsertOp& body) {
 void pack_body(Packer& packer, const DeleteOp& body) { pack_anchors(packer, body.first_pages); }
 
 void pack_body(Packer& packer, const ResetOp&) { packer.pack_array(0); }
+
+void pack_body(Packer& packer, const GcQueryOp& body) { pack_anchors(packer, body.first_pages); }
+void pack_body(Packer& packer, const GcAbortOp& body) { pack_anchors(packer, body.first_pages); }
 
 void pack_body(Packer& packer, const HeadMessage& body) {
   packer.pack_array(11);
@@ -227,7 +239,7 @@ void pack_body(Packer& packer, const SnapshotRequest& body) {
 }
 
 void pack_body(Packer& packer, const SnapshotChunk& body) {
-  packer.pack_array(9);
+  packer.pack_array(10);
   packer.pack_uint64(body.origin.value);
   packer.pack_uint64(body.epoch.value);
   packer.pack_uint64(body.session);
@@ -238,11 +250,19 @@ void pack_body(Packer& packer, const SnapshotChunk& body) {
   pack_anchors(packer, body.removals);
   packer.pack_array(static_cast<std::uint32_t>(body.entries.size()));
   for (const SnapshotEntry& entry : body.entries) {
-    packer.pack_array(7);
+    const bool retires = entry.retired_from != Entry::kNotRetired;
+    packer.pack_array(retires ? 8 : 7);
     packer.pack_uint64(entry.seq.value);
     packer.pack_uint64(entry.parent.value);
     packer.pack_uint32(entry.begin);
     pack_pages(packer, entry.body);
+    if (retires) packer.pack_uint32(entry.retired_from);
+  }
+  packer.pack_array(static_cast<std::uint32_t>(3 * body.marks.size()));
+  for (const SnapshotMark& mark : body.marks) {
+    packer.pack_uint64(mark.first.seq.value);
+    packer.pack_uint32(mark.first.tokens);
+    mark.retiring ? packer.pack_true() : packer.pack_false();
   }
 }
 
@@ -311,6 +331,41 @@ void pack_body(Packer& packer, const BookingsMessage& body) {
     packer.pack_uint64(promise.prefill_tokens);
     packer.pack_uint64(promise.decode_tokens);
   }
+}
+
+void pack_body(Packer& packer, const RegisterMessage& body) {
+  packer.pack_array(8);
+  packer.pack_uint64(body.nonce);
+  packer.pack_uint64(body.stamp);
+  body.ends ? packer.pack_true() : packer.pack_false();
+  packer.pack_uint64(body.epoch.value);
+  packer.pack_uint64(body.applied.value);
+  body.complete ? packer.pack_true() : packer.pack_false();
+  pack_anchors(packer, body.blocks);
+  pack_registers(packer, body.registers);
+}
+
+void pack_body(Packer& packer, const RegisteredMessage& body) {
+  packer.pack_array(6);
+  packer.pack_uint64(body.nonce);
+  packer.pack_uint64(body.stamp);
+  packer.pack_uint64(body.position.value);
+  packer.pack_uint8(static_cast<std::uint8_t>(body.mode));
+  packer.pack_uint64(static_cast<std::uint64_t>(body.lease.count()));
+  pack_registers(packer, body.registers);
+}
+
+void pack_body(Packer& packer, const HoldMessage& body) {
+  packer.pack_array(3);
+  packer.pack_uint64(body.round);
+  packer.pack_uint64(static_cast<std::uint64_t>(body.lease.count()));
+  pack_anchors(packer, body.pages);
+}
+
+void pack_body(Packer& packer, const HeldMessage& body) {
+  packer.pack_array(2);
+  packer.pack_uint64(body.round);
+  pack_anchors(packer, body.refused);
 }
 
 }  // namespace radixmesh::wire

@@ -1,5 +1,3 @@
-#include <cstring>
-
 #include "lib/base/limits.h"
 #include "lib/oplog/body_codec.h"
 #include "lib/oplog/packing.h"
@@ -52,6 +50,11 @@ bool read_pages(ArrayReader& fields, InsertOp& body) {
   return runs.has_value();
 }
 
+bool read_anchor(ArrayReader& items, Anchor& anchor) {
+  return items.count(anchor.seq.value) && items.u32(anchor.tokens) && anchor.seq.value > 0 &&
+         anchor.tokens > 0;
+}
+
 bool read_anchors(const Object* object, std::vector<Anchor>& anchors) {
   if (object == nullptr || object->type != msgpack::type::ARRAY) return false;
   ArrayReader items(*object);
@@ -59,8 +62,7 @@ bool read_anchors(const Object* object, std::vector<Anchor>& anchors) {
   anchors.clear();
   while (items.left() > 0) {
     Anchor anchor;
-    if (!items.count(anchor.seq.value) || !items.u32(anchor.tokens)) return false;
-    if (anchor.seq.value == 0 || anchor.tokens == 0) return false;
+    if (!read_anchor(items, anchor)) return false;
     anchors.push_back(anchor);
   }
   return true;
@@ -274,6 +276,18 @@ bool read(ArrayReader& fields, SnapshotRequest& body) {
          fields.boolean(body.wants_slots) && read_engine_token(fields, body.engine_token);
 }
 
+bool read_marks(const Object* object, std::vector<SnapshotMark>& marks) {
+  if (object == nullptr || object->type != msgpack::type::ARRAY) return false;
+  ArrayReader items(*object);
+  if (items.left() % 3 != 0 || items.left() / 3 > limits::delete_entries_max) return false;
+  while (items.left() > 0) {
+    SnapshotMark mark;
+    if (!read_anchor(items, mark.first) || !items.boolean(mark.retiring)) return false;
+    marks.push_back(mark);
+  }
+  return true;
+}
+
 bool read(ArrayReader& fields, SnapshotChunk& body) {
   std::uint32_t status = 0;
   if (!fields.u64(body.origin.value) || !fields.count(body.epoch.value) ||
@@ -291,12 +305,13 @@ bool read(ArrayReader& fields, SnapshotChunk& body) {
     SnapshotEntry entry;
     if (!each.count(entry.seq.value) || !each.count(entry.parent.value) || !each.u32(entry.begin) ||
         entry.seq.value == 0 || (entry.parent.value == 0) != (entry.begin == 0) ||
-        entry.parent >= entry.seq || !read_pages(each, entry.body)) {
+        entry.parent >= entry.seq || !read_pages(each, entry.body) ||
+        (each.left() > 0 && !each.u32(entry.retired_from))) {
       return false;
     }
     body.entries.push_back(std::move(entry));
   }
-  return true;
+  return fields.left() == 0 || read_marks(fields.next(), body.marks);
 }
 
 bool read(ArrayReader& fields, SnapshotCredit& body) {
@@ -352,6 +367,51 @@ bool read(ArrayReader& fields, TickAckMessage& body) {
   return fields.u64(body.initiator.value) && fields.count(body.nonce) &&
          read_round(fields, body.round);
 }
+bool read_lease(ArrayReader& fields, Duration& lease) {
+  std::uint64_t us = 0;
+  if (!fields.u64(us) || us > limits::lease_us_max) return false;
+  lease = Duration{static_cast<std::int64_t>(us)};
+  return true;
+}
+
+bool read_registers(const Object* object, std::vector<ReaderRegister>& registers) {
+  if (object == nullptr || object->type != msgpack::type::ARRAY) return false;
+  ArrayReader items(*object);
+  if (items.left() % 3 != 0 || items.left() / 3 > limits::delete_entries_max) return false;
+  while (items.left() > 0) {
+    ReaderRegister each;
+    if (!read_anchor(items, each.page) || !items.count(each.version)) return false;
+    registers.push_back(each);
+  }
+  return true;
+}
+
+bool read(ArrayReader& fields, RegisterMessage& body) {
+  return fields.count(body.nonce) && fields.count(body.stamp) && fields.boolean(body.ends) &&
+         fields.count(body.epoch.value) && fields.count(body.applied.value) &&
+         fields.boolean(body.complete) && read_anchors(fields.next(), body.blocks) &&
+         read_registers(fields.next(), body.registers);
+}
+
+bool read(ArrayReader& fields, RegisteredMessage& body) {
+  std::uint32_t mode = 0;
+  if (!fields.count(body.nonce) || !fields.count(body.stamp) ||
+      !fields.count(body.position.value) || !fields.u32(mode) ||
+      mode > static_cast<std::uint32_t>(GcMode::global_ref) || !read_lease(fields, body.lease)) {
+    return false;
+  }
+  body.mode = static_cast<GcMode>(mode);
+  return read_registers(fields.next(), body.registers);
+}
+
+bool read(ArrayReader& fields, HoldMessage& body) {
+  return fields.count(body.round) && read_lease(fields, body.lease) &&
+         read_anchors(fields.next(), body.pages);
+}
+bool read(ArrayReader& fields, HeldMessage& body) {
+  return fields.count(body.round) && read_anchors(fields.next(), body.refused);
+}
+
 bool read(ArrayReader& fields, JoinedMessage& body) {
   return read_rank(fields, body.rank) && fields.u32(body.members);
 }
@@ -361,63 +421,14 @@ BodyOutcome read_as(ArrayReader& fields, Body& body) {
   return read(fields, body.emplace<T>()) ? BodyOutcome::read : BodyOutcome::bad;
 }
 
+// An op whose whole body is the pages that it names, at least one.
+template <class T>
+BodyOutcome read_pages_as(const Object& object, Body& body) {
+  std::vector<Anchor>& pages = body.emplace<T>().first_pages;
+  return read_anchors(&object, pages) && !pages.empty() ? BodyOutcome::read : BodyOutcome::bad;
+}
+
 }  // namespace
-
-bool ArrayReader::u64(std::uint64_t& out) {
-  if (next_ >= size_ || items_[next_].type != msgpack::type::POSITIVE_INTEGER) return false;
-  out = items_[next_++].via.u64;
-  return true;
-}
-
-bool ArrayReader::count(std::uint64_t& out) {
-  if (next_ >= size_ || items_[next_].type != msgpack::type::POSITIVE_INTEGER) return false;
-  if (items_[next_].via.u64 > limits::count_max) return false;
-  out = items_[next_++].via.u64;
-  return true;
-}
-
-bool ArrayReader::u32(std::uint32_t& out) {
-  if (next_ >= size_ || items_[next_].type != msgpack::type::POSITIVE_INTEGER) return false;
-  if (items_[next_].via.u64 > 0xFFFFFFFFu) return false;
-  out = static_cast<std::uint32_t>(items_[next_++].via.u64);
-  return true;
-}
-
-bool ArrayReader::boolean(bool& out) {
-  if (next_ >= size_ || items_[next_].type != msgpack::type::BOOLEAN) return false;
-  out = items_[next_++].via.boolean;
-  return true;
-}
-
-bool ArrayReader::text(std::string& out, std::size_t bytes_max) {
-  if (next_ >= size_ || items_[next_].type != msgpack::type::STR) return false;
-  const auto& text = items_[next_].via.str;
-  if (text.size > bytes_max) return false;
-  out.assign(text.ptr, text.size);
-  ++next_;
-  return true;
-}
-
-bool ArrayReader::binary(std::string_view& out) {
-  if (next_ >= size_ || items_[next_].type != msgpack::type::BIN) return false;
-  const auto& binary = items_[next_++].via.bin;
-  out = {binary.ptr, binary.size};
-  return true;
-}
-
-bool ArrayReader::digest(Digest& out) {
-  std::string_view bytes;
-  if (!binary(bytes) || bytes.size() != sizeof(Digest)) return false;
-  out = 0;
-  for (char byte : bytes) out = (out << 8) | static_cast<std::uint8_t>(byte);
-  return true;
-}
-
-bool ArrayReader::nil() {
-  if (next_ >= size_ || items_[next_].type != msgpack::type::NIL) return false;
-  ++next_;
-  return true;
-}
 
 BodyOutcome read_body(std::uint8_t type, const Object& object, Body& body) {
   if (object.type != msgpack::type::ARRAY) return BodyOutcome::bad;
@@ -425,14 +436,15 @@ BodyOutcome read_body(std::uint8_t type, const Object& object, Body& body) {
   switch (static_cast<MessageType>(type)) {
     case MessageType::insert:
       return read_as<InsertOp>(fields, body);
-    case MessageType::remove: {
-      auto& removal = body.emplace<DeleteOp>();
-      const bool good = read_anchors(&object, removal.first_pages) && !removal.first_pages.empty();
-      return good ? BodyOutcome::read : BodyOutcome::bad;
-    }
+    case MessageType::remove:
+      return read_pages_as<DeleteOp>(object, body);
     case MessageType::reset:
       body.emplace<ResetOp>();
       return BodyOutcome::read;
+    case MessageType::gc_query:
+      return read_pages_as<GcQueryOp>(object, body);
+    case MessageType::gc_abort:
+      return read_pages_as<GcAbortOp>(object, body);
     case MessageType::head:
       return read_as<HeadMessage>(fields, body);
     case MessageType::marker:
@@ -473,6 +485,14 @@ BodyOutcome read_body(std::uint8_t type, const Object& object, Body& body) {
       return read_as<JoinedMessage>(fields, body);
     case MessageType::bookings:
       return read_as<BookingsMessage>(fields, body);
+    case MessageType::register_reader:
+      return read_as<RegisterMessage>(fields, body);
+    case MessageType::registered:
+      return read_as<RegisteredMessage>(fields, body);
+    case MessageType::hold:
+      return read_as<HoldMessage>(fields, body);
+    case MessageType::held:
+      return read_as<HeldMessage>(fields, body);
   }
   return BodyOutcome::unknown_type;
 }

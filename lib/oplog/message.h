@@ -10,10 +10,12 @@
 #include <vector>
 
 #include "lib/base/cache_namespace.h"
+#include "lib/base/gc_mode.h"
 #include "lib/base/ids.h"
 #include "lib/base/member_state.h"
 #include "lib/base/promise.h"
 #include "lib/base/role.h"
+#include "lib/base/time.h"
 #include "lib/tree/digest.h"
 #include "lib/tree/entry_table.h"
 #include "lib/tree/slot_runs.h"
@@ -28,6 +30,8 @@ enum class MessageType : std::uint8_t {
   insert = 1,
   remove = 2,  // DELETE
   reset = 3,
+  gc_query = 4,
+  gc_abort = 5,
   head = 64,
   marker = 65,
   hello = 66,
@@ -48,6 +52,10 @@ enum class MessageType : std::uint8_t {
   join = 81,
   joined = 82,
   bookings = 83,
+  register_reader = 84,
+  registered = 85,
+  hold = 86,
+  held = 87,
 };
 inline constexpr std::uint8_t kFirstControlType = 64;
 
@@ -76,6 +84,14 @@ struct DeleteOp {
   std::vector<Anchor> first_pages;  // carried out in this order
 };
 struct ResetOp {};
+// These pages and all below them are on their way out: who applied this grants no new reference.
+struct GcQueryOp {
+  std::vector<Anchor> first_pages;
+};
+// They stay after all.
+struct GcAbortOp {
+  std::vector<Anchor> first_pages;
+};
 
 // ---- control -----------------------------------------------------------------------------------
 
@@ -228,14 +244,20 @@ struct SnapshotRequest {
 struct SnapshotEntry {
   Seq seq, parent;
   std::uint32_t begin = 0;
-  InsertOp body;  // its anchor is not used: (parent, begin) is
+  std::uint32_t retired_from = Entry::kNotRetired;  // its pages after so many tokens are retiring
+  InsertOp body;                                    // its anchor is not used: (parent, begin) is
 };
 enum class SnapshotStatus : std::uint8_t {
   more = 0,
   last = 1,    // the state is complete as of `as_of`
   cannot = 2,  // the sender has nothing newer, or cannot go on: ask again, or another
 };
-// Carried out in this order: the removals, then the entries.
+// A page that began to retire, or no longer does, since its entry was sent.
+struct SnapshotMark {
+  Anchor first;
+  bool retiring = false;
+};
+// Carried out in this order: the removals, the marks, then the entries.
 struct SnapshotChunk {
   NodeId origin;
   Epoch epoch;
@@ -245,6 +267,7 @@ struct SnapshotChunk {
   Seq as_of;
   bool has_slots = false;
   std::vector<Anchor> removals;
+  std::vector<SnapshotMark> marks;
   std::vector<SnapshotEntry> entries;
 };
 struct SnapshotCredit {
@@ -301,16 +324,63 @@ struct JoinedMessage {
   std::uint32_t members = 0;  // alive, the sender among them and the asker not
 };
 
-using Body = std::variant<InsertOp, DeleteOp, ResetOp, HeadMessage, MarkerMessage, HelloMessage,
-                          WelcomeMessage, RefusedMessage, HeartbeatMessage, HeartbeatAckMessage,
-                          ReplayRequest, ReplayMessage, SnapshotRequest, SnapshotChunk,
-                          SnapshotCredit, ProbeRequest, ProbeReport, NewsMessage, TickMessage,
-                          TickAckMessage, JoinMessage, JoinedMessage, BookingsMessage>;
+// A reader's register at an owner whose mode is global_ref, for the pages up to `page`. Odd: it
+// refers to them; even: no more. Versions of one registration grow.
+struct ReaderRegister {
+  Anchor page;
+  std::uint64_t version = 0;
+  friend bool operator==(const ReaderRegister&, const ReaderRegister&) = default;
+};
+// A reader to an owner: I want to refer to pages of yours, or still do. Replaces what was said with
+// lower `stamp`s of this registration.
+struct RegisterMessage {
+  std::uint64_t nonce = 0;  // which registration of this life of the reader
+  std::uint64_t stamp = 0;  // the reader's clock, in microseconds; grows with every message
+  bool ends = false;        // it refers to nothing any more
+  Epoch epoch;              // the owner's, as far as the reader has applied it:
+  Seq applied;
+  // Of what retires as of that, the reader refers to these pages, and no others; unless they are
+  // too many to be named.
+  bool complete = true;
+  std::vector<Anchor> blocks;
+  std::vector<ReaderRegister> registers;  // those of which it does not know that they arrived
+};
+// The owner's answer.
+struct RegisteredMessage {
+  std::uint64_t nonce = 0, stamp = 0;
+  Seq position;  // to be applied before anything is referred to
+  GcMode mode = GcMode::off;
+  Duration lease{};  // counted from when the reader sent `stamp`
+  // What the owner now has of the registers that were named; version 0: it has no such page.
+  std::vector<ReaderRegister> registers;
+};
+// An owner to a better holder: keep your pages up to these, for so long at the most, while I let
+// mine go. None: no longer.
+struct HoldMessage {
+  std::uint64_t round = 0;  // of this life of the owner
+  Duration lease{};
+  std::vector<Anchor> pages;  // the receiver's
+};
+// It keeps all but these.
+struct HeldMessage {
+  std::uint64_t round = 0;
+  std::vector<Anchor> refused;
+};
+
+using Body =
+    std::variant<InsertOp, DeleteOp, ResetOp, GcQueryOp, GcAbortOp, HeadMessage, MarkerMessage,
+                 HelloMessage, WelcomeMessage, RefusedMessage, HeartbeatMessage,
+                 HeartbeatAckMessage, ReplayRequest, ReplayMessage, SnapshotRequest, SnapshotChunk,
+                 SnapshotCredit, ProbeRequest, ProbeReport, NewsMessage, TickMessage,
+                 TickAckMessage, JoinMessage, JoinedMessage, BookingsMessage, RegisterMessage,
+                 RegisteredMessage, HoldMessage, HeldMessage>;
 
 // The type of each alternative of Body, in their order.
 inline constexpr MessageType kBodyTypes[] = {MessageType::insert,
                                              MessageType::remove,
                                              MessageType::reset,
+                                             MessageType::gc_query,
+                                             MessageType::gc_abort,
                                              MessageType::head,
                                              MessageType::marker,
                                              MessageType::hello,
@@ -330,7 +400,11 @@ inline constexpr MessageType kBodyTypes[] = {MessageType::insert,
                                              MessageType::tick_ack,
                                              MessageType::join,
                                              MessageType::joined,
-                                             MessageType::bookings};
+                                             MessageType::bookings,
+                                             MessageType::register_reader,
+                                             MessageType::registered,
+                                             MessageType::hold,
+                                             MessageType::held};
 static_assert(std::size(kBodyTypes) == std::variant_size_v<Body>);
 inline MessageType type_of(const Body& body) { return kBodyTypes[body.index()]; }
 

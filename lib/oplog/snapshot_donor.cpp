@@ -10,10 +10,10 @@ namespace {
 
 // Envelope and the chunk's own fields; and what wraps one entry.
 constexpr std::size_t kChunkOverheadBytes = 256, kEntryOverheadBytes = 64;
-constexpr std::size_t kAnchorBytes = 14;
+constexpr std::size_t kAnchorBytes = 14, kMarkBytes = 15;
 
 SnapshotEntry copy_entry(const Relation& relation, const Entry& entry, bool with_slots) {
-  SnapshotEntry out{entry.seq, entry.parent, entry.begin, {}};
+  SnapshotEntry out{entry.seq, entry.parent, entry.begin, entry.retired_from, {}};
   relation.read_entry(entry, entry.begin, entry.end, out.body.tokens, out.body.slots);
   if (!with_slots || out.body.slots.size() != out.body.tokens.size()) out.body.slots = {};
   // Slots that were replaced piece by piece may have become too many runs for one frame; an entry
@@ -25,6 +25,14 @@ SnapshotEntry copy_entry(const Relation& relation, const Entry& entry, bool with
   }
   if (entry.begin == 0) out.body.name = relation.entry_namespace(entry);
   return out;
+}
+
+// Moves at most `most` of the items, from the first on.
+template <class T>
+void take_first(std::vector<T>& items, std::size_t most, std::vector<T>& out) {
+  const auto end = items.begin() + static_cast<std::ptrdiff_t>(std::min(items.size(), most));
+  out.assign(items.begin(), end);
+  items.erase(items.begin(), end);
 }
 
 std::size_t encoded_bytes(const SnapshotEntry& entry) {
@@ -59,7 +67,7 @@ void SnapshotDonor::credit(TimePoint now, NodeId peer, const SnapshotCredit& cre
   }
 }
 
-void SnapshotDonor::removed(NodeId origin, const std::vector<Anchor>& first_pages) {
+void SnapshotDonor::removed(NodeId origin, std::span<const Anchor> first_pages) {
   for (auto& [key, session] : sessions_) {
     if (key.second != origin || session.broken) continue;
     for (const Anchor& anchor : first_pages) {
@@ -67,6 +75,17 @@ void SnapshotDonor::removed(NodeId origin, const std::vector<Anchor>& first_page
       if (anchor.seq < session.next_seq) session.removals.push_back(anchor);
     }
     session.broken = session.removals.size() > limits::snapshot_removals_max;
+  }
+}
+
+void SnapshotDonor::marked(NodeId origin, std::span<const Anchor> first_pages, bool retiring) {
+  for (auto& [key, session] : sessions_) {
+    if (key.second != origin || session.broken) continue;
+    for (const Anchor& anchor : first_pages) {
+      // Entries that were not sent say it themselves.
+      if (anchor.seq < session.next_seq) session.marks.push_back({anchor, retiring});
+    }
+    session.broken = session.marks.size() > limits::snapshot_removals_max;
   }
 }
 
@@ -89,18 +108,19 @@ SnapshotChunk SnapshotDonor::produce(const Key& key, Session& session, Relation&
     return chunk;
   }
   chunk.as_of = state->applied;
-  const std::size_t removals = std::min(session.removals.size(), limits::delete_entries_max);
-  chunk.removals.assign(session.removals.begin(), session.removals.begin() + removals);
-  session.removals.erase(session.removals.begin(), session.removals.begin() + removals);
-  if (!session.removals.empty()) return chunk;  // entries only after all removals before them
+  // Marks only after all removals before them, and entries only after both.
+  take_first(session.removals, limits::delete_entries_max, chunk.removals);
+  if (!session.removals.empty()) return chunk;
+  take_first(session.marks, limits::delete_entries_max, chunk.marks);
+  if (!session.marks.empty()) return chunk;
 
-  std::size_t bytes = kChunkOverheadBytes + chunk.removals.size() * kAnchorBytes;
+  std::size_t bytes =
+      kChunkOverheadBytes + chunk.removals.size() * kAnchorBytes + chunk.marks.size() * kMarkBytes;
   while (const Entry* entry = relation.entry_at_or_after(state->holder, session.next_seq)) {
     SnapshotEntry copy = copy_entry(relation, *entry, chunk.has_slots);
     bytes += encoded_bytes(copy);
-    if (bytes > limits::frame_bytes_max && (!chunk.entries.empty() || !chunk.removals.empty())) {
-      return chunk;
-    }
+    const bool has_more = !chunk.entries.empty() || !chunk.removals.empty() || !chunk.marks.empty();
+    if (bytes > limits::frame_bytes_max && has_more) return chunk;
     session.next_seq = Seq{entry->seq.value + 1};
     chunk.entries.push_back(std::move(copy));
   }

@@ -5,6 +5,7 @@
 //   - What they insert has a higher seq than all before, so the session comes to it in its turn.
 //   - What they remove of entries already sent is remembered, and goes into the next chunk *before*
 //     its entries; what they remove of entries not yet sent is simply not there any more.
+//   - Likewise what begins to retire, or no longer does: a mark, after the removals.
 // So carrying out the chunks in order leads to exactly the sender's state as of the last chunk.
 // What would break this (a RESET, another epoch, new slots for pages already sent, too many
 // removals) ends the session with `cannot`, and the receiver asks anew.
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -38,7 +40,8 @@ class SnapshotDonor {
   void credit(TimePoint now, NodeId peer, const SnapshotCredit& credit);
 
   // Told of every change to an origin's entries, after it was made.
-  void removed(NodeId origin, const std::vector<Anchor>& first_pages);
+  void removed(NodeId origin, std::span<const Anchor> first_pages);
+  void marked(NodeId origin, std::span<const Anchor> first_pages, bool retiring);
   void replaced(NodeId origin);
 
   // The next chunk that some session may send, in turn. Nothing if none may.
@@ -72,6 +75,7 @@ class SnapshotDonor {
     Seq next_seq{1};
     std::uint32_t sent = 0, received = 0;
     std::vector<Anchor> removals;
+    std::vector<SnapshotMark> marks;
     bool broken = false;
     TimePoint heard;
   };

@@ -16,9 +16,38 @@
 
 namespace radixmesh {
 
-// How this node's own cache sees the edge: locks and recency. Kept by LocalCache alone.
+// How often pages were used, in the present period of collection and the one before.
+struct UseCount {
+  std::uint16_t now = 0, before = 0;
+  std::uint32_t period = 0;  // the one that `now` counts
+
+  // How often, in the better of the two periods. `present` is the period's number.
+  std::uint32_t peak(std::uint32_t present) const {
+    const std::uint16_t last = period == present ? before : period + 1 == present ? now : 0;
+    return std::max<std::uint32_t>(last, period == present ? now : 0);
+  }
+  void add(std::uint32_t present) {
+    if (period != present) {
+      before = period + 1 == present ? now : 0;
+      now = 0;
+      period = present;
+    }
+    if (now < 0xFFFF) ++now;
+  }
+  void join(const UseCount& other) {
+    if (other.period > period) {
+      *this = other;
+    } else if (other.period == period) {
+      now = std::max(now, other.now);
+      before = std::max(before, other.before);
+    }
+  }
+};
+
+// How this node's own cache sees the edge: locks, recency, use. Kept by LocalCache alone.
 struct OwnState {
   std::uint32_t lock_ref = 0;
+  UseCount uses;
   bool listed = false;             // in the list of what may be evicted
   std::uint32_t older = kNoIndex;  // neighbours in that list
   std::uint32_t newer = kNoIndex;
@@ -63,6 +92,7 @@ struct OwnSlotsValue {
       own_slots = std::move(rest);
     }
     front.own.lock_ref = own.lock_ref;
+    front.own.uses = own.uses;
     return front;
   }
   // Whether the upper edge's value and this one's can be one; holder sets are compared by the tree.
@@ -73,6 +103,7 @@ struct OwnSlotsValue {
   void join_front(OwnSlotsValue&& upper) {
     upper.own_slots.join(own_slots);
     own_slots = std::move(upper.own_slots);
+    own.uses.join(upper.own.uses);
   }
   std::size_t heap_bytes() const { return own_slots.heap_bytes(); }
 

@@ -24,7 +24,7 @@ struct Anchor {
   Seq seq;
   std::uint32_t tokens = 0;
   bool is_root() const { return seq.value == 0; }
-  friend bool operator==(const Anchor&, const Anchor&) = default;
+  friend auto operator<=>(const Anchor&, const Anchor&) = default;
 };
 
 using EntryIndex = std::uint32_t;

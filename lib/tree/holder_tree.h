@@ -81,7 +81,10 @@ class HolderTree : public Relation {
   }
   std::vector<Anchor> retiring_roots(HolderIndex holder) const override;
   std::optional<Anchor> retiring_above(HolderIndex holder, Anchor page) const override;
+  std::vector<bool> covering(HolderIndex holder, std::span<const Anchor> firsts,
+                             std::span<const Anchor> pages) const override;
   void shown_at(std::uint32_t node, std::vector<HolderIndex>& out) const override;
+  Anchor anchor_on(const Match& match, HolderIndex holder, std::uint32_t tokens) const override;
   bool slots_at(std::uint32_t node, HolderIndex holder, std::uint32_t begin, std::uint32_t end,
                 SlotRuns& out) const override;
   std::vector<EdgeView> edges(std::size_t skip, std::size_t limit) override;
@@ -106,6 +109,10 @@ class HolderTree : public Relation {
   Anchor anchor_at(HolderIndex holder, Position at) const;
   // Makes an edge end exactly at `at`; returns the edge that does. At an edge's end: no change.
   NodeIndex cut_at(Position at);
+  // The edge itself, or the first of its later siblings that the holder has; kNoIndex if none.
+  NodeIndex first_held(NodeIndex from, HolderIndex holder) const;
+  // The edges at the root that the holder has.
+  std::vector<NodeIndex> top_edges_of(HolderIndex holder) const;
   // Joins the edge with the one above, or with its only child, where nothing tells them apart.
   void join_around(NodeIndex index);
   // Where the holder's page that `anchor` names ends; nothing if it is not one of its live pages.
@@ -161,9 +168,7 @@ class HolderTree : public Relation {
   Anchor first_page_of(HolderIndex holder, NodeIndex index) const {
     return anchor_at(holder, Position{index, tree_[index].begin() + tree_.page_size()});
   }
-  NodeIndex first_held(NodeIndex from, HolderIndex holder) const;
   void mark_edge(HolderIndex holder, NodeIndex index, std::uint32_t cut, bool retiring);
-  std::vector<NodeIndex> top_edges_of(HolderIndex holder) const;
 
   Digest weighted_sum(const Entry& entry, std::uint32_t begin);
   Digest ensure_hash(NodeIndex index);
@@ -260,6 +265,16 @@ bool HolderTree<SlotsValue>::slots_at(std::uint32_t node, HolderIndex holder, st
   if (slots == nullptr) return false;
   out.append_part(*slots, begin - tree_[node].begin(), end - tree_[node].begin());
   return true;
+}
+
+template <class SlotsValue>
+Anchor HolderTree<SlotsValue>::anchor_on(const Match& match, HolderIndex holder,
+                                         std::uint32_t tokens) const {
+  const auto step = std::ranges::find_if(match.path, [tokens](const PathStep& each) {
+    return each.begin < tokens && tokens <= each.end;
+  });
+  CHECK_THAT(step != match.path.end() && holds(step->node, holder), tokens);
+  return anchor_at(holder, Position{step->node, tokens});
 }
 
 // Counts until there are more than enough.

@@ -2,6 +2,8 @@
 // their holder for them any more. Included by holder_tree.h.
 #pragma once
 
+#include <tsl/robin_map.h>
+
 #include "lib/tree/holder_tree.h"
 
 namespace radixmesh {
@@ -88,6 +90,33 @@ std::optional<Anchor> HolderTree<SlotsValue>::retiring_above(HolderIndex holder,
   }
   if (first == kNoIndex) return std::nullopt;
   return first_page_of(holder, first);
+}
+
+template <class SlotsValue>
+std::vector<bool> HolderTree<SlotsValue>::covering(HolderIndex holder,
+                                                   std::span<const Anchor> firsts,
+                                                   std::span<const Anchor> pages) const {
+  std::vector<bool> covers(firsts.size(), false);
+  // For each edge the firsts that lie on it, as (tokens, index).
+  tsl::robin_map<NodeIndex, std::vector<std::pair<std::uint32_t, std::size_t>>> on_edge;
+  for (std::size_t i = 0; i < firsts.size(); ++i) {
+    if (const auto at = resolve(holder, firsts[i])) {
+      on_edge[at->node].emplace_back(at->tokens, i);
+    }
+  }
+  if (on_edge.empty()) return covers;
+  for (const Anchor& page : pages) {
+    const auto at = resolve(holder, page);
+    if (!at) continue;
+    std::uint32_t end = at->tokens;
+    for (NodeIndex edge = at->node; !tree_.is_root(edge); edge = tree_[edge].parent) {
+      if (const auto found = on_edge.find(edge); found != on_edge.end()) {
+        for (const auto& [tokens, i] : found->second) covers[i] = covers[i] || tokens <= end;
+      }
+      end = std::max(end, tree_[edge].depth);
+    }
+  }
+  return covers;
 }
 
 }  // namespace radixmesh

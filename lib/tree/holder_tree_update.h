@@ -384,7 +384,6 @@ std::vector<NodeIndex> HolderTree<SlotsValue>::top_edges_of(HolderIndex holder) 
   return held;
 }
 
-// The edge itself, or the first of its later siblings that the holder has; kNoIndex if none.
 template <class SlotsValue>
 NodeIndex HolderTree<SlotsValue>::first_held(NodeIndex from, HolderIndex holder) const {
   while (from != kNoIndex && !holds(from, holder)) from = tree_[from].next_sibling;

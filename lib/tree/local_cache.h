@@ -12,13 +12,17 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "lib/tree/relation.h"
 
 namespace radixmesh {
+
+class LocalCache;
 
 // Numbers this node's changes. Called once per op, in order, with the change about to be made.
 class Journal {
@@ -34,6 +38,9 @@ class Journal {
   // A DELETE of at most limits::delete_entries_max removals, in the order in which they were made.
   virtual void record_delete(std::span<const Anchor> first_pages) = 0;
   virtual void record_reset() = 0;
+  // The bound asks for this many tokens to go. Where nobody else may read this node's pages, that
+  // is LocalCache::evict; else just what nobody does.
+  virtual SlotRuns make_room(LocalCache& cache, std::uint64_t num_tokens);
 };
 
 struct InsertResult {
@@ -45,6 +52,37 @@ struct InsertResult {
 // What a lock covers: everything up to the end of one edge. kNoIndex: nothing matched.
 struct LockedPath {
   std::uint32_t node = kNoIndex;
+};
+
+// What makes a page of this node a duplicate: enough of those that are better have it.
+struct DuplicateSearch {
+  std::span<const HolderIndex> better;  // whose copies count, the best first
+  std::uint32_t keep_copies = 1;        // of a page that is hardly used
+  std::uint32_t hot_copies = 1;  // of one that was used `hot_uses` times in a period; not less
+  std::uint32_t hot_uses = 1;
+  std::size_t copies_max = 0;  // the survey ends with the duplicate that brings it to so many
+};
+// A page of this node, named as in a DELETE, and all below it.
+struct Duplicate {
+  Anchor first;
+  std::uint64_t tokens = 0;
+  struct Copy {
+    HolderIndex holder;
+    Anchor page;  // of that holder
+    friend bool operator==(const Copy&, const Copy&) = default;
+  };
+  std::vector<Copy> copies;  // that must stay for this one to go
+};
+// All that this node holds, by what may become of it.
+struct DuplicateSurvey {
+  std::vector<Duplicate> found;  // none below another
+  bool is_complete = true;       // else there is more than `copies_max` allowed
+  std::uint64_t duplicate_tokens = 0;
+  std::uint64_t scarce_tokens = 0;  // too few better copies
+  std::uint64_t hot_tokens = 0;     // enough for a page that is hardly used, not for a hot one
+  std::uint64_t locked_tokens = 0;
+  std::uint64_t retiring_tokens = 0;  // on their way out
+  std::uint64_t above_tokens = 0;     // duplicates, but something below them stays
 };
 
 class LocalCache {
@@ -67,6 +105,10 @@ class LocalCache {
 
   // Locks the local part of the match against eviction; cuts an edge where it ends inside one.
   virtual LockedPath lock(const Match& match) = 0;
+  // The anchor of the last local page of the match; the root's where none is.
+  virtual Anchor local_anchor(const Match& match) const = 0;
+  // As lock(), up to one of this node's pages; nothing where it has no such page, or that retires.
+  virtual std::optional<LockedPath> lock_page(Anchor page) = 0;
   // Ends one lock() and counts as a use.
   virtual void unlock(LockedPath path) = 0;
 
@@ -85,9 +127,36 @@ class LocalCache {
   // Removes everything.
   virtual tl::expected<SlotRuns, Kept> reset(Journal& journal) = 0;
 
+  // ---- collecting duplicates -------------------------------------------------------------------
+
+  // Counts a use of what is local of the match, in the present period.
+  virtual void note_use(const Match& match) = 0;
+  virtual void begin_period() = 0;
+  // The largest subtrees of this node's pages that are duplicates, unlocked and not retiring.
+  // O(own edges).
+  virtual DuplicateSurvey survey(const DuplicateSearch& search) = 0;
+  // Whether all from `first` on still is a duplicate and unlocked, retiring or not; then the copies
+  // that this rests on. O(own edges below).
+  virtual std::optional<Duplicate> duplicate_below(Anchor first, const DuplicateSearch& search) = 0;
+  // The pages that evict() would take, but those that retire, as removals of at most `count_max`.
+  virtual std::vector<Anchor> oldest_pages(std::uint64_t num_tokens, std::size_t count_max) = 0;
+  // The first page of everything.
+  virtual std::vector<Anchor> top_pages() = 0;
+  // The slots of this page and of all below it.
+  virtual SlotRuns slots_below(Anchor first) = 0;
+  // Whether a lock covers this page of the node's, or it has no such page.
+  virtual bool is_locked(Anchor page) const = 0;
+  // Removes each of these pages that is here and unlocked, and all below it.
+  virtual SlotRuns remove_pages(std::span<const Anchor> first_pages, Journal& journal) = 0;
+
   virtual std::uint64_t total_tokens() const = 0;
   virtual std::uint64_t protected_tokens() const = 0;
   std::uint64_t evictable_tokens() const { return total_tokens() - protected_tokens(); }
 };
+
+inline SlotRuns Journal::make_room(LocalCache& cache, std::uint64_t num_tokens) {
+  // At most a request's tokens go, so the runs are bounded as well.
+  return cache.evict(num_tokens, std::numeric_limits<std::size_t>::max(), *this);
+}
 
 }  // namespace radixmesh

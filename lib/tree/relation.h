@@ -112,6 +112,11 @@ class Relation {
   // Needs has(). O(edges of the path).
   virtual std::optional<Anchor> retiring_above(HolderIndex holder, Anchor page) const = 0;
 
+  // Which of `firsts` name a page at or above one of `pages`, all of the holder's; what is not one
+  // of its live pages covers nothing and is covered by nothing. O(edges of the paths).
+  virtual std::vector<bool> covering(HolderIndex holder, std::span<const Anchor> firsts,
+                                     std::span<const Anchor> pages) const = 0;
+
   // Applies a RESET. Returns how many tokens went.
   virtual std::uint64_t clear(HolderIndex holder) = 0;
 
@@ -133,6 +138,9 @@ class Relation {
 
   // The holders of an edge that match() named whose pages there are not retiring, ascending.
   virtual void shown_at(std::uint32_t node, std::vector<HolderIndex>& out) const = 0;
+  // The anchor of the holder's page that ends `tokens` tokens from the root on the path that
+  // match() found; the holder has it.
+  virtual Anchor anchor_on(const Match& match, HolderIndex holder, std::uint32_t tokens) const = 0;
   // Appends a holder's slots for [begin, end) of that edge; false where they are not kept.
   virtual bool slots_at(std::uint32_t node, HolderIndex holder, std::uint32_t begin,
                         std::uint32_t end, SlotRuns& out) const = 0;

@@ -1,7 +1,6 @@
-// TreeCache: the local cache of local_cache.h over a HolderTree.
+// TreeCache: the local cache of local_cache.h over a HolderTree. What collecting duplicates asks of
+// it stands in tree_cache_collect.h.
 #pragma once
-
-#include <limits>
 
 #include "lib/base/limits.h"
 #include "lib/tree/holder_tree.h"
@@ -27,6 +26,8 @@ class TreeCache final : public LocalCache, private EdgeObserver {
   std::uint32_t local_match(const Match& match, SlotRuns* slots) const override;
   void touch(const Match& match) override;
   LockedPath lock(const Match& match) override;
+  Anchor local_anchor(const Match& match) const override;
+  std::optional<LockedPath> lock_page(Anchor page) override;
   void unlock(LockedPath path) override;
   SlotRuns evict(std::uint64_t num_tokens, std::size_t runs_max, Journal& journal) override;
   tl::expected<SlotRuns, Kept> remove(const CacheNamespace& name, std::span<const TokenId> tokens,
@@ -35,11 +36,37 @@ class TreeCache final : public LocalCache, private EdgeObserver {
   std::uint64_t total_tokens() const override { return tree_.tokens_of(kSelf); }
   std::uint64_t protected_tokens() const override { return protected_; }
 
+  void note_use(const Match& match) override;
+  void begin_period() override { ++period_; }
+  DuplicateSurvey survey(const DuplicateSearch& search) override;
+  std::optional<Duplicate> duplicate_below(Anchor first, const DuplicateSearch& search) override;
+  std::vector<Anchor> oldest_pages(std::uint64_t num_tokens, std::size_t count_max) override;
+  std::vector<Anchor> top_pages() override;
+  SlotRuns slots_below(Anchor first) override;
+  bool is_locked(Anchor page) const override;
+  SlotRuns remove_pages(std::span<const Anchor> first_pages, Journal& journal) override;
+
  private:
+  enum class Verdict : std::uint8_t { duplicate, scarce, hot, locked, retiring };
+  Verdict judge(NodeIndex index, const DuplicateSearch& search, bool may_retire);
+  std::uint32_t copies_wanted(NodeIndex index, const DuplicateSearch& search);
+  std::vector<HolderIndex> better_copies(NodeIndex index, const DuplicateSearch& search);
+  // An edge of this node's, in a list with parents first.
+  struct OwnEdge {
+    NodeIndex node;
+    std::uint32_t parent;  // its place in the list
+    bool stays = false;    // it or something below it
+    std::size_t copies = 0;
+  };
+  std::vector<OwnEdge> own_edges_below(NodeIndex top) const;
+  void weigh(std::vector<OwnEdge>& edges, const DuplicateSearch& search, DuplicateSurvey& survey);
+  void add_copies(NodeIndex top, const DuplicateSearch& search, Duplicate& out);
+
   OwnState& own(NodeIndex index) { return tree_.node(index).value.slots.own; }
   bool is_root(NodeIndex index) const { return tree_.node(index).parent == kNoIndex; }
 
   Position local_end(const Match& match) const;
+  LockedPath lock_up_to(Position end);
   std::uint32_t room_for(std::uint32_t wanted, InsertResult& result, Journal& journal);
   Position store(const CacheNamespace& name, std::span<const TokenId> tokens, const SlotRuns& slots,
                  Position at, Journal& journal);
@@ -53,6 +80,7 @@ class TreeCache final : public LocalCache, private EdgeObserver {
   HolderTree<SlotsValue>& tree_;
   std::uint64_t tokens_max_;
   std::uint64_t protected_ = 0;
+  std::uint32_t period_ = 1;
   NodeIndex oldest_ = kNoIndex, newest_ = kNoIndex;
   Match match_;
 };
@@ -119,7 +147,7 @@ void TreeCache<SlotsValue>::before_join(NodeIndex upper, NodeIndex lower) {
   below.newer = above.newer;
   (above.older == kNoIndex ? oldest_ : own(above.older).newer) = lower;
   (above.newer == kNoIndex ? newest_ : own(above.newer).older) = lower;
-  own(upper) = OwnState{.lock_ref = above.lock_ref};
+  own(upper) = OwnState{.lock_ref = above.lock_ref, .uses = above.uses};
 }
 
 template <class SlotsValue>
@@ -154,7 +182,24 @@ std::uint32_t TreeCache<SlotsValue>::local_match(const Match& match, SlotRuns* s
 template <class SlotsValue>
 LockedPath TreeCache<SlotsValue>::lock(const Match& match) {
   const Position end = local_end(match);
-  if (end.tokens == 0) return {};
+  return end.tokens == 0 ? LockedPath{} : lock_up_to(end);
+}
+
+template <class SlotsValue>
+Anchor TreeCache<SlotsValue>::local_anchor(const Match& match) const {
+  const Position end = local_end(match);
+  return end.tokens == 0 ? Anchor{} : tree_.anchor_at(kSelf, end);
+}
+
+template <class SlotsValue>
+std::optional<LockedPath> TreeCache<SlotsValue>::lock_page(Anchor page) {
+  const std::optional<Position> end = tree_.resolve(kSelf, page);
+  if (!end || end->tokens == 0 || !tree_.shows(end->node, kSelf)) return std::nullopt;
+  return lock_up_to(*end);
+}
+
+template <class SlotsValue>
+LockedPath TreeCache<SlotsValue>::lock_up_to(Position end) {
   const LockedPath path{tree_.cut_at(end)};
   touch_up_from(path.node);
   for (NodeIndex at = path.node; !is_root(at); at = tree_.node(at).parent) {
@@ -189,11 +234,11 @@ std::uint32_t TreeCache<SlotsValue>::room_for(std::uint32_t wanted, InsertResult
   const std::uint64_t most = (tokens_max_ - std::min(protected_, tokens_max_)) / page * page;
   const auto aim = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, most));
   if (total_tokens() + aim > tokens_max_) {
-    // At most a request's tokens go, so the runs are bounded as well.
     const std::uint64_t excess = total_tokens() + aim - tokens_max_;
-    result.freed = evict(excess, std::numeric_limits<std::size_t>::max(), journal);
+    result.freed = journal.make_room(*this, excess);
   }
-  return aim;
+  const std::uint64_t room = tokens_max_ - std::min(total_tokens(), tokens_max_);
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(aim, room / page * page));
 }
 
 template <class SlotsValue>
@@ -204,6 +249,7 @@ InsertResult TreeCache<SlotsValue>::insert(const CacheNamespace& name,
   const std::uint32_t page = tree_.page_size();
   const auto length = static_cast<std::uint32_t>(tokens.size() / page * page);
   tree_.match(name, tokens, match_);
+  note_use(match_);
   Position at = local_end(match_);
   result.prefix_len = at.tokens;
   if (at.tokens == length) {
@@ -312,3 +358,5 @@ tl::expected<SlotRuns, LocalCache::Kept> TreeCache<SlotsValue>::reset(Journal& j
 }
 
 }  // namespace radixmesh
+
+#include "lib/tree/tree_cache_collect.h"

@@ -41,7 +41,9 @@ void Engine::insert(Replica& replica, TimePoint now, const std::vector<TokenId>&
 
 void Engine::evict(Replica& replica, TimePoint now, std::uint64_t tokens) {
   const Seq before = head_of(replica);
-  if (const auto freed = replica.evict(now, tokens)) record(replica, before, *freed, {}, 0);
+  if (const auto evicted = replica.evict(now, tokens)) {
+    record(replica, before, evicted->freed, {}, 0);
+  }
 }
 
 void Engine::remove(Replica& replica, TimePoint now, const std::vector<TokenId>& key) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -80,12 +81,52 @@ class NamedMesh {
     return done(name, at(name).insert(now(), {}, tokens, {{Slot{slot}, tokens.size()}}));
   }
   SlotRuns evict(std::string_view name, std::uint64_t tokens) {
-    return done(name, at(name).evict(now(), tokens));
+    return done(name, at(name).evict(now(), tokens)).freed;
   }
   SlotRuns remove(std::string_view name, std::string_view letters) {
     return done(name, at(name).remove(now(), {}, tokens_of(letters)));
   }
   SlotRuns reset(std::string_view name) { return done(name, at(name).reset(now())); }
+  // What is here is locked, and with `remote` what another node has referred to. Waits for that.
+  Replica::Acquired acquire(std::string_view name, std::string_view letters, bool remote = false) {
+    const auto tokens = tokens_of(letters);
+    const TimePoint until = now() + std::chrono::seconds(2);
+    while (true) {
+      auto acquired = done(name, at(name).acquire(now(), {}, tokens, remote));
+      if (!acquired.wait) return acquired;
+      const auto answered = [&] { return !at(name).waits(now(), *acquired.wait); };
+      if (!network_.run_until(answered, until - now())) remote = false;
+    }
+  }
+  void release(std::string_view name, const Replica::Acquired& acquired) {
+    at(name).release(now(), acquired.path, acquired.reference);
+    network_.perform(index(name));
+  }
+  bool is_valid(std::string_view name, const Replica::Acquired& acquired) {
+    return at(name).is_valid(now(), acquired.reference);
+  }
+  // The node's engine frees what it is told to free. It says so at once, or never.
+  void frees(std::string_view name, bool acknowledges = true) {
+    const std::size_t node = index(name);
+    at(name).set_engine_frees(now(), true, false);
+    acknowledges_.resize(std::max(acknowledges_.size(), node + 1));
+    acknowledges_[node] = acknowledges;
+    network_.on_gc_free = [this](std::size_t who, const GcFree& event) {
+      told_[who].append(event.slots);
+      if (who < acknowledges_.size() && acknowledges_[who]) {
+        network_.replica(who).acknowledge_free(event.number);
+      }
+    };
+    network_.perform(node);
+  }
+  // What it was told to free since this was last asked, in ascending order.
+  SlotRuns told_to_free(std::string_view name) {
+    std::vector<SlotRun> runs = std::exchange(told_[index(name)], {}).runs();
+    std::ranges::sort(runs, {}, &SlotRun::start);
+    SlotRuns slots;
+    for (const SlotRun& run : runs) slots.append(run);
+    return slots;
+  }
   MatchView match(std::string_view name, std::string_view letters) {
     return at(name).match_prefix({}, tokens_of(letters));
   }
@@ -123,6 +164,8 @@ class NamedMesh {
 
   std::vector<std::string> names_;
   Network network_;
+  std::vector<bool> acknowledges_;
+  std::map<std::size_t, SlotRuns> told_;
 };
 
 }  // namespace radixmesh::sim

@@ -244,6 +244,8 @@ void Network::perform_one(std::size_t node, const Effect& effect) {
     if (on_applied) on_applied(node, *applied);
   } else if (const auto* changed = std::get_if<MembershipChanged>(&effect)) {
     if (on_membership) on_membership(node, *changed);
+  } else if (const auto* freed = std::get_if<GcFree>(&effect)) {
+    if (on_gc_free) on_gc_free(node, *freed);
   } else if (std::holds_alternative<Left>(effect)) {
     nodes_[node].left = true;
   } else if (const auto* line = std::get_if<LogLine>(&effect)) {

@@ -78,6 +78,8 @@ class Network {
   std::function<void(std::size_t, const OpApplied&)> on_applied;
   // Told of what a replica now believes of a member: (node, event).
   std::function<void(std::size_t, const MembershipChanged&)> on_membership;
+  // Told of the slots that a replica's engine is to free: (node, event).
+  std::function<void(std::size_t, const GcFree&)> on_gc_free;
   // While a message is handled: who sent it.
   std::optional<std::size_t> arrived_from() const { return arrived_from_; }
   std::uint64_t messages = 0, bytes = 0;

@@ -35,9 +35,9 @@ TEST_CASE("reset and delete refuse to free more runs than an answer holds, and c
     while (freed_slots < 1'200'000) {
       const auto freed = d0.replica.evict(d0.now, 1'200'000);
       REQUIRE(freed);
-      REQUIRE(!freed->empty());
-      REQUIRE(freed->runs().size() < limits::answer_runs_max);
-      freed_slots += freed->size();
+      REQUIRE(!freed->freed.empty());
+      REQUIRE(freed->freed.runs().size() < limits::answer_runs_max);
+      freed_slots += freed->freed.size();
     }
     CHECK(freed_slots == 1'200'000);
     CHECK(d0.replica.status().local_tokens == 0);
@@ -55,7 +55,7 @@ TEST_CASE("acquire refuses a match of more runs than an answer holds, and locks 
   insert_scattered(d0, TokenId{1}, 600'000);
   std::vector<TokenId> tokens(600'000, TokenId{7});
   tokens[0] = TokenId{1};
-  const auto refused = d0.replica.acquire({}, tokens);  // local_slots and one segment's
+  const auto refused = d0.replica.acquire(d0.now, {}, tokens);  // local_slots and one segment's
   REQUIRE(!refused);
   CHECK(refused.error().code == RefusalCode::send_less);
   CHECK(d0.replica.status().protected_tokens == 0);

@@ -85,7 +85,7 @@ TEST_CASE("D3: evict frees, the pool shrinks, and the others learn of it") {
 TEST_CASE("D4: only a node's own tokens count in its sizes") {
   NamedMesh mesh = mesh_of({"p0", "p1", "r0"});
   mesh.insert("p1", "abcd", 10);
-  const auto path = mesh.at("p1").acquire({}, tokens_of("abcd"))->path;
+  const auto path = mesh.at("p1").acquire(mesh.now(), {}, tokens_of("abcd"))->path;
   mesh.insert("p0", std::string(100, 'x'), 1);
   mesh.insert("p0", "abcdef", 200);
   mesh.run(1s);
@@ -94,7 +94,7 @@ TEST_CASE("D4: only a node's own tokens count in its sizes") {
   CHECK(status.evictable_tokens == 0);
   CHECK(status.protected_tokens == 4);
   CHECK(status.tree_tokens == 106);
-  mesh.at("p1").release(path);
+  mesh.at("p1").release(mesh.now(), path);
   status = mesh.at("p1").status();
   CHECK(status.evictable_tokens == 4);
   CHECK(status.protected_tokens == 0);
@@ -106,8 +106,8 @@ TEST_CASE("D4: only a node's own tokens count in its sizes") {
 TEST_CASE("D5: what others insert and remove leaves locks as they are") {
   NamedMesh mesh = mesh_of({"p0", "p1"});
   mesh.insert("p1", "abcdef", 10);
-  const auto deep = mesh.at("p1").acquire({}, tokens_of("abcdef"))->path;
-  const auto shallow = mesh.at("p1").acquire({}, tokens_of("abc"))->path;
+  const auto deep = mesh.at("p1").acquire(mesh.now(), {}, tokens_of("abcdef"))->path;
+  const auto shallow = mesh.at("p1").acquire(mesh.now(), {}, tokens_of("abc"))->path;
   for (const char* key : {"abcdef", "abcdxy", "axy", "abcdefgh"}) {
     mesh.insert("p0", key, 100);
     mesh.run(100ms);
@@ -119,10 +119,10 @@ TEST_CASE("D5: what others insert and remove leaves locks as they are") {
   mesh.reset("p0");
   mesh.run(100ms);
   CHECK(mesh.at("p1").status().protected_tokens == 6);
-  mesh.at("p1").release(deep);
+  mesh.at("p1").release(mesh.now(), deep);
   CHECK(mesh.at("p1").status().protected_tokens == 3);
   CHECK(mesh.evict("p1", 10) == run_of(13, 3));
-  mesh.at("p1").release(shallow);
+  mesh.at("p1").release(mesh.now(), shallow);
   CHECK(mesh.at("p1").status().protected_tokens == 0);
   CHECK(mesh.evict("p1", 10) == run_of(10, 3));
 }
@@ -130,7 +130,7 @@ TEST_CASE("D5: what others insert and remove leaves locks as they are") {
 TEST_CASE("D6: a lock covers what matched and not the rest of its edge, on a decode node too") {
   NamedMesh mesh = mesh_of({"p0", "d0"});
   mesh.insert("d0", "abcdef", 10);
-  const auto acquired = mesh.at("d0").acquire({}, tokens_of("abxy"));
+  const auto acquired = mesh.at("d0").acquire(mesh.now(), {}, tokens_of("abxy"));
   CHECK(acquired->match.local_length == 2);
   CHECK(mesh.at("d0").status().protected_tokens == 2);
   CHECK(mesh.at("d0").status().evictable_tokens == 4);

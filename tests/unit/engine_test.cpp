@@ -46,18 +46,18 @@ TEST_CASE("who writes before the former state is back does without it") {
 TEST_CASE("a node that drains refuses new work, and owes its end once nothing is locked") {
   LoneReplica d0;
   REQUIRE(d0.replica.insert(d0.now, {}, tokens_of("abcd"), {{Slot{1}, 4}}));
-  const auto acquired = d0.replica.acquire({}, tokens_of("abcd"));
+  const auto acquired = d0.replica.acquire(d0.now, {}, tokens_of("abcd"));
   REQUIRE(acquired);
   d0.replica.drain(d0.now);
   const auto refused = d0.replica.insert(d0.now, {}, tokens_of("xy"), {{Slot{9}, 2}});
   REQUIRE(!refused);
   CHECK(refused.error().code == RefusalCode::use_another_node);
-  CHECK(!d0.replica.acquire({}, tokens_of("abcd")));
+  CHECK(!d0.replica.acquire(d0.now, {}, tokens_of("abcd")));
   CHECK(!d0.replica.route(d0.now, {}, tokens_of("abcd"), false));
   d0.now += 1s;
   d0.replica.step(d0.now, Tick{});
   CHECK(d0.owed<Left>().empty());
-  d0.replica.release(acquired->path);
+  d0.replica.release(d0.now, acquired->path);
   d0.now += 1s;
   d0.replica.step(d0.now, Tick{});
   CHECK(d0.owed<Left>().size() == 1);
@@ -66,7 +66,7 @@ TEST_CASE("a node that drains refuses new work, and owes its end once nothing is
 TEST_CASE("a lock that is never released holds up a drain for a bounded time") {
   LoneReplica d0;
   REQUIRE(d0.replica.insert(d0.now, {}, tokens_of("abcd"), {{Slot{1}, 4}}));
-  REQUIRE(d0.replica.acquire({}, tokens_of("abcd")));
+  REQUIRE(d0.replica.acquire(d0.now, {}, tokens_of("abcd")));
   d0.replica.drain(d0.now);
   d0.now += Timers{}.drain_wait;
   d0.replica.step(d0.now, Tick{});

@@ -82,7 +82,7 @@ TEST_CASE("a node that leaves is asked to keep nothing: redirect sends its reque
   const auto tokens = tokens_of("abcd");
   const auto redirect = [&] { return mesh.at("p0").redirect(mesh.now(), {}, tokens, {}); };
   CHECK(!redirect()->target);
-  REQUIRE(mesh.at("p0").acquire({}, tokens));
+  REQUIRE(mesh.at("p0").acquire(mesh.now(), {}, tokens));
   mesh.drain("p0");
   REQUIRE(redirect()->target);
   CHECK(redirect()->target->addr == "p1");

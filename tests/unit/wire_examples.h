@@ -130,7 +130,8 @@ inline SnapshotChunk example_chunk() {
   chunk.as_of = Seq{4};
   chunk.has_slots = true;
   chunk.removals = {{Seq{1}, 8}};
-  SnapshotEntry entry{Seq{4}, Seq{1}, 4, {}};
+  chunk.marks = {{{Seq{1}, 4}, true}};
+  SnapshotEntry entry{Seq{4}, Seq{1}, 4, 4, {}};
   entry.body.tokens = token_list({5, 5, 5, 5});
   entry.body.slots = {{Slot{110}, 4}};
   chunk.entries.push_back(std::move(entry));
@@ -147,6 +148,21 @@ inline TickMessage example_tick() {
   tick.visited = {{example_node(kAddrP0), kEpochP0, 1}};
   tick.skipped = {example_node(kAddrR0)};
   return tick;
+}
+
+// d0 refers to two of p0's pages, one of which retires. Both kinds of what a reader may say.
+inline RegisterMessage example_register() {
+  RegisterMessage reader;
+  reader.nonce = 3;
+  reader.stamp = 1'000'000;
+  reader.epoch = kEpochP0;
+  reader.applied = Seq{6};
+  reader.blocks = {{Seq{1}, 8}};
+  reader.registers = {{{Seq{2}, 12}, 5}};
+  return reader;
+}
+inline RegisteredMessage example_registered() {
+  return {3, 1'000'000, Seq{6}, GcMode::global_ref, std::chrono::seconds(10), {{{Seq{2}, 12}, 5}}};
 }
 
 inline JoinMessage example_join() {
@@ -174,6 +190,8 @@ inline std::vector<WireExample> wire_examples() {
       {"INSERT after an anchor", of_p0(MessageType::insert, 2, example_insert_after())},
       {"DELETE", of_p0(MessageType::remove, 3, DeleteOp{{{Seq{2}, 12}, {Seq{1}, 8}}})},
       {"RESET", reset},
+      {"GC_QUERY", of_p0(MessageType::gc_query, 6, GcQueryOp{{{Seq{1}, 8}}})},
+      {"GC_ABORT", of_p0(MessageType::gc_abort, 7, GcAbortOp{{{Seq{1}, 8}}})},
       {"HEAD", of_p0(MessageType::head, 0, example_head())},
       {"MARKER", of_p0(MessageType::marker, 0, MarkerMessage{vector})},
       {"HELLO", of_d0(MessageType::hello, HelloMessage{example_introduction(false)})},
@@ -199,6 +217,11 @@ inline std::vector<WireExample> wire_examples() {
       {"JOIN", of_d0(MessageType::join, example_join())},
       {"JOINED", of_p0(MessageType::joined, 0, JoinedMessage{NodeRank{1}, 2})},
       {"BOOKINGS", of_d0(MessageType::bookings, BookingsMessage{3, {{p0, {2, 1, 700, 1500}}}})},
+      {"REGISTER", of_d0(MessageType::register_reader, example_register())},
+      {"REGISTERED", of_p0(MessageType::registered, 0, example_registered())},
+      {"HOLD", of_d0(MessageType::hold,
+                     HoldMessage{4, std::chrono::seconds(60), {{Seq{2}, 12}, {Seq{1}, 8}}})},
+      {"HELD", of_p0(MessageType::held, 0, HeldMessage{4, {{Seq{1}, 8}}})},
   };
 }
 

@@ -316,10 +316,10 @@ TEST_CASE("refused: messages about members that break a rule of their body") {
 
 TEST_CASE("refused: types that this version does not know, told apart by what must be done") {
   check_refused(WireError::unknown_op, {{"type 0", "96 00 07 05 01 01 90"},
-                                        {"type 4", "96 04 07 05 01 01 90"},
+                                        {"type 6", "96 06 07 05 01 01 90"},
                                         {"type 63", "96 3f 07 05 01 01 90"}});
   check_refused(WireError::unknown_control,
-                {{"type 84", "96 54 07 05 00 01 90"}, {"type 255", "96 cc ff 07 05 00 01 90"}});
+                {{"type 88", "96 58 07 05 00 01 90"}, {"type 255", "96 cc ff 07 05 00 01 90"}});
   const Bytes unknown = framed("96 3f 07 05 09 01 90");
   const auto envelope = decode_envelope(unknown);  // its place in the order is known all the same
   REQUIRE(envelope);

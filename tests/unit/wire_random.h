@@ -167,6 +167,12 @@ class RandomMessage {
     for (NodeId& each : out.skipped) each = NodeId{any()};
     return out;
   }
+  Duration lease() { return Duration{static_cast<std::int64_t>(below(limits::lease_us_max + 1))}; }
+  std::vector<ReaderRegister> registers() {
+    std::vector<ReaderRegister> out(below(9) == 0 ? limits::gc_pages_max : below(4));
+    for (ReaderRegister& each : out) each = {anchor(), any_count()};
+    return out;
+  }
   SnapshotChunk chunk() {
     SnapshotChunk out;
     out.origin = NodeId{any()};
@@ -178,10 +184,14 @@ class RandomMessage {
     out.has_slots = below(2) == 0;
     out.removals = anchors(0);
     for (std::uint64_t left = below(4); left > 0; --left) {
+      out.marks.push_back({anchor(), below(2) == 0});
+    }
+    for (std::uint64_t left = below(4); left > 0; --left) {
       const bool at_root = below(2) == 0;
       const Seq parent{at_root ? 0 : (any_count() >> 1) | 1};
-      out.entries.push_back(
-          {Seq{parent.value + 1 + (any_count() >> 1)}, parent, at_root ? 0 : any32() | 1, pages()});
+      out.entries.push_back({Seq{parent.value + 1 + (any_count() >> 1)}, parent,
+                             at_root ? 0 : any32() | 1,
+                             below(2) == 0 ? Entry::kNotRetired : any32(), pages()});
     }
     return out;
   }
@@ -197,6 +207,10 @@ class RandomMessage {
         return DeleteOp{anchors(1)};
       case MessageType::reset:
         return ResetOp{};
+      case MessageType::gc_query:
+        return GcQueryOp{anchors(1)};
+      case MessageType::gc_abort:
+        return GcAbortOp{anchors(1)};
       case MessageType::head:
         return head();
       case MessageType::marker:
@@ -241,6 +255,17 @@ class RandomMessage {
         return JoinedMessage{NodeRank{any32() >> 2}, any32()};
       case MessageType::bookings:
         return bookings();
+      case MessageType::register_reader:
+        return RegisterMessage{any_count(),      any_count(),   below(2) == 0, Epoch{any_count()},
+                               Seq{any_count()}, below(2) == 0, anchors(0),    registers()};
+      case MessageType::registered:
+        return RegisteredMessage{any_count(),      any_count(),
+                                 Seq{any_count()}, static_cast<GcMode>(below(3)),
+                                 lease(),          registers()};
+      case MessageType::hold:
+        return HoldMessage{any_count(), lease(), anchors(0)};
+      case MessageType::held:
+        return HeldMessage{any_count(), anchors(0)};
     }
     return ResetOp{};
   }

@@ -80,6 +80,8 @@ class WireShow {
   }
   void add(const DeleteOp& removal) { add(removal.first_pages); }
   void add(const ResetOp&) {}
+  void add(const GcQueryOp& query) { add(query.first_pages); }
+  void add(const GcAbortOp& abort) { add(abort.first_pages); }
   void add(const HeadMessage& head) {
     *this << head.beat << head.head.value << digest_hex(head.digest);
     add(head.load);
@@ -130,8 +132,12 @@ class WireShow {
     *this << chunk.origin.value << chunk.epoch.value << chunk.session << chunk.index
           << static_cast<int>(chunk.status) << chunk.as_of.value << chunk.has_slots;
     add(chunk.removals);
+    for (const SnapshotMark& mark : chunk.marks) {
+      *this << "mark" << mark.first.seq.value << mark.first.tokens << mark.retiring;
+    }
     for (const SnapshotEntry& entry : chunk.entries) {
-      *this << "entry" << entry.seq.value << entry.parent.value << entry.begin;
+      *this << "entry" << entry.seq.value << entry.parent.value << entry.begin
+            << entry.retired_from;
       add_pages(entry.body);
     }
   }
@@ -158,6 +164,31 @@ class WireShow {
     *this << ack.initiator.value << ack.nonce << int{ack.round};
   }
   void add(const JoinedMessage& joined) { *this << joined.rank.value << joined.members; }
+  void add(const std::vector<ReaderRegister>& registers) {
+    *this << "registers";
+    for (const ReaderRegister& each : registers) {
+      *this << each.page.seq.value << each.page.tokens << each.version;
+    }
+  }
+  void add(const RegisterMessage& reader) {
+    *this << reader.nonce << reader.stamp << reader.ends << reader.epoch.value
+          << reader.applied.value << reader.complete;
+    add(reader.blocks);
+    add(reader.registers);
+  }
+  void add(const RegisteredMessage& registered) {
+    *this << registered.nonce << registered.stamp << registered.position.value
+          << gc_mode_name(registered.mode) << registered.lease.count();
+    add(registered.registers);
+  }
+  void add(const HoldMessage& hold) {
+    *this << hold.round << hold.lease.count();
+    add(hold.pages);
+  }
+  void add(const HeldMessage& held) {
+    *this << held.round;
+    add(held.refused);
+  }
   void add(const BookingsMessage& bookings) {
     *this << bookings.version;
     for (const auto& [node, promise] : bookings.promises) {

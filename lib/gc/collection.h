@@ -1,0 +1,84 @@
+// What a node knows of collecting duplicates: as an owner its readers, what it has retired and the
+// round that is under way; as a better holder what it keeps for others; and what its engine was
+// told to free. The verbs are Replica's.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "lib/base/ids.h"
+#include "lib/base/time.h"
+#include "lib/gc/reader_sessions.h"
+#include "lib/tree/local_cache.h"
+#include "lib/tree/slot_runs.h"
+
+namespace radixmesh {
+
+// A round lets a set of duplicates go:
+//
+//   survey ──HOLD──► held ──GC_QUERY──► retired, and agreed to ──DELETE──► gone
+//                     │                    │
+//                     └── refused: stays ◄─┴── locked, no duplicate any more, or too late: GC_ABORT
+//
+// In global_ref nothing retires: what is held goes as soon as nobody refers to it.
+struct CollectionRound {
+  struct Copy {
+    NodeId node;
+    Anchor page;
+    friend bool operator==(const Copy&, const Copy&) = default;
+  };
+  struct Item {
+    Retirement page;
+    std::vector<Copy> copies;  // kept for it
+  };
+  // What a better holder was asked to keep.
+  struct Hold {
+    Epoch life;
+    std::vector<Anchor> pages;
+    bool answered = false;
+    TimePoint ask_again;
+  };
+  std::uint64_t number = 0;
+  TimePoint began;
+  std::vector<Item> items;
+  std::map<NodeId, Hold> holds;
+  bool settled = false;         // all holds are answered, what is held has retired
+  bool is_whole = true;         // the survey left nothing out
+  std::uint64_t collected = 0;  // tokens
+};
+
+// Pages that are locked here for a round of another node.
+struct HeldForRound {
+  std::vector<LockedPath> paths;
+  std::vector<Anchor> refused;
+  TimePoint until;
+};
+
+// Slots that the engine was told to free.
+struct Unacknowledged {
+  SlotRuns slots;
+  Seq seq;  // of the DELETE
+  TimePoint since;
+};
+
+struct Collection {
+  ReaderSessions readers;
+  std::vector<Retirement> evictions;  // retired to make room
+  std::vector<Retirement> removals;   // because the engine asked for it
+  std::optional<CollectionRound> round;
+  std::uint64_t last_round = 0;
+  bool changed = false;  // something that the round waits for
+  TimePoint next_round = TimePoint::min(), next_period = TimePoint::min();
+  std::map<std::pair<NodeId, std::uint64_t>, HeldForRound> held;
+  std::map<std::uint64_t, Unacknowledged> unacknowledged;
+  std::uint64_t last_free = 0;
+  bool engine_frees = false, engine_takes_advice = false;
+  std::vector<Anchor> advised;
+  // Before this no page goes: readers of an earlier life of this node may still use it.
+  TimePoint frees_from = TimePoint::min();
+};
+
+}  // namespace radixmesh

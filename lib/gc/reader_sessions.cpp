@@ -1,0 +1,38 @@
+#include "lib/gc/reader_sessions.h"
+
+#include <algorithm>
+
+namespace radixmesh {
+
+ReaderSessions::Verdict ReaderSessions::judge(NodeId reader, const ReaderWord& word) {
+  ReaderWord& last = last_[reader];
+  if (word == last) return Verdict::again;
+  if (word < last) return Verdict::outdated;
+  const bool goes_on = word.life == last.life && word.nonce == last.nonce;
+  last = word;
+  return goes_on ? Verdict::says_more : Verdict::registers;
+}
+
+ReaderSession* ReaderSessions::find(NodeId reader) {
+  const auto found = sessions_.find(reader);
+  return found == sessions_.end() ? nullptr : &found->second;
+}
+
+std::vector<bool> ReaderSessions::agreed(const Relation& relation,
+                                         const std::vector<Retirement>& pages, Epoch epoch) const {
+  // All must have applied it; what one refers to is blocked for all.
+  Seq applied{~std::uint64_t{0}};
+  std::vector<Anchor> blocked;
+  for (const auto& [reader, session] : sessions_) {
+    const bool counts = session.epoch == epoch && session.complete;
+    applied = std::min(applied, counts ? session.applied : Seq{});
+    blocked.insert(blocked.end(), session.blocks.begin(), session.blocks.end());
+  }
+  std::vector<Anchor> firsts;
+  for (const Retirement& each : pages) firsts.push_back(each.first);
+  std::vector<bool> good = relation.covering(kSelf, firsts, blocked);
+  for (std::size_t i = 0; i < good.size(); ++i) good[i] = !good[i] && pages[i].seq <= applied;
+  return good;
+}
+
+}  // namespace radixmesh

@@ -1,0 +1,220 @@
+#include "lib/gc/registrations.h"
+
+#include <algorithm>
+
+#include "lib/base/limits.h"
+
+namespace radixmesh {
+namespace {
+
+// A registration is renewed so many times within its lease.
+constexpr int kRenewals = 5;
+// Until an unanswered REGISTER is sent again.
+constexpr Duration kAskAgain = std::chrono::milliseconds(250);
+
+}  // namespace
+
+Registrations::Owner& Registrations::begin(TimePoint now, NodeId id, Epoch epoch) {
+  Owner& owner = owners_[id];
+  owner = Owner{};
+  owner.nonce = ++last_nonce_;
+  owner.epoch = epoch;
+  owner.next_send = owner.used = now;
+  return owner;
+}
+
+// Gives the register its next version, odd or even; versions of one registration only grow.
+void Registrations::raise(Owner& owner, Page& page, bool odd) {
+  page.version = owner.last_version + ((owner.last_version % 2 == 1) == odd ? 2 : 1);
+  owner.last_version = page.version;
+  page.told = page.denied = false;
+}
+
+Registrations::Asked Registrations::refer(TimePoint now, NodeId id, Epoch epoch, Seq applied,
+                                          Anchor page) {
+  auto found = owners_.find(id);
+  // Where the end of a registration was told already, another one begins.
+  const bool fresh = found == owners_.end() || found->second.epoch != epoch ||
+                     found->second.ending ||
+                     (found->second.position && now >= found->second.valid_until);
+  Owner& owner = fresh ? begin(now, id, epoch) : found->second;
+  owner.used = now;
+  if (!owner.position) return {Grant::wait, 0};
+  if (owner.mode == GcMode::off) return {Grant::refused, 0};
+  if (applied < *owner.position) return {Grant::wait, 0};
+  if (!owner.pages.contains(page) && owner.pages.size() >= limits::reader_pages_max) {
+    return {Grant::refused, 0};
+  }
+  Page& at = owner.pages[page];
+  if (owner.mode == GcMode::global_ref && !at.confirmed()) {
+    if (at.denied) {
+      owner.pages.erase(page);
+      return {Grant::refused, 0};
+    }
+    if (at.version % 2 == 0) {
+      raise(owner, at, true);
+      owner.next_send = now;
+    }
+    at.wanted_until = now + settings_.answer_wait;
+    return {Grant::wait, 0};
+  }
+  ++at.users;
+  references_[++last_reference_] = Reference{id, owner.nonce, page};
+  return {Grant::granted, last_reference_};
+}
+
+bool Registrations::waits(TimePoint now, NodeId id, Seq applied, Anchor page) const {
+  const auto found = owners_.find(id);
+  if (found == owners_.end()) return false;
+  const Owner& owner = found->second;
+  if (!owner.position) return true;
+  if (owner.mode == GcMode::off || now >= owner.valid_until) return false;
+  if (applied < *owner.position) return true;
+  const auto at = owner.pages.find(page);
+  return at != owner.pages.end() && at->second.version % 2 == 1 && !at->second.told &&
+         !at->second.denied;
+}
+
+void Registrations::release_page(TimePoint now, Owner& owner, std::map<Anchor, Page>::iterator at) {
+  if (owner.mode == GcMode::global_ref) {
+    raise(owner, at->second, false);
+    owner.next_send = now;
+  } else {
+    owner.pages.erase(at);
+  }
+}
+
+void Registrations::release(TimePoint now, ReferenceId id) {
+  const auto found = references_.find(id);
+  if (found == references_.end()) return;
+  const Reference reference = found->second;
+  references_.erase(found);
+  const auto owner = owners_.find(reference.owner);
+  if (owner == owners_.end() || owner->second.nonce != reference.nonce) return;
+  owner->second.used = now;
+  const auto page = owner->second.pages.find(reference.page);
+  if (--page->second.users == 0) release_page(now, owner->second, page);
+}
+
+bool Registrations::valid(TimePoint now, ReferenceId id) const {
+  const auto found = references_.find(id);
+  if (found == references_.end()) return false;
+  const auto owner = owners_.find(found->second.owner);
+  return owner != owners_.end() && owner->second.nonce == found->second.nonce &&
+         now < owner->second.valid_until;
+}
+
+std::optional<Registrations::Reference> Registrations::find(ReferenceId id) const {
+  const auto found = references_.find(id);
+  if (found == references_.end()) return std::nullopt;
+  return found->second;
+}
+
+void Registrations::on_registered(TimePoint now, NodeId id, Epoch epoch,
+                                  const RegisteredMessage& answer) {
+  const auto found = owners_.find(id);
+  if (found == owners_.end()) return;
+  Owner& owner = found->second;
+  if (answer.nonce != owner.nonce || epoch != owner.epoch || answer.stamp > owner.stamp ||
+      answer.stamp <= owner.answered) {
+    return;
+  }
+  const bool was_ending = owner.ending;
+  owner.answered = answer.stamp;
+  owner.mode = answer.mode;
+  const TimePoint sent{Duration{static_cast<std::int64_t>(answer.stamp)}};
+  owner.valid_until = settings_.lapses_at_reader(sent, answer.lease);
+  if (!owner.position) owner.position = answer.position;
+  owner.next_send = now + answer.lease / kRenewals;
+  bool all_told = true;
+  for (const ReaderRegister& each : answer.registers) {
+    const auto page = owner.pages.find(each.page);
+    if (page == owner.pages.end()) continue;
+    if (each.version == page->second.version) page->second.told = true;
+    if (each.version == 0 && page->second.version % 2 == 1) page->second.denied = true;
+    if (page->second.version % 2 == 0 && page->second.told) owner.pages.erase(page);
+  }
+  for (const auto& [page, state] : owner.pages) {
+    all_told = all_told && (state.version == 0 || state.told || state.denied);
+  }
+  if (!all_told) owner.next_send = now;
+  if (was_ending && answer.stamp == owner.stamp) owners_.erase(found);
+}
+
+void Registrations::drop(NodeId owner) { owners_.erase(owner); }
+
+void Registrations::tell_soon(NodeId id) {
+  const auto found = owners_.find(id);
+  if (found != owners_.end()) found->second.next_send = TimePoint::min();
+}
+
+// What time brings. False if nothing is to be sent.
+bool Registrations::look_after(TimePoint now, NodeId id, Owner& owner) {
+  if (owner.position && now >= owner.valid_until) {
+    // What stood under the old registration is void. The owner may still wait for it: a new one,
+    // which soon ends, tells it not to.
+    const TimePoint used = owner.used;
+    begin(now, id, owner.epoch).used = used;
+  }
+  for (auto at = owner.pages.begin(); at != owner.pages.end(); ++at) {
+    const Page& page = at->second;
+    const bool given_up = page.users == 0 && page.version % 2 == 1 && now >= page.wanted_until;
+    if (given_up) release_page(now, owner, at);
+  }
+  if (now < owner.next_send) return false;
+  const bool idle = owner.pages.empty() && now - owner.used >= settings_.lease;
+  owner.ending = idle && owner.position;
+  owner.stamp = std::max<std::uint64_t>(
+      owner.stamp + 1,
+      static_cast<std::uint64_t>(std::max<std::int64_t>(now.time_since_epoch().count(), 1)));
+  // Who does not answer for long is still asked: it may wait for a word of this node's.
+  const bool silent = now - owner.used >= settings_.lease;
+  owner.next_send = now + (silent ? settings_.lease / kRenewals : kAskAgain);
+  return true;
+}
+
+std::vector<std::pair<NodeId, RegisterMessage>> Registrations::due(TimePoint now) {
+  std::vector<std::pair<NodeId, RegisterMessage>> messages;
+  for (auto& [id, owner] : owners_) {
+    if (!look_after(now, id, owner)) continue;
+    RegisterMessage message;
+    message.nonce = owner.nonce;
+    message.stamp = owner.stamp;
+    message.ends = owner.ending;
+    for (const auto& [page, state] : owner.pages) {
+      if (message.registers.size() == limits::gc_pages_max) break;
+      if (state.version > 0 && !state.told) message.registers.push_back({page, state.version});
+    }
+    messages.emplace_back(id, std::move(message));
+  }
+  return messages;
+}
+
+std::vector<Anchor> Registrations::pages_of(NodeId owner) const {
+  std::vector<Anchor> pages;
+  const auto found = owners_.find(owner);
+  if (found == owners_.end() || found->second.mode != GcMode::local_ref) return pages;
+  for (const auto& [page, state] : found->second.pages) pages.push_back(page);
+  return pages;
+}
+
+TimePoint Registrations::next_due() const {
+  TimePoint due = kNever;
+  for (const auto& [id, owner] : owners_) {
+    due = std::min(due, owner.next_send);
+    for (const auto& [page, state] : owner.pages) {
+      if (state.users == 0 && state.version % 2 == 1) due = std::min(due, state.wanted_until);
+    }
+  }
+  return due;
+}
+
+std::map<NodeId, std::size_t> Registrations::counts(TimePoint now) const {
+  std::map<NodeId, std::size_t> counts;
+  for (const auto& [id, reference] : references_) {
+    if (valid(now, id)) ++counts[reference.owner];
+  }
+  return counts;
+}
+
+}  // namespace radixmesh

@@ -1,0 +1,35 @@
+// How a node collects duplicates; each option is explained where the sidecar reads it.
+#pragma once
+
+#include <cstdint>
+
+#include "lib/base/gc_mode.h"
+#include "lib/base/time.h"
+
+namespace radixmesh {
+
+struct GcSettings {
+  GcMode mode = GcMode::off;
+  Duration period = std::chrono::seconds(10);  // between rounds
+  std::uint32_t keep_copies = 1;               // better ones that must be there for one to go
+  std::uint32_t hot_copies = 0;                // ... for a hot one; 0: as many
+  std::uint32_t hot_uses = 2;                  // in a period, from which on a page is hot
+  bool expires_silent = false;                 // a silent reader is waited for only for its lease
+  Duration lease = std::chrono::seconds(10);   // of a reader's registration
+  // Taken off a lease at the reader and added at the owner, beside 1 % for clocks that drift: what
+  // the owner lets lapse has lapsed before at the reader.
+  Duration lease_margin = std::chrono::milliseconds(500);
+  Duration round_max = std::chrono::seconds(60);   // then what is not agreed to is taken back
+  Duration answer_wait = std::chrono::seconds(2);  // for a HOLD, and for a registration
+  std::uint32_t reserve_percent = 3;  // of the bound: retired ahead, so that room need not wait
+
+  TimePoint lapses_at_reader(TimePoint sent, Duration granted) const {
+    return sent + granted - lease_margin;
+  }
+  TimePoint lapses_at_owner(TimePoint heard) const { return heard + lease_at_owner(); }
+  Duration lease_at_owner() const { return lease + lease / 100 + lease_margin; }
+  // A better holder keeps its copy for longer than the owner counts on it.
+  Duration hold() const { return round_max + round_max / 100 + lease_margin; }
+};
+
+}  // namespace radixmesh

@@ -1,0 +1,383 @@
+// Rounds that collect duplicates: this node as an owner whose copies go, and as a better holder
+// that keeps its own for a while. See lib/gc/collection.h.
+#include <algorithm>
+
+#include "lib/base/check.h"
+#include "lib/base/limits.h"
+#include "lib/replica.h"
+
+namespace radixmesh {
+namespace {
+
+// Until an unanswered HOLD is sent again.
+constexpr Duration kHoldAgain = std::chrono::milliseconds(250);
+// Tokens of one DELETE, so that what the engine is told at once is bounded.
+constexpr std::uint64_t kTokensAtOnce = limits::request_tokens_max;
+
+}  // namespace
+
+void Replica::collect_what_is_due(TimePoint now) {
+  if (!cache_) return;
+  let_go(now, std::nullopt);
+  if (settings_.gc.mode == GcMode::off) return;
+  expire_readers(now);
+  keep_reserve();
+  if (!readers_must_agree() && !collection_.evictions.empty()) {
+    std::vector<Anchor> roots;
+    for (const Retirement& each : collection_.evictions) roots.push_back(each.first);
+    take_back_pages(std::move(roots));
+  }
+  if (now >= collection_.next_period) {
+    collection_.next_period = now + settings_.gc.period;
+    cache_->begin_period();
+    advise(now);
+  }
+  if (collection_.round) return advance_round(now);
+  if (now < collection_.next_round) return;
+  collection_.next_round = now + settings_.gc.period;
+  if (why_not_collecting(now).empty()) begin_round(now);
+}
+
+TimePoint Replica::collection_due() const {
+  if (!cache_) return kNever;
+  TimePoint due = kNever;
+  for (const auto& [key, held] : collection_.held) due = std::min(due, held.until);
+  if (settings_.gc.mode == GcMode::off) return due;
+  due = std::min(due, collection_.next_period);
+  for (const auto& [reader, session] : collection_.readers.all()) {
+    const bool left = members_.at(reader).state == MemberState::left;
+    if (settings_.gc.expires_silent || left) due = std::min(due, session.expires);
+  }
+  if (const auto& round = collection_.round) {
+    due = std::min(due, round->began + settings_.gc.round_max);
+    if (collection_.changed && round->settled) due = TimePoint::min();
+    for (const auto& [node, hold] : round->holds) {
+      if (!hold.answered) due = std::min(due, hold.ask_again);
+    }
+  } else {
+    due = std::min(due, collection_.next_round);
+  }
+  return due;
+}
+
+// Empty where a round can begin.
+std::string_view Replica::why_not_collecting(TimePoint now) const {
+  if (settings_.gc.mode == GcMode::off) return "off";
+  if (!ready_ || self_->rank == kAnyRank) return "not ready";
+  if (draining()) return "draining";
+  if (!collection_.engine_frees) return "the engine frees no single slots";
+  if (!may_free(now)) return "readers of this node's earlier life may still read";
+  if (collection_.unacknowledged.size() >= limits::gc_unacknowledged_max) {
+    return "the engine does not acknowledge";
+  }
+  return "";
+}
+
+// Live nodes of this one's role and of a lower rank, the best first.
+std::vector<HolderIndex> Replica::better_holders() const {
+  std::vector<HolderIndex> better;
+  for (NodeId id : by_rank_) {
+    const Member& member = members_.at(id);
+    if (member.rank >= self_->rank) break;
+    if (member.id == self_->id || member.role != self_->role) continue;
+    if (member.state == MemberState::alive && member.introduced) {
+      better.push_back(origins_.at(id).holder);
+    }
+  }
+  return better;
+}
+
+DuplicateSearch Replica::duplicate_search(const std::vector<HolderIndex>& better) const {
+  const GcSettings& gc = settings_.gc;
+  return {.better = better,
+          .keep_copies = gc.keep_copies,
+          .hot_copies = std::max(gc.hot_copies, gc.keep_copies),
+          .hot_uses = gc.hot_uses,
+          .copies_max = limits::gc_pages_max};
+}
+
+std::vector<CollectionRound::Copy> Replica::copies_of(const Duplicate& duplicate) const {
+  std::vector<CollectionRound::Copy> copies;
+  for (const Duplicate::Copy& each : duplicate.copies) {
+    copies.push_back({holders_.at(each.holder), each.page});
+  }
+  return copies;
+}
+
+// ---- the owner's round -------------------------------------------------------------------------
+
+void Replica::begin_round(TimePoint now) {
+  const std::vector<HolderIndex> better = better_holders();
+  if (better.size() < settings_.gc.keep_copies) return;
+  const DuplicateSurvey survey = cache_->survey(duplicate_search(better));
+  if (survey.found.empty()) return;
+  CollectionRound& round = collection_.round.emplace();
+  round.number = ++collection_.last_round;
+  round.began = now;
+  round.is_whole = survey.is_complete;
+  for (const Duplicate& each : survey.found) {
+    round.items.push_back({{each.first, Seq{}, each.tokens}, copies_of(each)});
+    for (const CollectionRound::Copy& copy : round.items.back().copies) {
+      CollectionRound::Hold& hold = round.holds[copy.node];
+      hold.life = members_.at(copy.node).epoch;
+      hold.pages.push_back(copy.page);
+      hold.ask_again = now;
+    }
+  }
+  count("gc_rounds");
+  advance_round(now);
+}
+
+void Replica::advance_round(TimePoint now) {
+  CollectionRound& round = *collection_.round;
+  const bool late = now - round.began >= settings_.gc.round_max;
+  if (late || !why_not_collecting(now).empty()) {
+    count("gc_rounds_given_up");
+    return end_round(now);
+  }
+  if (!round.settled) {
+    if (!ask_to_hold(now, round)) return;
+    settle_round(round);
+    collection_.changed = true;
+  }
+  if (std::exchange(collection_.changed, false)) collect_agreed(now, round);
+  if (round.items.empty()) end_round(now);
+}
+
+// True once all have answered, or were given up.
+bool Replica::ask_to_hold(TimePoint now, CollectionRound& round) {
+  bool all_answered = true;
+  const bool too_late = now - round.began >= settings_.gc.answer_wait;
+  for (auto& [node, hold] : round.holds) {
+    if (hold.answered) continue;
+    const Member* member = find_member(node);
+    const bool same =
+        member != nullptr && member->epoch == hold.life && member->state == MemberState::alive;
+    if (too_late || !same) {
+      count("gc_holds_unanswered");
+      hold.answered = true;
+      drop_refused(round, node, hold.pages);
+      continue;
+    }
+    all_answered = false;
+    if (now < hold.ask_again) continue;
+    hold.ask_again = now + kHoldAgain;
+    ask(node, Channel::control,
+        HoldMessage{round.number, settings_.gc.round_max - (now - round.began), hold.pages});
+  }
+  return all_answered;
+}
+
+void Replica::drop_refused(CollectionRound& round, NodeId holder, std::span<const Anchor> refused) {
+  const std::set<Anchor> gone(refused.begin(), refused.end());
+  std::erase_if(round.items, [&](const CollectionRound::Item& item) {
+    return std::ranges::any_of(item.copies, [&](const CollectionRound::Copy& copy) {
+      return copy.node == holder && gone.contains(copy.page);
+    });
+  });
+}
+
+void Replica::on_held(TimePoint now, NodeId from, const HeldMessage& held) {
+  if (!collection_.round || collection_.round->number != held.round) return;
+  CollectionRound& round = *collection_.round;
+  const auto found = round.holds.find(from);
+  if (found == round.holds.end() || found->second.answered) return;
+  if (found->second.life != members_.at(from).epoch) return;
+  found->second.answered = true;
+  if (!held.refused.empty()) count("gc_pages_not_held", held.refused.size());
+  drop_refused(round, from, held.refused);
+  advance_round(now);
+}
+
+// Whether the page is a duplicate still, of copies that are being kept by nodes that live.
+bool Replica::still_goes(const CollectionRound& round, const CollectionRound::Item& item) const {
+  const std::vector<HolderIndex> better = better_holders();
+  const auto found = cache_->duplicate_below(item.page.first, duplicate_search(better));
+  if (!found) return false;
+  for (const CollectionRound::Copy& copy : copies_of(*found)) {
+    const auto hold = round.holds.find(copy.node);
+    if (hold == round.holds.end() || hold->second.life != members_.at(copy.node).epoch)
+      return false;
+    if (std::ranges::find(item.copies, copy) == item.copies.end()) return false;
+  }
+  return true;
+}
+
+// What is held and still goes retires; in global_ref it may go as soon as nobody refers to it.
+void Replica::settle_round(CollectionRound& round) {
+  std::erase_if(round.items, [&](const auto& item) { return !still_goes(round, item); });
+  round.settled = true;
+  if (settings_.gc.mode != GcMode::local_ref) return;
+  std::vector<Anchor> firsts;
+  for (const CollectionRound::Item& item : round.items) firsts.push_back(item.page.first);
+  std::vector<Retirement> retired;
+  retire(std::move(firsts), retired);
+  for (CollectionRound::Item& item : round.items) {
+    const auto found = std::ranges::find(retired, item.page.first, &Retirement::first);
+    if (found != retired.end()) item.page = *found;
+  }
+  std::erase_if(round.items, [](const auto& item) { return item.page.seq.value == 0; });
+}
+
+// What all agree to goes, if it still is a duplicate; what no longer is stays.
+void Replica::collect_agreed(TimePoint now, CollectionRound& round) {
+  const bool retires = settings_.gc.mode == GcMode::local_ref;
+  std::vector<Retirement> pages;
+  for (const CollectionRound::Item& item : round.items) pages.push_back(item.page);
+  std::vector<bool> agreed(pages.size(), true);
+  if (retires) {
+    agreed = collection_.readers.agreed(*relation_, pages, self_->epoch);
+  } else {
+    for (std::size_t i = 0; i < pages.size(); ++i) {
+      agreed[i] = !has_own_page(pages[i].first) || !cache_->is_locked(pages[i].first);
+    }
+  }
+  std::vector<Anchor> go, stay;
+  std::uint64_t tokens = 0;
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    if (!agreed[i]) continue;
+    if (!still_goes(round, round.items[i])) {
+      stay.push_back(pages[i].first);
+    } else if (go.empty() || tokens + pages[i].tokens <= kTokensAtOnce) {
+      tokens += pages[i].tokens;
+      go.push_back(pages[i].first);
+    } else {
+      collection_.changed = true;  // the rest with the next step
+    }
+  }
+  const std::set<Anchor> done(go.begin(), go.end()), kept(stay.begin(), stay.end());
+  std::erase_if(round.items, [&](const CollectionRound::Item& item) {
+    return done.contains(item.page.first) || kept.contains(item.page.first);
+  });
+  if (retires && !stay.empty()) take_back_pages(std::move(stay));
+  if (go.empty()) return;
+  const std::uint64_t before = cache_->total_tokens();
+  const SlotRuns freed = cache_->remove_pages(go, *this);
+  const std::uint64_t collected = before - cache_->total_tokens();
+  round.collected += collected;
+  count("gc_tokens_collected", collected);
+  tell_engine(now, freed, false);
+}
+
+// What did not go stays; those that kept their copies need not any more. Where there was more than
+// one round can take, the next one follows at once.
+void Replica::end_round(TimePoint now) {
+  const CollectionRound round = std::move(*collection_.round);
+  collection_.round.reset();
+  if (round.settled && settings_.gc.mode == GcMode::local_ref && !round.items.empty()) {
+    std::vector<Anchor> roots;
+    for (const CollectionRound::Item& item : round.items) roots.push_back(item.page.first);
+    take_back_pages(std::move(roots));
+  }
+  for (const auto& [node, hold] : round.holds) {
+    if (find_member(node) != nullptr) {
+      ask(node, Channel::control, HoldMessage{round.number, Duration{0}, {}});
+    }
+  }
+  if (!round.is_whole && round.collected > 0) collection_.next_round = now;
+}
+
+// ---- the engine --------------------------------------------------------------------------------
+
+void Replica::set_engine_frees(TimePoint now, bool frees, bool takes_advice) {
+  if (frees && !collection_.engine_frees) {
+    collection_.next_round = std::min(collection_.next_round, now + settings_.gc.period);
+  }
+  collection_.engine_frees = frees;
+  collection_.engine_takes_advice = takes_advice;
+  collection_.advised.clear();
+}
+
+void Replica::tell_engine(TimePoint now, const SlotRuns& slots, bool advice) {
+  for (std::size_t at = 0; at < slots.runs().size(); at += limits::gc_free_runs_max) {
+    const std::size_t end = std::min(slots.runs().size(), at + limits::gc_free_runs_max);
+    GcFree told{0, {}, advice, self_->epoch, head_};
+    for (std::size_t i = at; i < end; ++i) {
+      told.slots.append({slots.runs()[i].start, slots.runs()[i].count});
+    }
+    if (!advice) {
+      told.number = ++collection_.last_free;
+      collection_.unacknowledged[told.number] = {told.slots, head_, now};
+    }
+    effects_.push_back(std::move(told));
+  }
+}
+
+void Replica::acknowledge_free(std::uint64_t number) {
+  const auto found = collection_.unacknowledged.find(number);
+  if (found == collection_.unacknowledged.end()) return;
+  count("gc_tokens_freed", found->second.slots.size());
+  collection_.unacknowledged.erase(found);
+}
+
+std::vector<GcFree> Replica::unacknowledged() const {
+  std::vector<GcFree> all;
+  for (const auto& [number, each] : collection_.unacknowledged) {
+    all.push_back({number, each.slots, false, self_->epoch, each.seq});
+  }
+  return all;
+}
+
+// An engine that frees no single slots is told which of them hold duplicates, when that changed.
+void Replica::advise(TimePoint now) {
+  if (collection_.engine_frees || !collection_.engine_takes_advice || !ready_) return;
+  const std::vector<HolderIndex> better = better_holders();
+  const DuplicateSurvey survey = cache_->survey(duplicate_search(better));
+  std::vector<Anchor> firsts;
+  for (const Duplicate& each : survey.found) firsts.push_back(each.first);
+  if (firsts == collection_.advised) return;
+  SlotRuns slots;
+  for (Anchor first : firsts) slots.append(cache_->slots_below(first));
+  collection_.advised = std::move(firsts);
+  tell_engine(now, slots, true);
+}
+
+Duration Replica::free_wait(TimePoint now) const {
+  if (settings_.gc.mode == GcMode::off) return Duration{0};
+  return std::max(Duration{0}, settings_.gc.lapses_at_owner(started_) - now);
+}
+
+// ---- this node as a better holder --------------------------------------------------------------
+
+void Replica::on_hold(TimePoint now, NodeId from, const HoldMessage& hold) {
+  const auto key = std::pair(from, hold.round);
+  const auto found = collection_.held.find(key);
+  if (hold.pages.empty()) {
+    if (found != collection_.held.end()) {
+      found->second.until = now;
+      let_go(now, std::nullopt);
+    }
+    return;
+  }
+  if (found != collection_.held.end()) {
+    return answer(from, Channel::control, HeldMessage{hold.round, found->second.refused});
+  }
+  std::size_t pages = hold.pages.size();
+  for (const auto& [each, held] : collection_.held) pages += held.paths.size();
+  if (!cache_ || draining() || pages > limits::held_pages_max) {
+    return answer(from, Channel::control, HeldMessage{hold.round, hold.pages});
+  }
+  HeldForRound held;
+  held.until = now + hold.lease + hold.lease / 100 + settings_.gc.lease_margin;
+  for (const Anchor& page : hold.pages) {
+    if (const auto path = cache_->lock_page(page)) {
+      held.paths.push_back(*path);
+    } else {
+      held.refused.push_back(page);
+    }
+  }
+  answer(from, Channel::control, HeldMessage{hold.round, held.refused});
+  collection_.held.emplace(key, std::move(held));
+}
+
+// Ends holds whose time is over, or all for one node.
+void Replica::let_go(TimePoint now, std::optional<NodeId> of) {
+  std::erase_if(collection_.held, [&](const auto& each) {
+    if (of ? each.first.first != *of : now < each.second.until) return false;
+    for (const LockedPath& path : each.second.paths) cache_->unlock(path);
+    collection_.changed = true;
+    return true;
+  });
+}
+
+}  // namespace radixmesh

@@ -1,0 +1,61 @@
+// What a replica keeps of one origin: another node whose ops it applies.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "lib/base/time.h"
+#include "lib/mesh/repair_timer.h"
+#include "lib/oplog/origin_stream.h"
+#include "lib/tree/holder_set.h"
+
+namespace radixmesh {
+
+// The entries of one origin while its snapshot comes in: a holder that no answer shows yet.
+struct SnapshotStaging {
+  NodeId donor;
+  std::uint64_t session = 0;
+  Epoch epoch;
+  std::uint32_t chunks = 0;  // received
+  std::optional<HolderIndex> holder;
+  TimePoint heard;
+  Seq as_of{}, last_entry{};  // of what was received; neither goes down
+};
+// What is kept of an origin's life that ended, hidden: the next one may go on with it.
+struct FormerLife {
+  Epoch epoch;
+  Seq applied;
+  HolderIndex holder;
+  std::string engine_token;
+  TimePoint since;
+};
+// What is told of how an origin was repaired.
+struct RepairNote {
+  TimePoint at;
+  std::string_view how;  // "replay" or "snapshot"
+};
+// One origin's stream and what it takes to keep it whole. This node's own is not among them.
+struct OriginState {
+  OriginStream stream;
+  HolderIndex holder;
+  Seq head;  // the highest op that anyone said exists in this epoch
+  RepairTimer repair;
+  bool wants_snapshot =
+      false;                   // ops alone will not do: one could not be applied, or digests differ
+  bool replaces_all = false;   // ... and a snapshot as old as what is here is welcome
+  std::uint32_t failures = 0;  // in a row, of what was supposed to help
+  bool degraded = false;
+  bool forgotten = false;  // dead or left for long: nothing is kept of it, and nothing repaired
+  bool had_ops = false;    // ... and something was, of its present epoch
+  std::optional<SnapshotStaging> staging;
+  std::optional<FormerLife> former;
+  std::optional<TimePoint> behind_since;
+  std::optional<RepairNote> repaired;
+  std::uint64_t digest_mismatches = 0;
+  std::uint32_t asked_in_a_row = 0;  // for repair, one soon after the other
+  TimePoint last_asked{};
+  TimePoint takeover_until = TimePoint::min();  // this standby passes it on
+};
+
+}  // namespace radixmesh

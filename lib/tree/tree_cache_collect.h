@@ -1,0 +1,233 @@
+// What collecting duplicates asks of the local cache: which pages are duplicates, which are the
+// oldest, and their removal. Included by tree_cache.h.
+#pragma once
+
+#include "lib/tree/tree_cache.h"
+
+namespace radixmesh {
+
+// ---- use ---------------------------------------------------------------------------------------
+
+template <class SlotsValue>
+void TreeCache<SlotsValue>::note_use(const Match& match) {
+  const Position end = local_end(match);
+  if (end.tokens == 0) return;
+  for (NodeIndex at = end.node; !is_root(at); at = tree_.node(at).parent) {
+    own(at).uses.add(period_);
+  }
+}
+
+// ---- which pages are duplicates ----------------------------------------------------------------
+
+template <class SlotsValue>
+std::uint32_t TreeCache<SlotsValue>::copies_wanted(NodeIndex index, const DuplicateSearch& search) {
+  const bool hot = own(index).uses.peak(period_) >= search.hot_uses;
+  return hot ? std::max(search.hot_copies, search.keep_copies) : search.keep_copies;
+}
+
+// The best holders that show the edge, as many as are wanted or there are.
+template <class SlotsValue>
+std::vector<HolderIndex> TreeCache<SlotsValue>::better_copies(NodeIndex index,
+                                                              const DuplicateSearch& search) {
+  std::vector<HolderIndex> copies;
+  const std::uint32_t wanted = copies_wanted(index, search);
+  for (HolderIndex holder : search.better) {
+    if (copies.size() == wanted) break;
+    if (tree_.shows(index, holder)) copies.push_back(holder);
+  }
+  return copies;
+}
+
+template <class SlotsValue>
+auto TreeCache<SlotsValue>::judge(NodeIndex index, const DuplicateSearch& search, bool may_retire)
+    -> Verdict {
+  if (own(index).lock_ref > 0) return Verdict::locked;
+  if (!may_retire && !tree_.shows(index, kSelf)) return Verdict::retiring;
+  const std::size_t copies = better_copies(index, search).size();
+  if (copies >= copies_wanted(index, search)) return Verdict::duplicate;
+  return copies >= search.keep_copies ? Verdict::hot : Verdict::scarce;
+}
+
+// Parents before their children.
+template <class SlotsValue>
+auto TreeCache<SlotsValue>::own_edges_below(NodeIndex top) const -> std::vector<OwnEdge> {
+  std::vector<OwnEdge> edges{{top, 0}};
+  for (std::uint32_t i = 0; i < edges.size(); ++i) {
+    NodeIndex child = tree_.first_held(tree_.node(edges[i].node).first_child, kSelf);
+    for (; child != kNoIndex; child = tree_.first_held(tree_.node(child).next_sibling, kSelf)) {
+      edges.push_back({child, i});
+    }
+  }
+  return edges;
+}
+
+// Of every edge that ends more copies than an edge below it: who has the end has what is above.
+template <class SlotsValue>
+void TreeCache<SlotsValue>::add_copies(NodeIndex top, const DuplicateSearch& search,
+                                       Duplicate& out) {
+  for (const OwnEdge& edge : own_edges_below(top)) {
+    const std::vector<HolderIndex> copies = better_copies(edge.node, search);
+    const NodeIndex child = tree_.first_held(tree_.node(edge.node).first_child, kSelf);
+    if (child != kNoIndex && better_copies(child, search) == copies) continue;
+    const Position end{edge.node, tree_.node(edge.node).depth};
+    for (HolderIndex holder : copies) {
+      out.copies.push_back({holder, tree_.anchor_at(holder, end)});
+    }
+  }
+}
+
+// From below upwards: which edges go with all that is below them. More copies than a round can have
+// kept are no one duplicate; what is below goes first then.
+template <class SlotsValue>
+void TreeCache<SlotsValue>::weigh(std::vector<OwnEdge>& edges, const DuplicateSearch& search,
+                                  DuplicateSurvey& survey) {
+  for (std::size_t i = edges.size(); i-- > 0;) {
+    OwnEdge& edge = edges[i];
+    const std::uint64_t length = tree_.node(edge.node).tokens.length;
+    switch (judge(edge.node, search, false)) {
+      case Verdict::duplicate:
+        (edge.stays ? survey.above_tokens : survey.duplicate_tokens) += length;
+        edge.copies += better_copies(edge.node, search).size();
+        if (edge.copies > search.copies_max && !edge.stays) {
+          edge.stays = true;
+          survey.is_complete = false;
+        }
+        break;
+      case Verdict::scarce:
+        survey.scarce_tokens += length;
+        edge.stays = true;
+        break;
+      case Verdict::hot:
+        survey.hot_tokens += length;
+        edge.stays = true;
+        break;
+      case Verdict::locked:
+        survey.locked_tokens += length;
+        edge.stays = true;
+        break;
+      case Verdict::retiring:
+        survey.retiring_tokens += length;
+        edge.stays = true;
+        break;
+    }
+    if (i == 0) continue;
+    edges[edge.parent].stays = edges[edge.parent].stays || edge.stays;
+    edges[edge.parent].copies += edge.copies;
+  }
+}
+
+template <class SlotsValue>
+DuplicateSurvey TreeCache<SlotsValue>::survey(const DuplicateSearch& search) {
+  DuplicateSurvey survey;
+  std::size_t copies = 0;
+  for (NodeIndex top : tree_.top_edges_of(kSelf)) {
+    std::vector<OwnEdge> edges = own_edges_below(top);
+    weigh(edges, search, survey);
+    for (std::size_t i = 0; i < edges.size(); ++i) {
+      const bool part_of_larger = i > 0 && !edges[edges[i].parent].stays;
+      if (edges[i].stays || part_of_larger) continue;
+      if (copies + edges[i].copies > search.copies_max) {
+        survey.is_complete = false;
+        continue;
+      }
+      const NodeIndex node = edges[i].node;
+      Duplicate found;
+      found.first =
+          tree_.anchor_at(kSelf, Position{node, tree_.node(node).begin() + tree_.page_size()});
+      for (const OwnEdge& edge : own_edges_below(node)) {
+        found.tokens += tree_.node(edge.node).tokens.length;
+      }
+      add_copies(node, search, found);
+      copies += found.copies.size();
+      survey.found.push_back(std::move(found));
+    }
+  }
+  return survey;
+}
+
+template <class SlotsValue>
+std::optional<Duplicate> TreeCache<SlotsValue>::duplicate_below(Anchor first,
+                                                                const DuplicateSearch& search) {
+  const std::optional<Position> at = tree_.resolve(kSelf, first);
+  if (!at || at->tokens == 0) return std::nullopt;
+  Duplicate found;
+  found.first = first;
+  for (const OwnEdge& edge : own_edges_below(at->node)) {
+    if (judge(edge.node, search, true) != Verdict::duplicate) return std::nullopt;
+    found.tokens += tree_.node(edge.node).tokens.length;
+  }
+  found.tokens -= at->tokens - tree_.page_size() - tree_.node(at->node).begin();
+  add_copies(at->node, search, found);
+  return found;
+}
+
+// ---- what goes ---------------------------------------------------------------------------------
+
+template <class SlotsValue>
+std::vector<Anchor> TreeCache<SlotsValue>::oldest_pages(std::uint64_t num_tokens,
+                                                        std::size_t count_max) {
+  std::vector<Anchor> pages;
+  const std::uint32_t page = tree_.page_size();
+  std::uint64_t left = num_tokens;
+  for (NodeIndex at = oldest_; left > 0 && at != kNoIndex && pages.size() < count_max;
+       at = own(at).newer) {
+    if (!tree_.shows(at, kSelf)) continue;
+    const std::uint64_t whole_pages = (left + page - 1) / page * page;
+    const auto length = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(whole_pages, tree_.node(at).tokens.length));
+    pages.push_back(tree_.anchor_at(kSelf, Position{at, tree_.node(at).depth - length + page}));
+    left -= std::min<std::uint64_t>(left, length);
+  }
+  return pages;
+}
+
+template <class SlotsValue>
+std::vector<Anchor> TreeCache<SlotsValue>::top_pages() {
+  std::vector<Anchor> pages;
+  for (NodeIndex top : tree_.top_edges_of(kSelf)) {
+    pages.push_back(
+        tree_.anchor_at(kSelf, Position{top, tree_.node(top).begin() + tree_.page_size()}));
+  }
+  return pages;
+}
+
+template <class SlotsValue>
+SlotRuns TreeCache<SlotsValue>::slots_below(Anchor first) {
+  SlotRuns slots;
+  const std::optional<Position> at = tree_.resolve(kSelf, first);
+  if (!at || at->tokens == 0) return slots;
+  for (const OwnEdge& edge : own_edges_below(at->node)) {
+    const std::uint32_t begin = tree_.node(edge.node).begin();
+    const std::uint32_t from = edge.node == at->node ? at->tokens - tree_.page_size() : begin;
+    tree_.slots_at(edge.node, kSelf, from, tree_.node(edge.node).depth, slots);
+  }
+  return slots;
+}
+
+template <class SlotsValue>
+bool TreeCache<SlotsValue>::is_locked(Anchor page) const {
+  const std::optional<Position> at = tree_.resolve(kSelf, page);
+  return !at || tree_.node(at->node).value.slots.own.lock_ref > 0;
+}
+
+template <class SlotsValue>
+SlotRuns TreeCache<SlotsValue>::remove_pages(std::span<const Anchor> first_pages,
+                                             Journal& journal) {
+  SlotRuns freed;
+  std::vector<Anchor> removed;
+  for (const Anchor& first : first_pages) {
+    if (is_locked(first)) continue;
+    const Position at = *tree_.resolve(kSelf, first);
+    const std::uint32_t cut = at.tokens - tree_.page_size();
+    if (cut > tree_.node(at.node).begin()) tree_.cut_at(Position{at.node, cut});
+    tree_.remove_from(kSelf, Position{tree_.node(at.node).parent, cut}, at.node, &freed);
+    removed.push_back(first);
+    if (removed.size() < limits::delete_entries_max) continue;
+    journal.record_delete(removed);
+    removed.clear();
+  }
+  if (!removed.empty()) journal.record_delete(removed);
+  return freed;
+}
+
+}  // namespace radixmesh
