@@ -233,9 +233,11 @@ class Replica : private Journal {
   void on_register(TimePoint now, NodeId from, const RegisterMessage& said);
   void take_registers(ReaderSession& session, const std::vector<ReaderRegister>& said);
   void end_reader(NodeId reader);
+  bool may_expire(NodeId reader, const ReaderSession& session) const;
   void expire_readers(TimePoint now);
   void retire(std::vector<Anchor> firsts, std::vector<Retirement>& list);
   void take_back_pages(std::vector<Anchor> roots);
+  void take_back_all();
   void keep_own_pages(const CacheNamespace& name, std::span<const TokenId> tokens);
   std::vector<Retirement> retired_roots() const;
   bool all_agreed(const std::vector<Anchor>& pages) const;

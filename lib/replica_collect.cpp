@@ -4,6 +4,7 @@
 
 #include "lib/base/check.h"
 #include "lib/base/limits.h"
+#include "lib/base/planted.h"
 #include "lib/replica.h"
 
 namespace radixmesh {
@@ -22,11 +23,7 @@ void Replica::collect_what_is_due(TimePoint now) {
   if (settings_.gc.mode == GcMode::off) return;
   expire_readers(now);
   keep_reserve();
-  if (!readers_must_agree() && !collection_.evictions.empty()) {
-    std::vector<Anchor> roots;
-    for (const Retirement& each : collection_.evictions) roots.push_back(each.first);
-    take_back_pages(std::move(roots));
-  }
+  if (!readers_must_agree()) take_back_all();
   if (now >= collection_.next_period) {
     collection_.next_period = now + settings_.gc.period;
     cache_->begin_period();
@@ -45,8 +42,7 @@ TimePoint Replica::collection_due() const {
   if (settings_.gc.mode == GcMode::off) return due;
   due = std::min(due, collection_.next_period);
   for (const auto& [reader, session] : collection_.readers.all()) {
-    const bool left = members_.at(reader).state == MemberState::left;
-    if (settings_.gc.expires_silent || left) due = std::min(due, session.expires);
+    if (may_expire(reader, session)) due = std::min(due, session.expires);
   }
   if (const auto& round = collection_.round) {
     due = std::min(due, round->began + settings_.gc.round_max);
@@ -146,6 +142,7 @@ void Replica::advance_round(TimePoint now) {
 
 // True once all have answered, or were given up.
 bool Replica::ask_to_hold(TimePoint now, CollectionRound& round) {
+  if (is_planted(PlantedFault::no_hold)) return true;
   bool all_answered = true;
   const bool too_late = now - round.began >= settings_.gc.answer_wait;
   for (auto& [node, hold] : round.holds) {

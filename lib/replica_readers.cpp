@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/limits.h"
+#include "lib/base/planted.h"
 #include "lib/replica.h"
 
 namespace radixmesh {
@@ -20,6 +21,8 @@ std::uint64_t tokens_of(const std::vector<Retirement>& pages) {
 
 void Replica::on_register(TimePoint now, NodeId from, const RegisterMessage& said) {
   RegisteredMessage reply{said.nonce, said.stamp, head_, settings_.gc.mode, settings_.gc.lease, {}};
+  // It does not know this life yet: what it wants to refer to is of another.
+  if (said.epoch != self_->epoch) return count("registers_of_another_life");
   ReaderSessions& readers = collection_.readers;
   const ReaderWord word{members_.at(from).epoch, said.nonce, said.stamp};
   const auto verdict = readers.judge(from, word);
@@ -28,7 +31,9 @@ void Replica::on_register(TimePoint now, NodeId from, const RegisterMessage& sai
   // Who is about to leave lets nobody in, but goes on with those that are.
   const bool lets_in = cache_ && settings_.gc.mode != GcMode::off && !draining();
   if (verdict == ReaderSessions::Verdict::registers && !said.ends && lets_in) {
-    readers.open(from).since = now;
+    ReaderSession& opened = readers.open(from);
+    opened.since = now;
+    opened.epoch = self_->epoch;
     count("readers_registered");
   }
   ReaderSession* session = readers.find(from);
@@ -43,7 +48,6 @@ void Replica::on_register(TimePoint now, NodeId from, const RegisterMessage& sai
   }
   if (verdict != ReaderSessions::Verdict::again) {
     session->expires = settings_.gc.lapses_at_owner(now);
-    session->epoch = said.epoch;
     session->applied = said.applied;
     session->complete = said.complete;
     session->blocks = said.blocks;
@@ -87,13 +91,20 @@ void Replica::end_reader(NodeId reader) {
   collection_.changed = true;
 }
 
-// By default a silent reader is waited for. One that has left said so itself: what it referred to
-// ended with its process, before its lease.
+// By default a silent reader is waited for. But one that has left said so itself: what it referred
+// to ended with its process, before its lease. And one that registered with an epoch that this node
+// outgrew can renew nothing, and registers anew.
+bool Replica::may_expire(NodeId reader, const ReaderSession& session) const {
+  const bool left = members_.at(reader).state == MemberState::left;
+  return settings_.gc.expires_silent || left || session.epoch != self_->epoch;
+}
+
 void Replica::expire_readers(TimePoint now) {
   std::vector<NodeId> lapsed;
+  const Duration early =
+      is_planted(PlantedFault::early_expiry) ? settings_.gc.lease_at_owner() : Duration{0};
   for (const auto& [reader, session] : collection_.readers.all()) {
-    const bool left = members_.at(reader).state == MemberState::left;
-    if (now >= session.expires && (settings_.gc.expires_silent || left)) lapsed.push_back(reader);
+    if (now >= session.expires - early && may_expire(reader, session)) lapsed.push_back(reader);
   }
   for (NodeId reader : lapsed) {
     count("readers_expired");
@@ -153,6 +164,17 @@ void Replica::take_back_pages(std::vector<Anchor> roots) {
   std::erase_if(collection_.removals, stays);
   if (!collection_.round || !collection_.round->settled) return;
   std::erase_if(collection_.round->items, [&](const auto& each) { return stays(each.page); });
+}
+
+// What was retired for readers that are no more: the engine may have it removed at once, if it
+// still wants to.
+void Replica::take_back_all() {
+  if (collection_.evictions.empty() && collection_.removals.empty()) return;
+  std::vector<Anchor> roots;
+  for (const auto* list : {&collection_.evictions, &collection_.removals}) {
+    for (const Retirement& each : *list) roots.push_back(each.first);
+  }
+  take_back_pages(std::move(roots));
 }
 
 // The engine uses these tokens: what of them retires stays.

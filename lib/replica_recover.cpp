@@ -152,7 +152,12 @@ void Replica::on_own_chunk(TimePoint now, NodeId from, const SnapshotChunk& chun
   const bool in_order =
       chunk.index == staging.chunks && (staging.chunks == 0 || chunk.epoch == staging.epoch);
   const bool outdated = KnownState{chunk.epoch, chunk.as_of} < recovery_->known;
-  if (chunk.status == SnapshotStatus::cannot || !in_order || !chunk.has_slots ||
+  // Pages whose slots the donor does not know could never be freed.
+  const bool has_slots =
+      chunk.has_slots && std::ranges::all_of(chunk.entries, [](const auto& entry) {
+        return entry.body.slots.size() == entry.body.tokens.size();
+      });
+  if (chunk.status == SnapshotStatus::cannot || !in_order || !has_slots ||
       (chunk.status == SnapshotStatus::last && outdated) || !stage(staging, chunk)) {
     count("recoveries_failed");
     recovery_->declined.insert(from);

@@ -13,6 +13,12 @@ enum class PlantedFault : std::uint8_t {
   forget_epoch,  // a new life inherits the entries of the old one
   mask_nothing,  // answers show dead members too
   skip_chunk,    // the first chunk of a snapshot is not carried out
+  no_agreement,  // a page goes though a reader has not agreed
+  no_position,   // a reader does not wait for what the owner's answer names
+  no_check,      // what was read is used though the lease has lapsed
+  early_expiry,  // an owner lets a reader expire before its lease has
+  no_confirm,    // in global_ref a reference is used before the owner has confirmed it
+  no_hold,       // a copy goes though the better one was not held
 };
 
 #ifdef RADIXMESH_PLANTED_FAULTS

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "lib/base/planted.h"
+
 namespace radixmesh {
 
 ReaderSessions::Verdict ReaderSessions::judge(NodeId reader, const ReaderWord& word) {
@@ -31,7 +33,9 @@ std::vector<bool> ReaderSessions::agreed(const Relation& relation,
   std::vector<Anchor> firsts;
   for (const Retirement& each : pages) firsts.push_back(each.first);
   std::vector<bool> good = relation.covering(kSelf, firsts, blocked);
-  for (std::size_t i = 0; i < good.size(); ++i) good[i] = !good[i] && pages[i].seq <= applied;
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    good[i] = (!good[i] && pages[i].seq <= applied) || is_planted(PlantedFault::no_agreement);
+  }
   return good;
 }
 

@@ -38,8 +38,8 @@ struct ReaderWord {
 
 struct ReaderSession {
   TimePoint since, expires;
-  Epoch epoch;  // of this node, as the reader knows it:
-  Seq applied;
+  Epoch epoch;                 // of this node, that it was opened in
+  Seq applied;                 // as the reader said last:
   bool complete = true;        // `blocks` is all
   std::vector<Anchor> blocks;  // retiring pages that it refers to
   struct Register {

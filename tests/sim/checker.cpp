@@ -15,6 +15,7 @@ constexpr Duration kMaskedAfter = 6s;
 Checker::Checker(Network& network, std::uint32_t page_size)
     : network_(network), page_size_(page_size) {
   network.on_applied = [this](std::size_t node, const OpApplied& event) { applied(node, event); };
+  network.on_gc_free = [this](std::size_t node, const GcFree& event) { told_to_free(node, event); };
 }
 
 Engine& Checker::engine(std::size_t node) {
@@ -27,6 +28,17 @@ void Checker::restarted(std::size_t node) {
   down_since_[node] = network_.now();
 }
 
+void Checker::started(std::size_t node) {
+  engine(node).sidecar_started();
+  engine_of_life_[{network_.addr(node), network_.replica(node).self().epoch}] = engine(node).born();
+}
+
+// A life that outgrew its epoch goes on with the engine of the one before.
+std::uint64_t Checker::engine_of(const std::string& addr, Epoch epoch) const {
+  auto at = engine_of_life_.upper_bound({addr, epoch});
+  return at == engine_of_life_.begin() || (--at)->first.first != addr ? 0 : at->second;
+}
+
 void Checker::applied(std::size_t node, const OpApplied& event) {
   auto& [epoch, seq] = progress_[{node, event.origin}];
   const bool next = event.epoch == epoch && event.seq.value == seq.value + 1;
@@ -34,10 +46,65 @@ void Checker::applied(std::size_t node, const OpApplied& event) {
   const bool forward = event.epoch > epoch || (event.epoch == epoch && event.seq > seq);
   if (!next && !forward && !violation) {
     violation = "node " + std::to_string(node) + " applied seq " + std::to_string(event.seq.value) +
-                " of " + event.origin + " after " + std::to_string(seq.value);
+                " of " + event.origin + " after " + std::to_string(seq.value) + ", epochs " +
+                std::to_string(event.epoch.value) + " and " + std::to_string(epoch.value) + " at " +
+                std::to_string(network_.now().time_since_epoch().count());
   }
   epoch = event.epoch;
   seq = event.seq;
+  if (event.origin == network_.addr(node)) engine(node).op_applied(event);
+}
+
+// Those that run, are of the node's role and of a lower rank, and have all of the path.
+std::size_t Checker::better_copies(std::size_t node, const std::vector<TokenId>& path) const {
+  const Member& self = network_.replica(node).self();
+  std::size_t copies = 0;
+  for (std::size_t i = 0; i < engines_.size(); ++i) {
+    if (!network_.running(i)) continue;
+    const Member& other = network_.replica(i).self();
+    const bool better = other.role == self.role && other.rank < self.rank;
+    if (better && engine(i).model().depth(path) == path.size()) ++copies;
+  }
+  return copies;
+}
+
+void Checker::told_to_free(std::size_t node, const GcFree& event) {
+  NodeModel& model = engine(node).model();
+  for (const SlotRun& run : event.slots.runs()) {
+    for (std::uint64_t i = 0; i < run.count; ++i) {
+      const std::vector<TokenId> path = model.path_of(run.start.value + i);
+      if (path.empty()) continue;
+      if (checks_last_copy && better_copies(node, path) == 0 && !violation) {
+        violation = "node " + std::to_string(node) + " let the last copy go";
+      }
+    }
+  }
+  engine(node).told_to_free(event);
+  network_.replica(node).acknowledge_free(event.number);
+}
+
+bool Checker::collection_rests() const {
+  for (std::size_t i = 0; i < network_.size(); ++i) {
+    if (!network_.running(i)) continue;
+    const GcCountsView gc = network_.replica(i).status().gc;
+    if (gc.retiring_tokens > 0 || gc.held_pages > 0 || gc.unacknowledged > 0) return false;
+  }
+  return true;
+}
+
+std::string Checker::duplicates_left() const {
+  for (std::size_t i = 0; i < engines_.size(); ++i) {
+    if (!network_.running(i) || network_.replica(i).self().role == Role::router) continue;
+    const auto view = network_.replica(i).gc(network_.now(), false);
+    if (!view || !view->not_collecting.empty()) continue;
+    const std::size_t enough = std::max(view->keep_copies, view->hot_copies);
+    for (const std::vector<TokenId>& path : engine(i).model().leaves()) {
+      if (better_copies(i, path) < enough) continue;
+      return "node " + std::to_string(i) + " still has a duplicate of " +
+             std::to_string(path.size()) + " tokens";
+    }
+  }
+  return "";
 }
 
 std::optional<std::size_t> Checker::running_at(const std::string& addr) const {

@@ -20,8 +20,13 @@ class Checker {
 
   // One for every node of the network; joiners are added as they come.
   Engine& engine(std::size_t node);
+  const Engine& engine(std::size_t node) const { return engines_.at(node); }
   // A life of the node has ended or begun: its progress is its own.
   void restarted(std::size_t node);
+  // The life that runs serves the node's present engine.
+  void started(std::size_t node);
+  // Which engine a life of a node served: only that one's memory is where the node said it is.
+  std::uint64_t engine_of(const std::string& addr, Epoch epoch) const;
 
   // Step invariants: per replica and origin (epoch, applied) never goes down within one life, and
   // each op is applied once, in order. The first thing that was wrong.
@@ -29,6 +34,14 @@ class Checker {
 
   // Whether `node` still shows one that has been down for long, at a time when nothing disturbs it.
   void check_masking(std::size_t node, const std::vector<TokenId>& query);
+
+  // Of a healed mesh that has been quiet: whether a node that collects still has a copy that enough
+  // better ones have, and nothing of its own below it.
+  std::string duplicates_left() const;
+  // Nothing retires, no round is under way and nothing is to be acknowledged.
+  bool collection_rests() const;
+  // Where nothing disturbs the mesh, what is collected is somewhere else still.
+  bool checks_last_copy = false;
 
   // Of those that run: equal vectors, each at its origin's head; equal digests; and for every query
   // the depths and slots that the models give. Empty if all is so.
@@ -40,6 +53,8 @@ class Checker {
 
  private:
   void applied(std::size_t node, const OpApplied& event);
+  void told_to_free(std::size_t node, const GcFree& event);
+  std::size_t better_copies(std::size_t node, const std::vector<TokenId>& path) const;
   std::string compare(std::size_t node, const std::vector<TokenId>& query);
   std::string compare_segments(std::size_t node, const std::vector<TokenId>& query,
                                const MatchView& view);
@@ -50,6 +65,7 @@ class Checker {
   std::deque<Engine> engines_;
   std::map<std::pair<std::size_t, std::string>, std::pair<Epoch, Seq>> progress_;
   std::map<std::size_t, TimePoint> down_since_;
+  std::map<std::pair<std::string, Epoch>, std::uint64_t> engine_of_life_;
 };
 
 }  // namespace radixmesh::sim

@@ -26,6 +26,9 @@ int main(int argc, char** argv) {
     total.snapshots += report.snapshots;
     total.replays += report.replays;
     total.recovered += report.recovered;
+    total.reads_accepted += report.reads_accepted;
+    total.reads_refused += report.reads_refused;
+    total.collected += report.collected;
     if (report.failure.empty()) continue;
     ++failed;
     std::printf("FAILED %s\n  %s\n  again: %s --seed %llu --count 1 --verbose\n",
@@ -34,11 +37,15 @@ int main(int argc, char** argv) {
   }
   std::printf(
       "%llu seeds from %llu: %llu failed; %llu messages, %llu ops applied, %llu snapshots, "
-      "%llu replays, %llu states taken back; slowest to agree after healing %.0f ms\n",
+      "%llu replays, %llu states taken back; %llu remote reads used, %llu not, %llu tokens "
+      "collected; slowest to agree after healing %.0f ms\n",
       static_cast<unsigned long long>(count), static_cast<unsigned long long>(first),
       static_cast<unsigned long long>(failed), static_cast<unsigned long long>(total.messages),
       static_cast<unsigned long long>(total.ops), static_cast<unsigned long long>(total.snapshots),
       static_cast<unsigned long long>(total.replays),
-      static_cast<unsigned long long>(total.recovered), heal_ms_max);
+      static_cast<unsigned long long>(total.recovered),
+      static_cast<unsigned long long>(total.reads_accepted),
+      static_cast<unsigned long long>(total.reads_refused),
+      static_cast<unsigned long long>(total.collected), heal_ms_max);
   return failed == 0 ? 0 : 1;
 }

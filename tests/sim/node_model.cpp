@@ -1,12 +1,17 @@
 #include "tests/sim/node_model.h"
 
+#include <algorithm>
+
 namespace radixmesh::sim {
 
 void NodeModel::insert(const std::vector<TokenId>& tokens, std::size_t length) {
   Page* at = &root_;
   for (std::size_t begin = 0; begin + page_size_ <= length; begin += page_size_) {
     const auto first = tokens.begin() + static_cast<std::ptrdiff_t>(begin);
-    at = &at->after[{first, first + page_size_}];
+    const auto child = at->after.try_emplace({first, first + page_size_}).first;
+    child->second.before = at;
+    child->second.tokens = &child->first;
+    at = &child->second;
     if (at->slot != 0) continue;
     at->slot = next_slot + begin;
     by_slot_[at->slot] = at;
@@ -39,6 +44,35 @@ std::pair<std::uint32_t, const NodeModel::Page*> NodeModel::walk(
 
 std::uint64_t NodeModel::slot_at(const std::vector<TokenId>& tokens, std::uint32_t end) const {
   return walk(std::span{tokens}.first(end)).second->slot;
+}
+
+std::vector<std::uint64_t> NodeModel::page_slots() const {
+  std::vector<std::uint64_t> slots;
+  for (const auto& [slot, page] : by_slot_) slots.push_back(slot);
+  return slots;
+}
+
+std::vector<TokenId> NodeModel::path_to(const Page& page) {
+  std::vector<TokenId> path;
+  for (const Page* at = &page; at->before != nullptr; at = at->before) {
+    path.insert(path.begin(), at->tokens->begin(), at->tokens->end());
+  }
+  return path;
+}
+
+std::vector<TokenId> NodeModel::path_of(std::uint64_t slot) const {
+  const auto found = by_slot_.find(slot);
+  return found == by_slot_.end() ? std::vector<TokenId>{} : path_to(*found->second);
+}
+
+std::vector<std::vector<TokenId>> NodeModel::leaves() const {
+  std::vector<std::vector<TokenId>> paths;
+  for (const auto& [slot, page] : by_slot_) {
+    const bool has_more =
+        std::ranges::any_of(page->after, [](const auto& each) { return each.second.slot != 0; });
+    if (!has_more) paths.push_back(path_to(*page));
+  }
+  return paths;
 }
 
 }  // namespace radixmesh::sim

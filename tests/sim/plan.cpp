@@ -57,6 +57,22 @@ void draw_faults(Random& random, Plan& plan) {
   mischief.clock_step = pick(random, {0.0, 0.0, 0.02});
 }
 
+void draw_collection(Random& random, Plan& plan) {
+  GcSettings& gc = plan.settings.gc;
+  gc.mode = pick(random, {GcMode::off, GcMode::local_ref, GcMode::local_ref, GcMode::global_ref});
+  gc.period = pick<Duration>(random, {1s, 3s});
+  gc.lease = pick<Duration>(random, {2s, 3s, 10s});
+  gc.round_max = pick<Duration>(random, {3s, 20s});
+  gc.keep_copies = pick<std::uint32_t>(random, {1, 1, 1, 2});
+  gc.hot_copies = pick<std::uint32_t>(random, {0, 0, 2, 3});
+  gc.expires_silent = random() % 2 == 0;
+  plan.engines_free = random() % 8 != 0;
+  const Mischief& mischief = plan.mischief;
+  plan.undisturbed = mischief.crash + mischief.cut + mischief.partition + mischief.pause +
+                         mischief.leave + mischief.join + plan.faults.corruption ==
+                     0;
+}
+
 std::string show(std::uint64_t seed, const Plan& plan) {
   std::ostringstream out;
   const Faults& faults = plan.faults;
@@ -73,7 +89,10 @@ std::string show(std::uint64_t seed, const Plan& plan) {
       << " cut=" << mischief.cut << " partition=" << mischief.partition
       << " pause=" << mischief.pause << " leave=" << mischief.leave << " join=" << mischief.join
       << " slow=" << mischief.slow << " clock_step=" << mischief.clock_step
-      << " engines=" << plan.engines_named;
+      << " engines=" << plan.engines_named << " gc=" << gc_mode_name(plan.settings.gc.mode)
+      << " keep=" << plan.settings.gc.keep_copies << " hot=" << plan.settings.gc.hot_copies
+      << " lease_s=" << plan.settings.gc.lease.count() / 1'000'000
+      << " expires=" << plan.settings.gc.expires_silent << " frees=" << plan.engines_free;
   return out.str();
 }
 
@@ -90,6 +109,7 @@ Plan draw(std::uint64_t seed) {
   plan.joiners_max = plan.mischief.join > 0 ? 1 + random() % 3 : 0;
   plan.alphabet = pick<std::uint32_t>(random, {2, 2, 5, 1000});
   plan.length_max = pick<std::uint32_t>(random, {8, 40, 300});
+  draw_collection(random, plan);
   plan.text = show(seed, plan);
   return plan;
 }

@@ -28,6 +28,8 @@ struct Plan {
   int steps = 0;
   Duration step_max{};         // of virtual time between two steps
   bool engines_named = false;  // engines say who they are, and some outlive their sidecar
+  bool engines_free = true;    // they free single slots when told
+  bool undisturbed = false;    // no node fails, is cut off or stopped
   std::size_t joiners_max = 0;
   std::uint32_t alphabet = 2, length_max = 40;
   std::string text;  // all of it, as one line

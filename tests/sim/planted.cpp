@@ -24,7 +24,13 @@ constexpr Named kFaults[] = {{PlantedFault::no_gap_check, "no gap check"},
                              {PlantedFault::apply_twice, "apply twice"},
                              {PlantedFault::forget_epoch, "forget the epoch"},
                              {PlantedFault::mask_nothing, "mask nothing"},
-                             {PlantedFault::skip_chunk, "skip a snapshot chunk"}};
+                             {PlantedFault::skip_chunk, "skip a snapshot chunk"},
+                             {PlantedFault::no_agreement, "collect without agreement"},
+                             {PlantedFault::no_position, "refer before the position"},
+                             {PlantedFault::no_check, "no check after the read"},
+                             {PlantedFault::early_expiry, "expire a reader early"},
+                             {PlantedFault::no_confirm, "refer before the confirmation"},
+                             {PlantedFault::no_hold, "collect without a hold"}};
 
 PlantedFault& planted() {
   static PlantedFault fault = PlantedFault::none;

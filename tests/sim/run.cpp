@@ -5,6 +5,7 @@
 
 #include "tests/sim/checker.h"
 #include "tests/sim/plan.h"
+#include "tests/sim/reads.h"
 
 namespace radixmesh::sim {
 namespace {
@@ -19,7 +20,9 @@ constexpr Duration kHealMax = 120s;
 class Run {
  public:
   explicit Run(std::uint64_t seed)
-      : plan_(draw(seed)), network_(seed, plan_.settings), checker_(network_, page_size()) {}
+      : plan_(draw(seed)), network_(seed, plan_.settings), checker_(network_, page_size()) {
+    checker_.checks_last_copy = plan_.undisturbed;
+  }
 
   RunReport operator()() {
     RunReport report;
@@ -37,6 +40,15 @@ class Run {
     const bool agreed = network_.run_until([this] { return settled(); }, kHealMax);
     report.heal_ms = static_cast<double>((network_.now() - healed).count()) / 1000;
     report.failure = agreed ? checker_.converged(keys_) : "no agreement in time: " + lag();
+    if (report.failure.empty() && plan_.settings.gc.mode != GcMode::off) {
+      // Pages that were used in the last period may be hot until the one after.
+      const bool any_hot = plan_.settings.gc.hot_copies > plan_.settings.gc.keep_copies;
+      network_.run_for((any_hot ? 4 : 2) * plan_.settings.gc.period + 1s);
+      report.failure = checker_.duplicates_left();
+      const bool rests = network_.run_until([this] { return settled(); }, kHealMax);
+      if (report.failure.empty() && !rests) report.failure = "collection does not end: " + lag();
+      if (report.failure.empty()) report.failure = checker_.converged(keys_);
+    }
     if (checker_.violation) report.failure = *checker_.violation;
     if (report.failure.empty() && plan_.faults.corruption == 0) report.failure = mismatches();
     summarise(report);
@@ -71,8 +83,13 @@ class Run {
     if (!network_.running(node)) {
       if (random() % 8 == 0) start(node);
     } else if (network_.replica(node).self().role != Role::router && !starting_.contains(node)) {
-      engine_call(node);
-      network_.perform(node);
+      if (plan_.settings.gc.mode != GcMode::off && network_.random() % 4 == 0) {
+        reads_.begin(node, any_key());
+      } else {
+        engine_call(node);
+        network_.perform(node);
+        checker_.engine(node).called();
+      }
     }
     if (network_.running(node)) checker_.check_masking(node, any_key());
   }
@@ -139,6 +156,7 @@ class Run {
     if (network_.running(node)) network_.crash(node);
     checker_.restarted(node);
     checker_.engine(node).died();
+    reads_.died(node);
     starting_.erase(node);
   }
 
@@ -164,6 +182,7 @@ class Run {
   void crash(std::size_t node) {
     network_.crash(node);
     checker_.restarted(node);
+    reads_.died(node);
     starting_.erase(node);
     const bool engine_lives = plan_.engines_named && network_.random() % 2 == 0;
     engine_lives ? checker_.engine(node).sidecar_died() : checker_.engine(node).died();
@@ -172,8 +191,10 @@ class Run {
   void start(std::size_t node) {
     checker_.restarted(node);
     network_.start(node);
+    checker_.started(node);
+    if (plan_.engines_free) network_.replica(node).set_engine_frees(network_.now(), true, false);
     if (!plan_.engines_named || network_.replica(node).self().role == Role::router) {
-      return checker_.engine(node).began_empty(network_.replica(node));
+      return checker_.engine(node).began_empty(network_.replica(node), network_.now());
     }
     const Engine& engine = checker_.engine(node);
     network_.replica(node).attach_engine(network_.now(), engine.token(), engine.known());
@@ -183,15 +204,19 @@ class Run {
 
   // An engine goes on when its sidecar says whether it has taken back what was there.
   void settle_engines() {
+    for (std::size_t i = 0; i < network_.size(); ++i) {
+      checker_.engine(i).look_after(network_.now());
+    }
+    reads_.look_after();
     std::erase_if(starting_, [this](std::size_t node) {
       Replica& replica = network_.replica(node);
       if (replica.recovering()) return false;
       const StatusView status = replica.status();
       if (status.counters.contains("states_recovered")) {
-        checker_.engine(node).recovered(replica);
+        checker_.engine(node).recovered(replica, network_.now());
         ++recovered_;
       } else {
-        checker_.engine(node).began_empty(replica);
+        checker_.engine(node).began_empty(replica, network_.now());
       }
       return true;
     });
@@ -212,7 +237,7 @@ class Run {
     if (network_.now() < next_look_) return false;
     next_look_ = network_.now() + 5ms;
     settle_engines();
-    if (!starting_.empty()) return false;
+    if (!starting_.empty() || !reads_.idle() || !checker_.collection_rests()) return false;
     for (std::size_t i = 0; i < network_.size(); ++i) {
       if (!network_.replica(i).ready()) return false;
       std::size_t alive = 0;
@@ -227,8 +252,12 @@ class Run {
   std::string lag() {
     std::string text;
     for (std::size_t i = 0; i < network_.size(); ++i) {
+      const GcCountsView gc = network_.replica(i).status().gc;
       text += "\n  node " + std::to_string(i) +
-              (network_.replica(i).ready() ? " ready" : " not ready") +
+              (network_.replica(i).ready() ? " ready" : " not ready") + ", retiring " +
+              std::to_string(gc.retiring_tokens) + " held " + std::to_string(gc.held_pages) +
+              " readers " + std::to_string(gc.readers.size()) +
+              (gc.readers.empty() ? "" : " " + gc.readers.begin()->first) +
               (network_.replica(i).status().ring.verified ? ":" : ", ring not verified:");
       for (const NodeView& node : network_.replica(i).nodes(network_.now())) {
         text += " " + node.addr + "=" + std::to_string(node.rank.value) + "," +
@@ -256,18 +285,22 @@ class Run {
   void summarise(RunReport& report) {
     report.messages = network_.messages;
     report.recovered = recovered_;
+    report.reads_accepted = reads_.accepted;
+    report.reads_refused = reads_.refused;
     report.bytes = network_.bytes;
     for (std::size_t i = 0; i < network_.size(); ++i) {
       StatusView view = network_.replica(i).status();
       report.ops += view.ops_applied;
       report.snapshots += view.counters["snapshots_taken"];
       report.replays += view.counters["replays_served"];
+      report.collected += view.counters["gc_tokens_collected"];
     }
   }
 
   Plan plan_;
   Network network_;
   Checker checker_;
+  Reads reads_{network_, checker_};
   std::vector<std::vector<TokenId>> keys_;
   std::set<std::size_t> starting_;  // nodes whose engine waits for its former state
   std::size_t joined_ = 0;

@@ -16,8 +16,10 @@ struct RunReport {
   std::string drawn;    // the options that the seed gave
   std::string failure;  // empty if all is well
   std::uint64_t messages = 0, bytes = 0, ops = 0, snapshots = 0, replays = 0;
-  std::uint64_t recovered = 0;  // states taken back by a new life
-  double heal_ms = 0;           // from the end of the faults until all agreed
+  std::uint64_t recovered = 0;                          // states taken back by a new life
+  std::uint64_t reads_accepted = 0, reads_refused = 0;  // of slots of other nodes
+  std::uint64_t collected = 0;                          // tokens of duplicates
+  double heal_ms = 0;  // from the end of the faults until all agreed
 };
 
 // The faults of plan.h for a while, then a healed network, on which all must agree within a bounded
