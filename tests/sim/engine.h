@@ -74,7 +74,7 @@ class Engine {
   Record call_;  // the one that is being made
   Seq call_freed_, call_inserted_;
   Epoch call_epoch_;
-  std::uint64_t ops_of_life_ = 0;  // that the sidecar has published
+  std::uint64_t ops_of_life_ = 0;        // that the sidecar has published
   std::map<std::uint64_t, Stamp> pool_;  // the slots that are in use
   std::vector<std::pair<TimePoint, std::uint64_t>> to_free_;
   std::uint64_t born_ = 1;

@@ -66,6 +66,7 @@ void draw_collection(Random& random, Plan& plan) {
   gc.keep_copies = pick<std::uint32_t>(random, {1, 1, 1, 2});
   gc.hot_copies = pick<std::uint32_t>(random, {0, 0, 2, 3});
   gc.expires_silent = random() % 2 == 0;
+  plan.read_max = pick<Duration>(random, {300ms, 3s, 15s});
   plan.engines_free = random() % 8 != 0;
   const Mischief& mischief = plan.mischief;
   plan.undisturbed = mischief.crash + mischief.cut + mischief.partition + mischief.pause +

@@ -28,6 +28,7 @@ struct Plan {
   int steps = 0;
   Duration step_max{};         // of virtual time between two steps
   bool engines_named = false;  // engines say who they are, and some outlive their sidecar
+  Duration read_max{};         // how long a read of others' slots takes at most
   bool engines_free = true;    // they free single slots when told
   bool undisturbed = false;    // no node fails, is cut off or stopped
   std::size_t joiners_max = 0;

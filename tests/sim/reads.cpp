@@ -8,7 +8,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kWaitMax = 2s;  // for an owner's answer, as the sidecar does
-constexpr Duration kReadMax = 3s;  // until the bytes are there
 constexpr std::size_t kReadsMax = 50;
 
 }  // namespace
@@ -43,9 +42,9 @@ void Reads::acquire(std::size_t node, std::vector<TokenId> key, bool remote, Tim
             .read_at = {},
             .asked_at = {},
             .born = {}};
-  read.read_at = network_.now() + up_to(kReadMax);
+  read.read_at = network_.now() + up_to(longest_);
   // Mostly at once; but the process may be held up in between.
-  read.asked_at = read.read_at + (network_.random() % 4 == 0 ? up_to(kReadMax) : Duration{0});
+  read.asked_at = read.read_at + (network_.random() % 4 == 0 ? up_to(longest_) : Duration{0});
   const StatusView status = network_.replica(node).status();
   for (const SegmentView& segment : read.acquired.segments) {
     const Epoch epoch = status.vector.at(segment.addr).epoch;

@@ -13,7 +13,9 @@ namespace radixmesh::sim {
 
 class Reads {
  public:
-  Reads(Network& network, Checker& checker) : network_(network), checker_(checker) {}
+  // `longest`: until the bytes are there, and again until it is asked whether they are good.
+  Reads(Network& network, Checker& checker, Duration longest)
+      : network_(network), checker_(checker), longest_(longest) {}
 
   // The node's engine wants these tokens.
   void begin(std::size_t node, const std::vector<TokenId>& key);
@@ -51,6 +53,7 @@ class Reads {
 
   Network& network_;
   Checker& checker_;
+  Duration longest_;
   std::vector<Waiting> waiting_;
   std::vector<Read> reads_;
 };

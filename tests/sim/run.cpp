@@ -83,7 +83,7 @@ class Run {
     if (!network_.running(node)) {
       if (random() % 8 == 0) start(node);
     } else if (network_.replica(node).self().role != Role::router && !starting_.contains(node)) {
-      if (plan_.settings.gc.mode != GcMode::off && network_.random() % 4 == 0) {
+      if (plan_.settings.gc.mode != GcMode::off && network_.random() % 3 == 0) {
         reads_.begin(node, any_key());
       } else {
         engine_call(node);
@@ -300,7 +300,7 @@ class Run {
   Plan plan_;
   Network network_;
   Checker checker_;
-  Reads reads_{network_, checker_};
+  Reads reads_{network_, checker_, plan_.read_max};
   std::vector<std::vector<TokenId>> keys_;
   std::set<std::size_t> starting_;  // nodes whose engine waits for its former state
   std::size_t joined_ = 0;
