@@ -17,7 +17,8 @@ constexpr std::uint64_t kPingsDefault = 5;
 
 constexpr char kFooter[] =
     "TOKENS are 1,2,3 or @FILE or - for stdin: a JSON array if it begins with '[', else unsigned\n"
-    "32-bit little-endian. Only whole pages count. No verb but drain changes anything.\n\n";
+    "32-bit little-endian. Only whole pages count. No verb but drain and gc --run changes\n"
+    "anything.\n\n";
 
 // What is given, before it is checked.
 struct Raw {
@@ -64,6 +65,8 @@ void describe(CLI::App& app, Raw& raw, CommandLine& line) {
   ping->add_option("--count", raw.pings, "how many")
       ->check(CLI::Range(std::uint64_t{1}, kPingsMax))
       ->capture_default_str();
+  CLI::App* gc = app.add_subcommand("gc", "which duplicates would go here, and why not the rest");
+  gc->add_flag("--run", line.run, "begin a round of collection now");
   app.add_subcommand("drain", "the node leaves the mesh, and its sidecar ends");
   CLI::App* diff = app.add_subcommand("diff", "whether two sidecars have the same picture");
   diff->add_option("A", line.socket_a, "path of a sidecar's socket")->required();

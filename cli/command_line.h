@@ -26,6 +26,7 @@ struct CommandLine {
   std::uint64_t count = 0;            // tail: events, 0: without end; ping: round trips
   std::string socket_a, socket_b;     // diff
   bool entries = false;               // diff
+  bool run = false;                   // gc
 };
 
 // Thrown by --help and --version: the text to print before ending with 0.

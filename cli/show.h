@@ -16,6 +16,8 @@ std::string match_text(const Json& match, std::size_t tokens);
 std::string route_text(const Json& route, std::size_t tokens);
 std::string explain_text(const Json& explanation);
 std::string tree_text(const Json& tree);
+// `runs`: a round was asked for.
+std::string gc_text(const Json& gc, bool runs);
 // One line; `params` of the notification `method`.
 std::string event_text(const Json& method, const Json& params);
 // The report of compare.h.

@@ -21,7 +21,8 @@ std::string value_text(const std::string& name, const Json& value) {
 std::string fields_text(const Json& fields, std::size_t indent) {
   Table table({{}, {}});
   for (const auto& [name, value] : fields.items()) {
-    if (!value.is_object()) table.add({printable(name), value_text(name, value)});
+    if (value.is_object() && indent == 0) continue;  // has a section of its own
+    table.add({printable(name), value_text(name, value)});
   }
   return table.text(indent);
 }

@@ -14,10 +14,15 @@ std::uint64_t length_of(const Json& row) {
   return end.get<std::uint64_t>() - begin.get<std::uint64_t>();
 }
 
-std::string holders_text(const Json& holders) {
+// Those whose pages are on their way out stand behind the others, in brackets.
+std::string holders_text(const Json& row) {
+  const Json &holders = field(row, "holders"), &retiring = field(row, "retiring");
   if (!holders.is_array()) return plain_cell(holders);
   std::string out;
   for (const Json& addr : holders) out += (out.empty() ? "" : " ") + plain_cell(addr);
+  if (retiring.is_array()) {
+    for (const Json& addr : retiring) out += (out.empty() ? "(" : " (") + plain_cell(addr) + ")";
+  }
   return out.empty() ? "none" : out;
 }
 
@@ -25,9 +30,9 @@ std::string edges_text(const Json& edges) {
   Table table(
       {{"tokens"}, {"holders"}, {"lock_ref", Align::right}, {"hash"}, {"namespace"}, {"head"}});
   for (const Json& row : edges) {
-    table.add({interval_text(field(row, "begin"), field(row, "end")),
-               holders_text(field(row, "holders")), plain_cell(field(row, "lock_ref")),
-               plain_cell(field(row, "hash")), namespace_text(field(row, "namespace")),
+    table.add({interval_text(field(row, "begin"), field(row, "end")), holders_text(row),
+               plain_cell(field(row, "lock_ref")), plain_cell(field(row, "hash")),
+               namespace_text(field(row, "namespace")),
                head_text(field(row, "head"), length_of(row))});
   }
   return table.text();

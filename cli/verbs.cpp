@@ -87,6 +87,11 @@ void run_tail(const CommandLine& line, ipc::Client& client) {
   }
 }
 
+void run_gc(const CommandLine& line, ipc::Client& client) {
+  const Json answer = to_json(client.gc(line.run));
+  print_answer(line, answer, gc_text(answer, line.run));
+}
+
 std::string microseconds_text(double micros) {
   char text[32];
   std::snprintf(text, sizeof text, "%.1f us", micros);
@@ -149,6 +154,8 @@ ExitCode run_verb(const CommandLine& line) {
     run_tree(line, client);
   } else if (line.verb == "tail") {
     run_tail(line, client);
+  } else if (line.verb == "gc") {
+    run_gc(line, client);
   } else if (line.verb == "drain") {
     client.drain();
     print_answer(line, Json::object(), "draining\n");

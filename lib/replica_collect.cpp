@@ -4,7 +4,6 @@
 
 #include "lib/base/check.h"
 #include "lib/base/limits.h"
-#include "lib/base/planted.h"
 #include "lib/replica.h"
 
 namespace radixmesh {
@@ -145,10 +144,7 @@ bool Replica::ask_to_hold(TimePoint now, CollectionRound& round) {
   bool all_answered = true;
   const bool too_late = now - round.began >= settings_.gc.answer_wait;
   for (auto& [node, hold] : round.holds) {
-    if (hold.answered || is_planted(PlantedFault::no_hold)) {
-      hold.answered = true;
-      continue;
-    }
+    if (hold.answered) continue;
     const Member* member = find_member(node);
     const bool same =
         member != nullptr && member->epoch == hold.life && member->state == MemberState::alive;

@@ -18,7 +18,6 @@ enum class PlantedFault : std::uint8_t {
   no_check,      // what was read is used though the lease has lapsed
   early_expiry,  // an owner lets a reader expire before its lease has
   no_confirm,    // in global_ref a reference is used before the owner has confirmed it
-  no_hold,       // a copy goes though the better one was not held
 };
 
 #ifdef RADIXMESH_PLANTED_FAULTS

@@ -30,8 +30,7 @@ constexpr Named kFaults[] = {{PlantedFault::no_gap_check, "no gap check"},
                              {PlantedFault::no_position, "refer before the position"},
                              {PlantedFault::no_check, "no check after the read"},
                              {PlantedFault::early_expiry, "expire a reader early"},
-                             {PlantedFault::no_confirm, "refer before the confirmation"},
-                             {PlantedFault::no_hold, "collect without a hold"}};
+                             {PlantedFault::no_confirm, "refer before the confirmation"}};
 
 PlantedFault& planted() {
   static PlantedFault fault = PlantedFault::none;

@@ -16,6 +16,7 @@ what can go wrong and what to do then.
 from . import aio, errors, results
 from .booking import Booking
 from .client import Lease, Mesh, Subscription, connect
+from .collecting import GcFreeEvent
 from .errors import *  # noqa: F403  -- the list of names stands in errors.__all__
 from .namespace import Namespace
 from .results import *  # noqa: F403  -- the list of names stands in results.__all__
@@ -23,6 +24,7 @@ from .version import __version__
 
 __all__ = [
     "Booking",
+    "GcFreeEvent",
     "Lease",
     "Mesh",
     "Namespace",

@@ -40,6 +40,7 @@ from typing import (
 from . import methods
 from .aio_link import Link, Streams, open_streams, receive
 from .booking import AioBooking
+from .collecting import AioGcFreeEvent, Freed, acknowledgement
 from .conversation import Answer, Conversation
 from .endpoint import Endpoint, PathLike
 from .errors import ConnectionLost, RadixMeshError, Timeout
@@ -48,13 +49,16 @@ from .namespace import NamespaceLike
 from .protocol import Notification
 from .results import (
     Acquired,
-    Event,
     Explanation,
+    FreedSlots,
     InsertResult,
     Match,
+    MembershipEvent,
     NodeInfo,
+    OpEvent,
     Redirect,
     Route,
+    Segment,
     SidecarInfo,
     Tree,
 )
@@ -64,6 +68,7 @@ from .tokens import Tokens
 __all__ = ["Acquiring", "Lease", "Mesh", "Subscription", "connect"]
 
 T = TypeVar("T")
+AnyEvent = Union[OpEvent, MembershipEvent, AioGcFreeEvent]
 
 
 async def connect(
@@ -104,6 +109,7 @@ class Mesh:
         self._endpoint = endpoint
         self._link = link
         self._info = info
+        self._freed = Freed()
         link.conversation.frame_bytes_max = info.limits.frame_bytes_max
 
     @property
@@ -121,10 +127,12 @@ class Mesh:
         """As `radixmesh.Mesh.match_prefix`."""
         return await self._link.call(methods.match_prefix(tokens, namespace))
 
-    def acquire(self, tokens: Tokens, namespace: NamespaceLike = None) -> Acquiring:
+    def acquire(
+        self, tokens: Tokens, namespace: NamespaceLike = None, *, remote: bool = False
+    ) -> Acquiring:
         """As `radixmesh.Mesh.acquire`: `async with mesh.acquire(tokens) as lease`, or
         `lease = await mesh.acquire(tokens)`."""
-        return Acquiring(self, methods.acquire(tokens, namespace))
+        return Acquiring(self, methods.acquire(tokens, namespace, remote))
 
     async def release(self, lease: Lease) -> None:
         """The same as `await lease.release()`."""
@@ -189,6 +197,10 @@ class Mesh:
         """As `radixmesh.Mesh.status`."""
         return await self._link.call(methods.status())
 
+    async def gc(self, *, run: bool = False) -> Dict[str, Any]:
+        """As `radixmesh.Mesh.gc`."""
+        return await self._link.call(methods.gc(run))
+
     async def nodes(self) -> Tuple[NodeInfo, ...]:
         """As `radixmesh.Mesh.nodes`."""
         return await self._link.call(methods.nodes())
@@ -206,7 +218,7 @@ class Mesh:
     def subscribe(self, *events: str) -> Subscription:
         """As `radixmesh.Mesh.subscribe`, but in force only from `async with`, or from the first
         step of `async for`."""
-        return Subscription(self._endpoint, events)
+        return Subscription(self._endpoint, events, self._freed)
 
     async def close(self) -> None:
         """Closes the connection, which releases its leases; calls that wait in other tasks raise
@@ -238,7 +250,7 @@ class Acquiring:
 
     async def _acquire(self) -> Lease:
         acquired = await self._mesh._link.call(self._call)
-        return Lease(self._mesh, acquired.lease, acquired.match)
+        return Lease(self._mesh, acquired.lease, acquired.match, acquired.segments)
 
     async def __aenter__(self) -> Lease:
         self._lease = await self._acquire()
@@ -255,13 +267,20 @@ class Acquiring:
 
 
 class Lease:
-    """A lock on the local part of a match. Belongs to its connection, and ends with it."""
+    """As `radixmesh.Lease`. Belongs to its connection, and ends with it."""
 
-    def __init__(self, mesh: Mesh, lease_id: int, match: Match) -> None:
+    def __init__(
+        self, mesh: Mesh, lease_id: int, match: Match, segments: Tuple[Segment, ...]
+    ) -> None:
         self._mesh = mesh
         self._released = False
         self.id = lease_id
         self.match = match
+        self.segments = segments
+
+    async def is_valid(self) -> bool:
+        """As `radixmesh.Lease.is_valid`."""
+        return not self._released and await self._mesh._link.call(methods.validate(self.id))
 
     async def release(self) -> None:
         """Lets go. Releasing twice is no error, nor is it where the connection is lost or breaks:
@@ -294,8 +313,9 @@ class Subscription:
     is not read waits in the socket, and from there on the sidecar drops events.
     """
 
-    def __init__(self, endpoint: Endpoint, events: Tuple[str, ...]) -> None:
+    def __init__(self, endpoint: Endpoint, events: Tuple[str, ...], freed: Freed) -> None:
         self._endpoint = endpoint
+        self._freed = freed
         self._call = methods.subscribe(events)
         self._conversation = Conversation()
         self._notifications: Deque[Notification] = deque()
@@ -305,13 +325,17 @@ class Subscription:
     def __aiter__(self) -> Subscription:
         return self
 
-    async def __anext__(self) -> Event:
+    async def __anext__(self) -> AnyEvent:
         if not self._closed:
             await self._start()
         while not self._closed:
             while self._notifications:
                 event = methods.event_of(self._notifications.popleft())
-                if event is not None:
+                if isinstance(event, FreedSlots):
+                    if event not in self._freed:
+                        return AioGcFreeEvent(self, event)
+                    await self._acknowledge(event)
+                elif event is not None:
                     return event
             await self._wait()
         raise StopAsyncIteration
@@ -362,6 +386,30 @@ class Subscription:
             writer.transport.abort()
             raise
         self._streams = reader, writer
+
+    async def _acknowledge(self, told: FreedSlots) -> None:
+        if told.advice:
+            return
+        self._freed.add(told)
+        await _within(self._endpoint, "gc_ack", self._ask(acknowledgement(told)))
+        self._freed.known(told)
+
+    async def _ask(self, call: Call[None]) -> None:
+        if self._streams is None or self._closed:
+            raise ConnectionLost("the subscription is closed")
+        reader, writer = self._streams
+        try:
+            writer.write(self._conversation.ask(call)[1])
+            await writer.drain()
+            answer = None
+            while answer is None:
+                answer = self._take(await receive(reader, self._conversation))
+            answer.read()
+        except OSError as error:
+            writer.transport.abort()
+            if isinstance(error, RadixMeshError):
+                raise
+            raise ConnectionLost(f"{call.method} could not be sent: {error.strerror}") from error
 
     async def _wait(self) -> None:
         assert self._streams is not None

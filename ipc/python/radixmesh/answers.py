@@ -19,6 +19,7 @@ from .results import (
     Candidate,
     CostTerms,
     Explanation,
+    FreedSlots,
     Hits,
     InsertResult,
     Limits,
@@ -153,6 +154,7 @@ def hello(value: object) -> SidecarInfo:
         page_size=fields.number("page_size"),
         epoch=fields.number("epoch"),
         limits=Limits(**{name: limits.number(name) for name in Limits.__annotations__}),
+        free_wait_ms=fields.number("free_wait_ms") if fields.has("free_wait_ms") else 0,
     )
 
 
@@ -189,7 +191,15 @@ def _segment(value: object, what: str) -> Segment:
 
 def acquire(value: object) -> Acquired:
     fields = Fields(value, "acquire")
-    return Acquired(fields.number("lease"), match(fields.any("match"), "acquire.match"))
+    return Acquired(
+        fields.number("lease"),
+        match(fields.any("match"), "acquire.match"),
+        fields.each("segments", _segment) if fields.has("segments") else (),
+    )
+
+
+def valid(value: object) -> bool:
+    return Fields(value, "validate").flag("valid")
 
 
 def freed(value: object) -> Runs:
@@ -202,6 +212,10 @@ def nothing(value: object) -> None:
 
 def status(value: object) -> Dict[str, Any]:
     return table(value, "status")
+
+
+def gc(value: object) -> Dict[str, Any]:
+    return table(value, "gc")
 
 
 def route(value: object) -> RouteAnswer:
@@ -320,6 +334,7 @@ def _edge(value: object, what: str) -> TreeEdge:
         **_stretch(fields),
         holders=fields.each("holders", text),
         lock_ref=fields.number("lock_ref"),
+        retiring=fields.each("retiring", text) if fields.has("retiring") else (),
     )
 
 
@@ -380,4 +395,17 @@ def membership_event(value: object) -> MembershipEvent:
         role=fields.text("role"),
         epoch=fields.number("epoch"),
         state=fields.text("state"),
+    )
+
+
+def gc_free_event(value: object) -> FreedSlots:
+    fields = Fields(value, "gc_free")
+    state = fields.each("state", number)
+    if len(state) != 2:
+        raise _wrong(fields.name("state"), "[epoch, seq]", state)
+    return FreedSlots(
+        number=fields.number("number"),
+        slots=fields.runs("slots"),
+        advice=fields.flag("advice"),
+        state=(state[0], state[1]),
     )

@@ -8,6 +8,7 @@ from typing import Any, Deque, Dict, Iterable, Iterator, Optional, Tuple, Type, 
 
 from . import methods
 from .booking import Booking
+from .collecting import Freed, GcFreeEvent, acknowledgement
 from .endpoint import Endpoint, PathLike
 from .errors import ConnectionLost, Timeout
 from .link import Deadline, Link
@@ -15,13 +16,16 @@ from .methods import Call
 from .namespace import NamespaceLike
 from .protocol import Notification
 from .results import (
-    Event,
     Explanation,
+    FreedSlots,
     InsertResult,
     Match,
+    MembershipEvent,
     NodeInfo,
+    OpEvent,
     Redirect,
     Route,
+    Segment,
     SidecarInfo,
     Tree,
 )
@@ -31,6 +35,7 @@ from .tokens import Tokens
 __all__ = ["Lease", "Mesh", "Subscription", "connect"]
 
 T = TypeVar("T")
+AnyEvent = Union[OpEvent, MembershipEvent, GcFreeEvent]
 
 
 def connect(
@@ -92,6 +97,7 @@ class Mesh:
         self._endpoint = endpoint
         self._link = link
         self._info = info
+        self._freed = Freed()
         link.conversation.frame_bytes_max = info.limits.frame_bytes_max
 
     @property
@@ -120,14 +126,21 @@ class Mesh:
         """What of `tokens` is cached, here and elsewhere. Changes nothing, and locks nothing."""
         return self._call(methods.match_prefix(tokens, namespace))
 
-    def acquire(self, tokens: Tokens, namespace: NamespaceLike = None) -> Lease:
+    def acquire(
+        self, tokens: Tokens, namespace: NamespaceLike = None, *, remote: bool = False
+    ) -> Lease:
         """match_prefix, and a lock on what is local, in one step.
 
         `with mesh.acquire(tokens) as lease:` releases at the end; `lease.match` is the match. What
         is locked is neither evicted nor deleted. The lease ends with the connection too.
+
+        remote: takes a reference to what the best other holder has beyond that, so that it does not
+            free it meanwhile; waits up to 2 s for it. `lease.segments` tells what is covered, here
+            and there: less than the match where that node is silent or grants nothing. What was
+            read there may be used only if `lease.is_valid()` says so after the read.
         """
-        acquired = self._call(methods.acquire(tokens, namespace))
-        return Lease(self, acquired.lease, acquired.match)
+        acquired = self._call(methods.acquire(tokens, namespace, remote))
+        return Lease(self, acquired.lease, acquired.match, acquired.segments)
 
     def release(self, lease: Lease) -> None:
         """The same as `lease.release()`."""
@@ -136,6 +149,10 @@ class Mesh:
     def evict(self, num_tokens: int) -> Runs:
         """Frees at least `num_tokens` slots, in whole pages, or all that is unlocked if that is
         less. Least recently used first. Returns the freed slots; the caller may use them again.
+
+        Where other nodes are registered to read here, only what none of them reads is freed; the
+        rest begins to retire, and is freed when it is asked for again, mostly some milliseconds
+        later (`status()["gc"]["retiring_tokens"]`).
         """
         return self._call(methods.evict(num_tokens))
 
@@ -143,14 +160,16 @@ class Mesh:
         """Removes this node's entry for the last whole page of `tokens`, and all below it.
 
         What is above stays, and so does what other nodes hold. Returns the freed slots. Raises
-        RetryLater, and removes nothing, where any of it is locked.
+        RetryLater, and removes nothing, where any of it is locked, or other nodes may read it: then
+        it retires, and soon goes.
         """
         return self._call(methods.delete(tokens, namespace))
 
     def reset(self) -> Runs:
         """Removes all of this node's own entries, in all namespaces. Returns the freed slots.
 
-        Raises RetryLater, and removes nothing, where any of it is locked.
+        Raises RetryLater, and removes nothing, where any of it is locked, or other nodes may read
+        it: then it retires, and soon goes.
         """
         return self._call(methods.reset())
 
@@ -215,6 +234,11 @@ class Mesh:
         """The sidecar's figures, as a map with the protocol's names; newer sidecars add to it."""
         return self._call(methods.status())
 
+    def gc(self, *, run: bool = False) -> Dict[str, Any]:
+        """What collecting duplicates would let go here, and why not more: a map with the protocol's
+        names. run: a round begins now."""
+        return self._call(methods.gc(run))
+
     def nodes(self) -> Tuple[NodeInfo, ...]:
         """The members of the mesh as this node sees them, in order of rank."""
         return self._call(methods.nodes())
@@ -233,13 +257,18 @@ class Mesh:
         return self._call(methods.tree(holder, skip, limit))
 
     def subscribe(self, *events: str) -> Subscription:
-        """What happens from now on: `"op"` (OpEvent), `"membership"` (MembershipEvent).
+        """What happens from now on: `"op"` (OpEvent), `"membership"` (MembershipEvent), `"gc_free"`
+        and `"gc_advice"` (GcFreeEvent).
 
         Opens a connection of its own, so that events never mix with answers; it stays open when
         this Mesh is closed. On return the subscription is in force. The sidecar drops events for a
-        subscriber that does not read, and counts them in `status()["notifications_dropped"]`.
+        subscriber that does not read, and counts them in `status()["notifications_dropped"]`; but
+        never a gc_free: who does not read those is cut.
+
+        Subscribing to gc_free says that this engine frees single slots when told; as long as nobody
+        does, nothing is collected here. One that cannot takes gc_advice.
         """
-        return Subscription(self._endpoint, events)
+        return Subscription(self._endpoint, events, self._freed)
 
     def close(self) -> None:
         """Closes the connection, which releases its leases; a call under way in another thread
@@ -262,13 +291,25 @@ class Mesh:
 
 
 class Lease:
-    """A lock on the local part of a match. Belongs to its connection, and ends with it."""
+    """A lock on the local part of a match, and with `remote` a reference to what another node has.
+    Belongs to its connection, and ends with it.
 
-    def __init__(self, mesh: Mesh, lease_id: int, match: Match) -> None:
+    segments: what it covers, in order; the match may name more.
+    """
+
+    def __init__(
+        self, mesh: Mesh, lease_id: int, match: Match, segments: Tuple[Segment, ...]
+    ) -> None:
         self._mesh = mesh
         self._released = False
         self.id = lease_id
         self.match = match
+        self.segments = segments
+
+    def is_valid(self) -> bool:
+        """Whether what was read under it until now may be used. To be asked after the read: a lease
+        that lapsed during it protected nothing."""
+        return not self._released and self._mesh._call(methods.validate(self.id))
 
     def release(self) -> None:
         """Lets go. Releasing twice is no error, nor is it where the connection is lost or breaks:
@@ -302,8 +343,10 @@ class Subscription:
     goes, ReportBug for a malformed event.
     """
 
-    def __init__(self, endpoint: Endpoint, events: Tuple[str, ...]) -> None:
+    def __init__(self, endpoint: Endpoint, events: Tuple[str, ...], freed: Freed) -> None:
         call = methods.subscribe(events)
+        self._endpoint = endpoint
+        self._freed = freed
         deadline = Deadline(endpoint.timeout_s)
         self._notifications: Deque[Notification] = deque()
         self._link = Link.open(endpoint, deadline)
@@ -313,17 +356,29 @@ class Subscription:
             self._link.close()
             raise
 
-    def __iter__(self) -> Iterator[Event]:
+    def __iter__(self) -> Iterator[AnyEvent]:
         return self
 
-    def __next__(self) -> Event:
+    def __next__(self) -> AnyEvent:
         while True:
             while self._notifications:
                 event = methods.event_of(self._notifications.popleft())
-                if event is not None:
+                if isinstance(event, FreedSlots):
+                    if event not in self._freed:
+                        return GcFreeEvent(self, event)
+                    self._acknowledge(event)
+                elif event is not None:
                     return event
             if not self._link.wait(self._notifications):
                 raise StopIteration
+
+    def _acknowledge(self, told: FreedSlots) -> None:
+        if told.advice:
+            return
+        self._freed.add(told)
+        deadline = Deadline(self._endpoint.timeout_s)
+        self._link.call(acknowledgement(told), deadline, self._notifications)
+        self._freed.known(told)
 
     def close(self) -> None:
         """Ends the iteration, and wakes a thread that waits in it. Closing twice is no error."""

@@ -88,8 +88,11 @@ def match_prefix(tokens: Tokens, namespace: NamespaceLike) -> Call[Match]:
     return Call("match_prefix", _prefix(tokens, namespace), answers.match)
 
 
-def acquire(tokens: Tokens, namespace: NamespaceLike) -> Call[Acquired]:
-    return Call("acquire", _prefix(tokens, namespace), answers.acquire, _release_acquired)
+def acquire(tokens: Tokens, namespace: NamespaceLike, remote: bool) -> Call[Acquired]:
+    params = _prefix(tokens, namespace)
+    if remote:
+        params["remote"] = True
+    return Call("acquire", params, answers.acquire, _release_acquired)
 
 
 def _release_acquired(acquired: Acquired) -> Call[None]:
@@ -98,6 +101,10 @@ def _release_acquired(acquired: Acquired) -> Call[None]:
 
 def release(lease: int) -> Call[None]:
     return Call("release", {"lease": lease}, answers.nothing)
+
+
+def validate(lease: int) -> Call[bool]:
+    return Call("validate", {"lease": lease}, answers.valid)
 
 
 def evict(num_tokens: int) -> Call[Runs]:
@@ -176,6 +183,14 @@ def status() -> Call[Dict[str, Any]]:
     return Call("status", {}, answers.status)
 
 
+def gc(run: bool) -> Call[Dict[str, Any]]:
+    return Call("gc", {"run": bool(run)}, answers.gc)
+
+
+def gc_ack(number: int) -> Call[None]:
+    return Call("gc_ack", {"number": number}, answers.nothing)
+
+
 def nodes() -> Call[Tuple[NodeInfo, ...]]:
     return Call("nodes", {}, answers.nodes)
 
@@ -203,6 +218,7 @@ def subscribe(events: Tuple[str, ...]) -> Call[None]:
 _EVENTS: Dict[str, Callable[[object], Event]] = {
     "op": answers.op_event,
     "membership": answers.membership_event,
+    "gc_free": answers.gc_free_event,
 }
 
 

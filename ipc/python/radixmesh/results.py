@@ -19,6 +19,7 @@ __all__ = [
     "CostTerms",
     "Event",
     "Explanation",
+    "FreedSlots",
     "Hits",
     "InsertResult",
     "Limits",
@@ -69,6 +70,9 @@ class SidecarInfo:
     page_size: int  # tokens
     epoch: int
     limits: Limits
+    # For so long slots that the engine held before this life of the sidecar, and that it does not
+    # hold now, may not be used again: other nodes may still read them.
+    free_wait_ms: int = 0
 
 
 @dataclass(frozen=True, **_SLOTS)
@@ -97,6 +101,7 @@ class Acquired(NamedTuple):
 
     lease: int
     match: Match
+    segments: Tuple[Segment, ...]
 
 
 @dataclass(frozen=True, **_SLOTS)
@@ -251,6 +256,7 @@ class TreeEdge:
     hash: str  # of the prefix at its end, hex
     holders: Tuple[str, ...]  # addrs
     lock_ref: int
+    retiring: Tuple[str, ...] = ()  # addrs of those whose pages here are on their way out
 
 
 @dataclass(frozen=True, **_SLOTS)
@@ -282,8 +288,8 @@ class OpEvent:
     origin: str
     epoch: int
     seq: int
-    type: str  # INSERT, DELETE or RESET
-    tokens: int  # added or removed
+    type: str  # INSERT, DELETE, RESET, GC_QUERY or GC_ABORT
+    tokens: int  # added, removed, or that began to retire or no longer do
 
 
 @dataclass(frozen=True, **_SLOTS)
@@ -297,4 +303,13 @@ class MembershipEvent:
     state: str
 
 
-Event = Union[OpEvent, MembershipEvent]
+class FreedSlots(NamedTuple):
+    """A gc_free as it is on the wire; the clients wrap it into a GcFreeEvent."""
+
+    number: int
+    slots: Runs
+    advice: bool
+    state: Tuple[int, int]
+
+
+Event = Union[OpEvent, MembershipEvent, FreedSlots]

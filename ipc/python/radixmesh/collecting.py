@@ -1,0 +1,106 @@
+"""Duplicates that are collected: what an engine is told to free, and how it says that it has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Set, Tuple
+
+from . import methods
+from .results import FreedSlots
+from .slots import Runs
+
+if TYPE_CHECKING:
+    from .aio import Subscription as AioSubscription
+    from .client import Subscription
+
+__all__ = ["AioGcFreeEvent", "Freed", "GcFreeEvent"]
+
+
+class Freed:
+    """What was handed out and acknowledged, until the sidecar is known to know it: where a
+    connection broke in between, it tells it once more, and it must not be freed twice."""
+
+    def __init__(self) -> None:
+        self._numbers: Set[Tuple[int, int]] = set()
+
+    @staticmethod
+    def _key(told: FreedSlots) -> Tuple[int, int]:
+        return told.state[0], told.number
+
+    def add(self, told: FreedSlots) -> None:
+        self._numbers.add(self._key(told))
+
+    def known(self, told: FreedSlots) -> None:
+        self._numbers.discard(self._key(told))
+
+    def __contains__(self, told: FreedSlots) -> bool:
+        return not told.advice and self._key(told) in self._numbers
+
+
+class GcFreeEvent:
+    """Slots that hold duplicates.
+
+    advice False: they are nobody's any more. Free them, then `ack()`; only then does the sidecar
+        take them for gone. What is not acknowledged is told again to whoever subscribes anew.
+    advice True: nothing has changed; these are the slots that could go.
+    slots: runs `(start, count)`.
+    state: (epoch, seq) as of which this is so: to be given to `connect(state=...)` after a restart
+        of the sidecar.
+    """
+
+    def __init__(self, subscription: Subscription, told: FreedSlots) -> None:
+        self._subscription = subscription
+        self._told = told
+
+    @property
+    def slots(self) -> Runs:
+        return self._told.slots
+
+    @property
+    def advice(self) -> bool:
+        return self._told.advice
+
+    @property
+    def state(self) -> Tuple[int, int]:
+        return self._told.state
+
+    def __repr__(self) -> str:
+        return f"GcFreeEvent(slots={self.slots}, advice={self.advice}, state={self.state})"
+
+    def ack(self) -> None:
+        """The slots are free. For advice, and the second time, it does nothing. Errors are those of
+        a call; what was acknowledged and did not arrive is not handed out again."""
+        self._subscription._acknowledge(self._told)
+
+
+class AioGcFreeEvent:
+    """As GcFreeEvent, with asyncio."""
+
+    def __init__(self, subscription: AioSubscription, told: FreedSlots) -> None:
+        self._subscription = subscription
+        self._told = told
+
+    @property
+    def slots(self) -> Runs:
+        """As `radixmesh.GcFreeEvent.slots`."""
+        return self._told.slots
+
+    @property
+    def advice(self) -> bool:
+        """As `radixmesh.GcFreeEvent.advice`."""
+        return self._told.advice
+
+    @property
+    def state(self) -> Tuple[int, int]:
+        """As `radixmesh.GcFreeEvent.state`."""
+        return self._told.state
+
+    def __repr__(self) -> str:
+        return f"AioGcFreeEvent(slots={self.slots}, advice={self.advice}, state={self.state})"
+
+    async def ack(self) -> None:
+        """As `radixmesh.GcFreeEvent.ack`."""
+        await self._subscription._acknowledge(self._told)
+
+
+def acknowledgement(told: FreedSlots) -> methods.Call[None]:
+    return methods.gc_ack(told.number)
