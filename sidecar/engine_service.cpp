@@ -293,7 +293,11 @@ EngineService::Outcome EngineService::reset(Call& call) {
 
 EngineService::Outcome EngineService::status(Call& call) {
   if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
-  ipc::pack_status(call.result, replica_.status(), more_numbers());
+  auto numbers = more_numbers();
+  std::uint64_t leases = 0;
+  for (const auto& [id, client] : clients_) leases += client.leases.size();
+  numbers.emplace_back("leases", leases);
+  ipc::pack_status(call.result, replica_.status(), numbers);
   return {};
 }
 

@@ -46,8 +46,11 @@ PARAMS = {  # method: (required, optional)
     "hello": (set(), {"protocol", "client", "engine_token", "state"}),
     "insert": ({"tokens", "slots"}, {"namespace"}),
     "match_prefix": ({"tokens"}, {"namespace"}),
-    "acquire": ({"tokens"}, {"namespace"}),
+    "acquire": ({"tokens"}, {"namespace", "remote"}),
     "release": ({"lease"}, set()),
+    "validate": ({"lease"}, set()),
+    "gc": (set(), {"run"}),
+    "gc_ack": ({"number"}, set()),
     "evict": ({"num_tokens"}, set()),
     "delete": ({"tokens"}, {"namespace"}),
     "reset": (set(), set()),
@@ -187,7 +190,12 @@ class FakeSidecar(_Listener):
         self.pages = {}
         self.locked = {}  # lease: the keys of pages
         self.requests = []  # [method, params] of all connections, in the order of arrival
+        self.senders = []  # the connection of each of them
         self.subscribers = {}  # connection: events
+        self.remote_segments = []  # what a lease with `remote` covers elsewhere
+        self.lapsed = set()  # leases whose reference is no more
+        self.collection = {"mode": "local-ref", "round_running": False}  # what gc tells
+        self.unacknowledged = {}  # number: the params of the gc_free
         self.seq = 0
         self._lease = 100
         super().__init__(path)
@@ -200,6 +208,7 @@ class FakeSidecar(_Listener):
                 assert kind == 0 and 0 <= request_id < 2**32
                 with self.lock:
                     self.requests.append([method, params])
+                    self.senders.append(connection)
                     try:
                         answer = [1, request_id, None, self._carry_out(method, params, leases)]
                     except Refusal as refusal:
@@ -207,6 +216,7 @@ class FakeSidecar(_Listener):
                     connection.sendall(frame(answer))
                     if method == "subscribe":
                         self.subscribers[connection] = params["events"]
+                        self._tell_again(connection)
                     self.changed.notify_all()
         finally:
             with self.lock:
@@ -219,11 +229,27 @@ class FakeSidecar(_Listener):
         with self.changed:
             assert self.changed.wait_for(condition, timeout=10)
 
-    def notify(self, method, params):
+    def notify(self, method, params, event=None):
         with self.lock:
             for connection, events in self.subscribers.items():
-                if method in events:
+                if (event or method) in events:
                     connection.sendall(frame([2, method, params]))
+
+    def free(self, number, slots, epoch=HELLO["epoch"]):
+        """Slots that are nobody's any more: told now, and again until the number is acknowledged."""
+        told = {"number": number, "slots": slots, "advice": False, "state": [epoch, 10 + number]}
+        with self.lock:
+            self.unacknowledged[number] = told
+            self.notify("gc_free", told)
+
+    def advise(self, slots, number=0, epoch=HELLO["epoch"]):
+        told = {"number": number, "slots": slots, "advice": True, "state": [epoch, 10]}
+        self.notify("gc_free", told, "gc_advice")
+
+    def _tell_again(self, connection):
+        if "gc_free" in self.subscribers[connection]:
+            for _, told in sorted(self.unacknowledged.items()):
+                connection.sendall(frame([2, "gc_free", told]))
 
     def _carry_out(self, method, params, leases):
         if method not in PARAMS:
@@ -233,7 +259,7 @@ class FakeSidecar(_Listener):
             raise Refusal("fix_request", f"{name} are missing")
         for name in sorted(set(params) - required - optional):
             raise Refusal("fix_request", f"unknown parameter {name}")
-        if method in ("acquire", "release"):
+        if method in ("acquire", "release", "validate"):
             return getattr(self, method)(leases, **params)
         return getattr(self, method)(**params)
 
@@ -272,7 +298,7 @@ class FakeSidecar(_Listener):
             "segments": [[0, length, ADDR, runs]] if length else [],
         }
 
-    def acquire(self, leases, tokens, namespace=None):
+    def acquire(self, leases, tokens, namespace=None, remote=False):
         if len(leases) == LIMITS["leases_max"]:
             raise Refusal("send_less", "leases_max leases are held already")
         match = self.match_prefix(tokens, namespace)
@@ -280,13 +306,26 @@ class FakeSidecar(_Listener):
         leases.add(self._lease)
         count = match["local_length"] // PAGE_SIZE
         self.locked[self._lease] = set(islice(self._keys(tokens, namespace), count))
-        return {"lease": self._lease, "match": match}
+        segments = match["segments"] + (self.remote_segments if remote else [])
+        return {"lease": self._lease, "match": match, "segments": segments}
 
     def release(self, leases, lease):
         if lease not in leases:
             raise Refusal("fix_request", "no such lease on this connection")
         leases.remove(lease)
         del self.locked[lease]
+        return {}
+
+    def validate(self, leases, lease):
+        return {"valid": lease in leases and lease not in self.lapsed}
+
+    def gc(self, run=False):
+        if run and self.collection["mode"] == "off":
+            raise Refusal("fix_request", "no round can begin: off")
+        return self.collection
+
+    def gc_ack(self, number):
+        self.unacknowledged.pop(number, None)
         return {}
 
     def evict(self, num_tokens):
@@ -420,7 +459,7 @@ class FakeSidecar(_Listener):
         return {name: rows[skip : skip + limit], "total": len(rows), "tree_tokens": tokens}
 
     def subscribe(self, events):
-        if not set(events) <= {"op", "membership"}:
+        if not set(events) <= {"op", "membership", "gc_free", "gc_advice"}:
             raise Refusal("fix_request", "events has an unknown name")
         return {}
 

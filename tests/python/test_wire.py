@@ -17,11 +17,15 @@ PREFILL, DECODE, ROUTER = 0, 1, 3
 ALIVE, SUSPECT = 0, 1
 ANY_RANK = (1 << 32) - 1
 PAGE_SIZE = 4
+GLOBAL_REF = 2
+SECOND = 1_000_000  # microseconds
 TYPES = {
     "INSERT at the root": 1,
     "INSERT after an anchor": 1,
     "DELETE": 2,
     "RESET": 3,
+    "GC_QUERY": 4,
+    "GC_ABORT": 5,
     "HEAD": 64,
     "BOOKINGS": 83,
     "MARKER": 65,
@@ -42,9 +46,13 @@ TYPES = {
     "TICK_ACK": 80,
     "JOIN": 81,
     "JOINED": 82,
+    "REGISTER": 84,
+    "REGISTERED": 85,
+    "HOLD": 86,
+    "HELD": 87,
 }
 OF_D0 = {"HELLO", "HEARTBEAT", "REPLAY_REQUEST", "SNAPSHOT_REQUEST", "SNAPSHOT_CREDIT"}
-OF_D0 |= {"PROBE_REPORT", "NEWS", "TICK_ACK", "JOIN", "BOOKINGS"}
+OF_D0 |= {"PROBE_REPORT", "NEWS", "TICK_ACK", "JOIN", "BOOKINGS", "REGISTER", "HOLD"}
 
 
 def hex_examples():
@@ -266,13 +274,39 @@ def test_replay():
 
 def test_snapshot():
     assert body("SNAPSHOT_REQUEST") == [node_id(P0), EPOCH_P0, 1, 9, True, b""]
-    *chunk, anchors, entries = body("SNAPSHOT_CHUNK")
+    *chunk, anchors, entries, marks = body("SNAPSHOT_CHUNK")
     assert chunk == [node_id(P0), EPOCH_P0, 9, 1, 1, 4, True]
     assert anchors == [1, 8]
-    ((seq, parent, begin, *rest),) = entries
+    ((seq, parent, begin, *rest, retires_after),) = entries
     assert (seq, parent, begin) == (4, 1, 4)
     assert pages(*rest) == (None, [5, 5, 5, 5], [110, 111, 112, 113])
+    assert retires_after == begin  # all of it, as it lies below the page that the mark names
+    assert marks == [parent, begin, True]
     assert body("SNAPSHOT_CREDIT") == [node_id(P0), 9, 2]
+
+
+def test_what_retires():
+    assert body("GC_QUERY") == body("GC_ABORT") == [1, 8]
+    assert [unframe(hex_examples()[name])[3] for name in ("GC_QUERY", "GC_ABORT")] == [6, 7]
+
+
+def test_registration():
+    query = hex_examples()["GC_QUERY"]
+    nonce, stamp, ends, epoch, applied, complete, anchors, registers = body("REGISTER")
+    assert (nonce, stamp, ends, epoch, complete) == (3, SECOND, False, EPOCH_P0, True)
+    assert applied == unframe(query)[3] == 6
+    assert anchors == body("GC_QUERY")
+    assert registers == [2, 12, 5]
+    assert registers[2] % 2 == 1  # it refers to the page
+    granted = [applied, GLOBAL_REF, 10 * SECOND]
+    assert body("REGISTERED") == [nonce, stamp, *granted, registers]
+
+
+def test_hold():
+    number, lease, anchors = body("HOLD")
+    assert (number, lease) == (4, 60 * SECOND)
+    assert anchors == [2, 12, 1, 8]
+    assert body("HELD") == [number, anchors[2:]]
 
 
 def test_the_bounds_of_the_page_are_those_of_the_code():

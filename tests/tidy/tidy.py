@@ -49,6 +49,7 @@ ARROWS: Sequence[Tuple[str, Sequence[str]]] = (
     ("lib/base/*", ["lib/base/*"]),
     ("lib/tree/*", ["lib/base/*", "lib/tree/*"]),
     ("lib/oplog/*", ["lib/base/*", "lib/tree/*", "lib/oplog/*"]),
+    ("lib/gc/*", ["lib/base/*", "lib/tree/*", "lib/oplog/*", "lib/gc/*"]),
     ("lib/mesh/*", ["lib/base/*", "lib/oplog/*", "lib/mesh/*"]),
     ("lib/routing/*", ["lib/base/*", "lib/tree/*", "lib/oplog/*", "lib/routing/*"]),
     ("lib/replica*", ["lib/*"]),

@@ -32,7 +32,8 @@ std::uint64_t ask_for_snapshot(LoneReplica& d0) {
 }
 
 SnapshotEntry entry_of(std::uint64_t seq, std::string_view letters, Anchor after = {}) {
-  return {Seq{seq}, after.seq, after.tokens, Entry::kNotRetired, LoneReplica::insert_of(letters, 1)};
+  return {Seq{seq}, after.seq, after.tokens, Entry::kNotRetired,
+          LoneReplica::insert_of(letters, 1)};
 }
 
 void answer_chunk(LoneReplica& d0, std::uint64_t session, std::uint32_t index,

@@ -255,6 +255,12 @@ class RandomMessage {
         return JoinedMessage{NodeRank{any32() >> 2}, any32()};
       case MessageType::bookings:
         return bookings();
+      default:
+        return about_collecting(type);
+    }
+  }
+  Body about_collecting(MessageType type) {
+    switch (type) {
       case MessageType::register_reader:
         return RegisterMessage{any_count(),      any_count(),   below(2) == 0, Epoch{any_count()},
                                Seq{any_count()}, below(2) == 0, anchors(0),    registers()};
@@ -266,8 +272,9 @@ class RandomMessage {
         return HoldMessage{any_count(), lease(), anchors(0)};
       case MessageType::held:
         return HeldMessage{any_count(), anchors(0)};
+      default:
+        return ResetOp{};
     }
-    return ResetOp{};
   }
 
   std::mt19937_64 random_;
