@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 
 #include "tests/model/global_ref.h"
+#include "tests/model/hold.h"
 #include "tests/model/local_ref.h"
+#include "tests/model/owner_restart.h"
 #include "tests/model/search.h"
 #include "tests/model/two_owners.h"
 
@@ -70,9 +72,53 @@ TEST_CASE("global references: every guard is needed") {
   }
 }
 
-TEST_CASE("two owners: only towards a lower rank, or both copies go") {
-  check_sound(search(TwoOwners(true)));
-  check_broken(search(TwoOwners(false)), kLastFreed);
+TEST_CASE("holds: the last copy stays, and the other one can go") {
+  check_sound(search(Hold(HoldGuard::none)));
+}
+
+TEST_CASE("holds: every guard is needed") {
+  for (HoldGuard guard :
+       {HoldGuard::held, HoldGuard::round, HoldGuard::lease, HoldGuard::end, HoldGuard::keep}) {
+    CAPTURE(static_cast<int>(guard));
+    check_broken(search(Hold(guard)), kLastFreed);
+  }
+}
+
+TEST_CASE("another life of the owner: no freed slot is used, and it can be freed") {
+  for (int readers : {1, 2, 3}) {
+    CAPTURE(readers);
+    check_sound(search(OwnerRestart(readers, RestartGuard::none)));
+  }
+}
+
+TEST_CASE("another life of the owner: every guard is needed") {
+  for (RestartGuard guard : {RestartGuard::wait_after_restart, RestartGuard::life}) {
+    CAPTURE(static_cast<int>(guard));
+    const Found found = search(OwnerRestart(1, guard));
+    MESSAGE(story(found));
+    check_broken(search(OwnerRestart(1, guard)), kFreedUsed);
+  }
+}
+
+TEST_CASE("two owners: no round frees the last copy, whatever they believe of the ranks") {
+  check_sound(search(TwoOwners(TwoOwners::Better::the_first, OwnersGuard::none)));
+  check_sound(search(TwoOwners(TwoOwners::Better::the_other, OwnersGuard::none)));
+}
+
+TEST_CASE("two owners: every guard is needed") {
+  using Better = TwoOwners::Better;
+  const std::pair<Better, OwnersGuard> guards[] = {
+      {Better::the_first, OwnersGuard::holds},
+      {Better::the_other, OwnersGuard::holds},
+      {Better::the_first, OwnersGuard::kept_from_evict},
+      {Better::the_other, OwnersGuard::kept_by_round}};
+  for (const auto& [better, guard] : guards) {
+    CAPTURE(static_cast<int>(better));
+    CAPTURE(static_cast<int>(guard));
+    const Found found = search(TwoOwners(better, guard));
+    MESSAGE(story(found));
+    check_broken(search(TwoOwners(better, guard)), kLastFreed);
+  }
 }
 
 }  // namespace

@@ -32,11 +32,15 @@ std::uint64_t key_of_alike(const std::array<Party, count>& parties, std::uint64_
   std::array<std::uint32_t, count> keys;
   std::ranges::transform(parties, keys.begin(), &Party::key);
   std::ranges::sort(keys);
-  for (std::uint32_t each : keys) {
-    rest = (rest ^ each) * 0x9E3779B97F4A7C15ull;
-    rest ^= rest >> 32;
-  }
-  return rest;
+  // The rest is mixed before any key is added: both have their bits in the same places.
+  std::uint64_t key = 0;
+  const auto add = [&key](std::uint64_t what) {
+    key = (key ^ what) * 0x9E3779B97F4A7C15ull;
+    key ^= key >> 32;
+  };
+  add(rest);
+  for (std::uint32_t each : keys) add(each);
+  return key;
 }
 
 template <class Model>

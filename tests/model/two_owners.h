@@ -1,55 +1,115 @@
 // Two owners of the same page, each of which may find that the other's copy is the better one, as a
-// model. Each sees the other's stream late: what it believes was true once.
+// model. Each sees the other's stream late: what it believes was true once. Each asks the other to
+// keep its copy for the round, as in hold.h, and each evicts its own, and inserts it again, as its
+// engine wants it.
+//
+// That an engine evicts the last copy is its own affair; a round must never free it.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <string_view>
+
+#include "tests/model/hold.h"
 
 namespace radixmesh::model {
 
+enum class OwnersGuard : std::uint8_t {
+  none,
+  holds,           // a copy goes only when the other one is kept for this round
+  kept_by_round,   // an owner's own round does not free what it keeps for the other's
+  kept_from_evict  // ... nor does its engine's eviction
+};
+
 class TwoOwners {
  public:
-  // What one has, and what the other believes of it.
-  struct Copy {
-    bool here = true, believed = true;
+  // Whose copy each of them takes for the better one. Views of the ranks may differ for a while.
+  enum class Better : std::uint8_t { the_first, the_other };
+  enum Copy : std::uint8_t { here, evicted, collected };
+  struct Owner {
+    Copy copy = here;
+    bool believed = true;  // by the other, to have it
+    Asking asking;         // of the other, by this one
+
+    std::uint64_t key() const { return copy | believed << 2 | asking.key() << 3; }
   };
   struct State {
-    std::array<Copy, 2> copies;  // the first owner has the lower rank
+    std::array<Owner, 2> owners;  // the first has the lower rank
+    bool lost_last = false;
+
     std::uint64_t key() const {
-      return copies[0].here | copies[0].believed << 1 | copies[1].here << 2 |
-             copies[1].believed << 3;
+      return owners[0].key() | owners[1].key() << 16 | std::uint64_t{lost_last} << 32;
     }
   };
 
-  // `by_rank`: an owner lets its copy go only in favour of one of a lower rank.
-  explicit TwoOwners(bool by_rank) : by_rank_(by_rank) {}
+  TwoOwners(Better better, OwnersGuard removed)
+      : better_(better),
+        removed_(removed),
+        rules_(removed == OwnersGuard::holds ? HoldGuard::held : HoldGuard::none) {}
 
   State initial() const { return {}; }
-  bool is_goal(const State& state) const { return !state.copies[1].here; }
-  bool is_fault(const char*) const { return false; }
+  bool is_goal(const State& state) const {
+    return state.owners[0].copy == collected || state.owners[1].copy == collected;
+  }
+  bool is_fault(std::string_view) const { return false; }
   const char* violation(const State& state) const {
-    return state.copies[0].here || state.copies[1].here ? nullptr : "the last copy was freed";
+    return state.lost_last ? "the last copy was freed" : nullptr;
   }
 
   template <class F>
   void for_each_step(const State& state, F&& f) const {
-    for (int owner : {0, 1}) {
+    for (int i : {0, 1}) {
       State next = state;
-      if (state.copies[owner].here != state.copies[owner].believed) {
-        next.copies[owner].believed = state.copies[owner].here;
+      if ((state.owners[i].copy == here) != state.owners[i].believed) {
+        next.owners[i].believed = state.owners[i].copy == here;
         f(next, "the other hears of it");
       }
-      next = state;
-      const bool better = owner == 1 || !by_rank_;
-      if (state.copies[owner].here && state.copies[1 - owner].believed && better) {
-        next.copies[owner].here = false;
-        f(next, "an owner frees its copy");
-      }
+      engine_steps(state, i, f);
+      round_steps(state, i, f);
     }
   }
 
  private:
-  bool by_rank_;
+  bool guards(OwnersGuard guard) const { return removed_ != guard; }
+
+  template <class F>
+  void engine_steps(const State& state, int i, F&& f) const {
+    State next = state;
+    if (state.owners[i].copy != here) {
+      next.owners[i].copy = here;
+      f(next, "an owner inserts it again");
+    } else if (!state.owners[1 - i].asking.is_kept() || !guards(OwnersGuard::kept_from_evict)) {
+      next.owners[i].copy = evicted;
+      next.owners[i].asking.end_round();
+      f(next, "an owner evicts its copy");
+    }
+  }
+
+  template <class F>
+  void round_steps(const State& state, int i, F&& f) const {
+    const Owner& owner = state.owners[i];
+    const Owner& other = state.owners[1 - i];
+    const bool is_worse = better_ == Better::the_other || i == 1;
+    const bool may_go = is_worse && owner.copy == here && other.believed;
+    State next = state;
+    rules_.for_each_step(owner.asking, may_go, other.copy == here,
+                         [&](const Asking& asking, const char* what) {
+                           next.owners[i].asking = asking;
+                           f(next, what);
+                         });
+    const bool keeps = other.asking.is_kept() && guards(OwnersGuard::kept_by_round);
+    if (may_go && rules_.may_go(owner.asking) && !keeps) {
+      next = state;
+      next.owners[i].copy = collected;
+      next.owners[i].asking.end_round();
+      next.lost_last = other.copy != here;
+      f(next, "an owner's round frees its copy");
+    }
+  }
+
+  Better better_;
+  OwnersGuard removed_;
+  HoldRules rules_;
 };
 
 }  // namespace radixmesh::model

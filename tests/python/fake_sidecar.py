@@ -236,7 +236,7 @@ class FakeSidecar(_Listener):
                     connection.sendall(frame([2, method, params]))
 
     def free(self, number, slots, epoch=HELLO["epoch"]):
-        """Slots that are nobody's any more: told now, and again until the number is acknowledged."""
+        """Slots that are nobody's any more: told now, and to who comes anew until acknowledged."""
         told = {"number": number, "slots": slots, "advice": False, "state": [epoch, 10 + number]}
         with self.lock:
             self.unacknowledged[number] = told

@@ -197,13 +197,19 @@ void Network::unsubscribe_from_all(std::size_t subscriber) {
 
 void Network::publish(std::size_t from, const Publish& what) {
   std::string_view bytes = what.frame;
-  const bool is_op = decode_envelope(*take_frame(bytes))->is_op();
+  const Envelope envelope = *decode_envelope(*take_frame(bytes));
+  const bool is_op = envelope.is_op();
+  const bool is_insert = envelope.type == static_cast<std::uint8_t>(MessageType::insert);
   const ParcelNumber parcel = pack(what.frame);
   for (const std::uint32_t to : nodes_[from].subscribers) {
     if (!subscribes(to, from, what.lane, what.group)) continue;
     if (is_op) {
       ++op_messages;
       op_bytes += what.frame.size();
+    }
+    if (is_insert) {
+      ++insert_messages;
+      insert_bytes += what.frame.size();
     }
     send_parcel(from, to, parcel, Way::published, Channel::control);
   }

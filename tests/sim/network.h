@@ -83,7 +83,8 @@ class Network {
   // While a message is handled: who sent it.
   std::optional<std::size_t> arrived_from() const { return arrived_from_; }
   std::uint64_t messages = 0, bytes = 0;
-  std::uint64_t op_messages = 0, op_bytes = 0;  // of these, the published ops
+  std::uint64_t op_messages = 0, op_bytes = 0;          // of these, the published ops
+  std::uint64_t insert_messages = 0, insert_bytes = 0;  // of these, INSERTs
   bool keeps_log = true;
   std::vector<std::string> log_lines;
 
