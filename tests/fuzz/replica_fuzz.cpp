@@ -4,8 +4,8 @@
 //
 // The input is records [kind, length of 2 bytes, big-endian, payload]: bits 0-1 of kind choose the
 // channel (published, question, answer, time passes), bits 2-3 who sends (p0, p1, r0, a stranger),
-// bit 4 whether the payload is the inside of a frame, whose length is then written before it. Bit 0
-// of the input's first byte chooses the topology.
+// bit 4 whether the payload is the inside of a frame, whose length is then written before it. Of
+// the input's first byte bit 0 chooses the topology, bits 1-2 how duplicates are collected.
 #include <cstdio>
 #include <cstdlib>
 
@@ -23,7 +23,7 @@ void require(bool condition, const char* what) {
 
 class ReplicaTrial {
  public:
-  explicit ReplicaTrial(Topology topology) : d0_(settings(topology)) {
+  ReplicaTrial(Topology topology, GcMode mode) : d0_(settings(topology, mode)), mode_(mode) {
     for (const char* name : {"p0", "p1", "r0"}) d0_.introduce(name);
     d0_.published(LoneReplica::message("p0", 1, LoneReplica::insert_of("abcd", 10)));
     d0_.published(LoneReplica::message("p0", 2, LoneReplica::insert_of("xy", 20, {Seq{1}, 2})));
@@ -35,6 +35,9 @@ class ReplicaTrial {
     head.beat = 1;
     head.head = Seq{4};
     d0_.published(LoneReplica::message("p0", 0, head));
+    d0_.replica.set_engine_frees(d0_.now, true, true);
+    // It refers to what p0 has, as far as p0 lets it.
+    (void)d0_.replica.acquire(d0_.now, {}, tokens_of("abxy"), true);
     before_ = d0_.match("abcdef");
   }
 
@@ -61,12 +64,19 @@ class ReplicaTrial {
     (void)d0_.replica.nodes(d0_.now);
     (void)d0_.replica.tree(0, 100);
     for (const char* name : {"p0", "p1", "d0"}) (void)d0_.replica.entries(name, 0, 100);
-    require(d0_.replica.reset(d0_.now).has_value(), "the engine's verbs go on");
+    (void)d0_.replica.gc(d0_.now, true);
+    (void)d0_.replica.evict(d0_.now, 2);
+    const auto reset = d0_.replica.reset(d0_.now);
+    const bool may_wait = mode_ != GcMode::off && !reset;
+    require(reset || (may_wait && reset.error().code == RefusalCode::retry_later),
+            "the engine's verbs go on");
+    check_effects();
   }
 
  private:
-  static ReplicaSettings settings(Topology topology) {
+  static ReplicaSettings settings(Topology topology, GcMode mode) {
     ReplicaSettings settings;
+    settings.gc.mode = mode;
     settings.topology = topology;
     settings.seed = 1;
     return settings;
@@ -106,6 +116,7 @@ class ReplicaTrial {
   }
 
   LoneReplica d0_;
+  GcMode mode_;
   MatchView before_;
   bool told_ = false;
   std::uint64_t elapsed_ = 0;
@@ -118,7 +129,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace radixmesh;
   std::string_view input(reinterpret_cast<const char*>(data), size);
   if (input.empty()) return 0;
-  ReplicaTrial trial((input[0] & 1) != 0 ? Topology::ring : Topology::mesh);
+  ReplicaTrial trial((input[0] & 1) != 0 ? Topology::ring : Topology::mesh,
+                     static_cast<GcMode>((input[0] >> 1 & 3) % 3));
   input.remove_prefix(1);
   while (input.size() >= 3) {
     const auto byte = [&](std::size_t at) { return static_cast<std::uint8_t>(input[at]); };

@@ -24,7 +24,7 @@ enum class HoldGuard : std::uint8_t {
   none,
   held,   // the copy goes only when the better holder has said that it keeps its own
   round,  // ... for this round
-  lease,  // a round is given up before the lease of its hold can have lapsed
+  lease,  // a round is given up before its hold can have ended without its word
   end,    // the end of a round ends no hold for another
   keep,   // what is kept is not evicted
 };
@@ -63,26 +63,22 @@ class HoldRules {
   template <class F>
   void for_each_step(const Asking& now, bool may_begin, bool has_copy, F&& f) const {
     owner_steps(now, may_begin, f);
-    Asking next = now;
     for (Asking::Round Asking::*which : {&Asking::now, &Asking::before}) {
+      const bool is_now = which == &Asking::now;
       const Asking::Round& round = now.*which;
+      Asking next = now;
       if (round.hold && has_copy) {
-        next = now;
         (next.*which).kept = (next.*which).held = true;
-        f(next, "the better holder gets HOLD, and keeps its copy");
+        f(next, is_now ? "the better holder gets HOLD, and keeps its copy"
+                       : "the better holder gets an earlier HOLD, and keeps its copy");
       }
-      if (round.end) {
-        next = now;
-        (next.*which).kept = false;
-        if (!guards(HoldGuard::end)) next.now.kept = next.before.kept = false;
-        f(next, "the better holder gets the end of a round");
-      }
-      const bool under_way = which == &Asking::now && now.owner != Asking::idle;
-      if (round.kept && !(under_way && guards(HoldGuard::lease))) {
-        next = now;
-        (next.*which).kept = false;
+      next = now;
+      (next.*which).kept = false;
+      if (round.kept && (!is_now || now.owner == Asking::idle || !guards(HoldGuard::lease))) {
         f(next, "the lease of a hold lapses");
       }
+      if (!guards(HoldGuard::end)) next.now.kept = next.before.kept = false;
+      if (round.end) f(next, "the better holder gets the end of a round");
     }
   }
 
@@ -103,11 +99,10 @@ class HoldRules {
     next.end_round();
     f(next, "the owner gives the round up");
     if (now.owner == Asking::counts) return;
-    if (now.now.held || (now.before.held && !guards(HoldGuard::round))) {
-      next = now;
-      next.owner = Asking::counts;
-      f(next, "the owner gets HELD");
-    }
+    next = now;
+    next.owner = Asking::counts;
+    if (now.now.held) f(next, "the owner gets HELD");
+    if (now.before.held && !guards(HoldGuard::round)) f(next, "the owner gets an earlier HELD");
   }
 
   HoldGuard removed_;

@@ -1,5 +1,5 @@
-// The two protocols of collecting duplicates, in all their states: as they are nothing goes wrong
-// and the slot can always still be freed; with any one guard removed something goes wrong.
+// The protocols of collecting duplicates, in all their states: as they are nothing goes wrong and
+// the slot can always still be freed; with any one guard removed something goes wrong.
 #include <doctest/doctest.h>
 
 #include "tests/model/global_ref.h"
@@ -85,7 +85,7 @@ TEST_CASE("holds: every guard is needed") {
 }
 
 TEST_CASE("another life of the owner: no freed slot is used, and it can be freed") {
-  for (int readers : {1, 2, 3}) {
+  for (int readers : {1, 2}) {
     CAPTURE(readers);
     check_sound(search(OwnerRestart(readers, RestartGuard::none)));
   }
@@ -94,8 +94,6 @@ TEST_CASE("another life of the owner: no freed slot is used, and it can be freed
 TEST_CASE("another life of the owner: every guard is needed") {
   for (RestartGuard guard : {RestartGuard::wait_after_restart, RestartGuard::life}) {
     CAPTURE(static_cast<int>(guard));
-    const Found found = search(OwnerRestart(1, guard));
-    MESSAGE(story(found));
     check_broken(search(OwnerRestart(1, guard)), kFreedUsed);
   }
 }
@@ -115,8 +113,6 @@ TEST_CASE("two owners: every guard is needed") {
   for (const auto& [better, guard] : guards) {
     CAPTURE(static_cast<int>(better));
     CAPTURE(static_cast<int>(guard));
-    const Found found = search(TwoOwners(better, guard));
-    MESSAGE(story(found));
     check_broken(search(TwoOwners(better, guard)), kLastFreed);
   }
 }

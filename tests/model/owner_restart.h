@@ -34,12 +34,11 @@ enum class RestartGuard : std::uint8_t {
   none,
   wait_after_restart,  // nothing is freed as long as a lease of the former life may stand
   life,                // what a reader says to another life of the owner is ignored
-  statements,          // (without it nothing goes wrong, but nothing is ever freed)
 };
 
 class OwnerRestart {
  public:
-  static constexpr int kReadersMax = 3;
+  static constexpr int kReadersMax = 2;
   enum Ref : std::uint8_t { no_ref, has_ref, used_freed };
 
   struct Reader {
@@ -139,9 +138,9 @@ class OwnerRestart {
     next.restarted = true;
     next.former_head = std::max(state.head, state.former_head);
     next.waits = guards(RestartGuard::wait_after_restart);
-    for (Reader& reader : next.readers) {
-      reader.knows_former = true;
-      reader.registered = reader.agreed = false;
+    for (int i = 0; i < readers_; ++i) {
+      next.readers[i].knows_former = true;
+      next.readers[i].registered = next.readers[i].agreed = false;
     }
     for (int head : {0, 2}) {
       if (head > 0 && state.head == 0) continue;
@@ -157,8 +156,7 @@ class OwnerRestart {
   }
 
   // A reader that is free says so, as of what it has applied.
-  void state_if_free(Reader& reader) const {
-    if (!guards(RestartGuard::statements)) return;
+  static void state_if_free(Reader& reader) {
     if (reader.session > 0 && reader.ref == no_ref && retires(reader.applied)) {
       reader.statements |= 1u << reader.applied;
     }
@@ -239,7 +237,7 @@ class OwnerRestart {
            "a reader reads the slot, and uses the bytes");
     }
     with(
-        [this](Reader& reader) {
+        [](Reader& reader) {
           reader.ref = no_ref;
           state_if_free(reader);
         },

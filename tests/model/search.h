@@ -1,11 +1,13 @@
 // Exhaustive search through the states of a protocol: breadth first, so that the first violation
 // found is one with the fewest steps.
 //
-// A model has a State (compared and hashed by its `key()`), an initial one, and
+// A model has a State (with a `key()`: states of the same key are taken for one), an initial one,
+// and
 //   for_each_step(state, f)   calls f(State next, const char* what) for everything that may happen
 //   violation(state)          the rule that the state breaks, or null
 //   is_goal(state)            what must stay reachable from every state, by steps that are no
-//   faults: is_fault(what)            a crash would set everything free
+//                             faults: a crash would set everything free
+//   is_fault(what)            whether a step is one
 #pragma once
 
 #include <tsl/robin_map.h>
@@ -32,7 +34,7 @@ std::uint64_t key_of_alike(const std::array<Party, count>& parties, std::uint64_
   std::array<std::uint32_t, count> keys;
   std::ranges::transform(parties, keys.begin(), &Party::key);
   std::ranges::sort(keys);
-  // The rest is mixed before any key is added: both have their bits in the same places.
+  // Mixed apart: the rest and the keys have their bits in the same places.
   std::uint64_t key = 0;
   const auto add = [&key](std::uint64_t what) {
     key = (key ^ what) * 0x9E3779B97F4A7C15ull;
