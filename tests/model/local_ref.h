@@ -9,9 +9,6 @@
 // What a reader says to the owner may come late, twice or never: a message once sent can be
 // delivered at any later step. A statement says "I have applied so much, and hold no reference".
 //
-// A hold is memory that the owner and the better holder share here: hold.h has the messages that
-// bring it about. The owner's own restart is in owner_restart.h.
-//
 // Simplifications, each of which gives the adversary no less than it would have:
 //   - a session that ended (crash, lapsed lease) is expired by the owner at once
 //   - a reader says that it is free as soon as it is
@@ -19,7 +16,8 @@
 //   - a read that ends before the slot is freed is not followed: its bytes are good
 //   - the new life of a reader may begin with any older state of the stream
 // Clocks are abstract: the owner expires a session only when the reader's own lease has lapsed.
-// There is no bound on crashes, lapses and sessions.
+// There is no bound on crashes, lapses and sessions. A hold is shared memory here: its messages are
+// in hold.h. The owner's own restart is in owner_restart.h.
 #pragma once
 
 #include <algorithm>

@@ -44,8 +44,7 @@ class OwnerRestart {
   struct Reader {
     bool knows_former = false;    // and has not heard of the present life
     std::uint8_t applied = 0;     // 0 to 3 of that life, or kDeleted
-    std::uint8_t session = 0;     // with that life. 0: none, 1: registration sent,
-                                  // 2 + p: answered with position p
+    std::uint8_t session = 0;     // with it. 0: none, 1: asked for, 2 + p: answered with position p
     std::uint8_t statements = 0;  // a bit for each position as of which it said that it is free
     Ref ref = no_ref;
     bool registered = false, agreed = false;  // at the owner's present life

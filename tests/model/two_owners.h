@@ -16,9 +16,9 @@ namespace radixmesh::model {
 
 enum class OwnersGuard : std::uint8_t {
   none,
-  holds,           // a copy goes only when the other one is kept for this round
-  kept_by_round,   // an owner's own round does not free what it keeps for the other's
-  kept_from_evict  // ... nor does its engine's eviction
+  holds,            // a copy goes only when the other one is kept for this round
+  kept_by_round,    // an owner's own round does not free what it keeps for the other's
+  kept_from_evict,  // ... nor does its engine's eviction
 };
 
 class TwoOwners {
