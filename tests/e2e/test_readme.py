@@ -45,7 +45,8 @@ def test_the_python_of_the_page(node):
     lines = done.stdout.splitlines()
     assert lines[0].startswith("64 ") and node.addr in lines[0]
     assert lines[1] == "64"
-    assert "1048" in lines[3]
+    assert lines[2] == "True"
+    assert "1048" in lines[4]
 
 
 def test_the_c_plus_plus_of_the_page_compiles(tmp_path):
