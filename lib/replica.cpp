@@ -90,6 +90,8 @@ Replica::Replica(ReplicaSettings settings, TimePoint now)
   self_->epoch = settings_.epoch;
   self_->state = MemberState::alive;
   self_->introduced = true;
+  // So that what answers a round of a former life is no answer to one of this.
+  collection_.last_round = settings_.epoch.value;
   refresh_view(now);
   check_ring(now);
   check_ready(now);

@@ -231,7 +231,8 @@ class Replica : private Journal {
   bool readers_must_agree() const;
   bool may_free(TimePoint now) const { return now >= collection_.frees_from; }
   void on_register(TimePoint now, NodeId from, const RegisterMessage& said);
-  void take_registers(ReaderSession& session, const std::vector<ReaderRegister>& said);
+  void take_registers(TimePoint now, ReaderSession& session,
+                      const std::vector<ReaderRegister>& said);
   void end_reader(NodeId reader);
   bool may_expire(NodeId reader, const ReaderSession& session) const;
   void expire_readers(TimePoint now);
@@ -256,6 +257,7 @@ class Replica : private Journal {
   std::vector<HolderIndex> better_holders() const;
   DuplicateSearch duplicate_search(const std::vector<HolderIndex>& better) const;
   std::vector<CollectionRound::Copy> copies_of(const Duplicate& duplicate) const;
+  void collect_soon(TimePoint now, Anchor page);
   void begin_round(TimePoint now);
   void advise(TimePoint now);
   void advance_round(TimePoint now);
@@ -269,6 +271,7 @@ class Replica : private Journal {
   void on_hold(TimePoint now, NodeId from, const HoldMessage& hold);
   void on_held(TimePoint now, NodeId from, const HeldMessage& held);
   void let_go(TimePoint now, std::optional<NodeId> of);
+  void let_go_of_all(TimePoint now);
 
   // replica_route.cpp
   std::string_view unfit(const Member& member) const;

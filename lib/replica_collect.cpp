@@ -99,9 +99,20 @@ std::vector<CollectionRound::Copy> Replica::copies_of(const Duplicate& duplicate
   return copies;
 }
 
+// A reader has let go of this page. If nothing else keeps it, it need not wait for the period.
+void Replica::collect_soon(TimePoint now, Anchor page) {
+  const std::vector<HolderIndex> better = better_holders();
+  if (!cache_->is_duplicate(page, duplicate_search(better))) return;
+  const TimePoint earliest = collection_.last_look == TimePoint::min()
+                                 ? now
+                                 : collection_.last_look + settings_.gc.early_period();
+  collection_.next_round = std::min(collection_.next_round, std::max(now, earliest));
+}
+
 // ---- the owner's round -------------------------------------------------------------------------
 
 void Replica::begin_round(TimePoint now) {
+  collection_.last_look = now;
   const std::vector<HolderIndex> better = better_holders();
   if (better.size() < settings_.gc.keep_copies) return;
   const DuplicateSurvey survey = cache_->survey(duplicate_search(better));
@@ -363,6 +374,15 @@ void Replica::on_hold(TimePoint now, NodeId from, const HoldMessage& hold) {
   }
   answer(from, Channel::control, HeldMessage{hold.round, held.refused});
   collection_.held.emplace(key, std::move(held));
+}
+
+// Of what this node keeps for others: their rounds and their references.
+void Replica::let_go_of_all(TimePoint now) {
+  for (auto& [key, held] : collection_.held) held.until = now;
+  let_go(now, std::nullopt);
+  std::vector<NodeId> readers;
+  for (const auto& [reader, session] : collection_.readers.all()) readers.push_back(reader);
+  for (NodeId reader : readers) end_reader(reader);
 }
 
 // Ends holds whose time is over, or all for one node.

@@ -51,7 +51,7 @@ void Replica::on_register(TimePoint now, NodeId from, const RegisterMessage& sai
     session->applied = said.applied;
     session->complete = said.complete;
     session->blocks = said.blocks;
-    if (settings_.gc.mode == GcMode::global_ref) take_registers(*session, said.registers);
+    if (settings_.gc.mode == GcMode::global_ref) take_registers(now, *session, said.registers);
     collection_.changed = true;
   }
   for (const ReaderRegister& each : said.registers) {
@@ -64,7 +64,8 @@ void Replica::on_register(TimePoint now, NodeId from, const RegisterMessage& sai
 }
 
 // The later version counts. While one is odd, its page is locked here.
-void Replica::take_registers(ReaderSession& session, const std::vector<ReaderRegister>& said) {
+void Replica::take_registers(TimePoint now, ReaderSession& session,
+                             const std::vector<ReaderRegister>& said) {
   for (const ReaderRegister& each : said) {
     const auto found = session.registers.find(each.page);
     const bool known = found != session.registers.end();
@@ -73,6 +74,7 @@ void Replica::take_registers(ReaderSession& session, const std::vector<ReaderReg
       if (!known) continue;
       cache_->unlock(found->second.path);
       session.registers.erase(found);
+      collect_soon(now, each.page);
     } else if (known) {
       found->second.version = each.version;
     } else if (session.registers.size() < limits::reader_pages_max) {

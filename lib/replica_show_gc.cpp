@@ -66,7 +66,7 @@ DuplicateRow Replica::row_of(const Duplicate& duplicate) {
     row.kept.push_back(members_.at(copy.node).addr);
   }
   std::ranges::sort(row.kept);
-  row.kept.erase(std::ranges::unique(row.kept).begin(), row.kept.end());
+  row.kept.erase(std::unique(row.kept.begin(), row.kept.end()), row.kept.end());
   return row;
 }
 

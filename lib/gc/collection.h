@@ -70,7 +70,8 @@ struct Collection {
   std::vector<Retirement> removals;   // because the engine asked for it
   std::optional<CollectionRound> round;
   std::uint64_t last_round = 0;
-  bool changed = false;  // something that the round waits for
+  bool changed = false;                    // something that the round waits for
+  TimePoint last_look = TimePoint::min();  // for duplicates: a round began, or there were none
   TimePoint next_round = TimePoint::min(), next_period = TimePoint::min();
   std::map<std::pair<NodeId, std::uint64_t>, HeldForRound> held;
   std::map<std::uint64_t, Unacknowledged> unacknowledged;

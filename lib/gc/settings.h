@@ -23,6 +23,8 @@ struct GcSettings {
   Duration answer_wait = std::chrono::seconds(2);  // for a HOLD, and for a registration
   std::uint32_t reserve_percent = 3;  // of the bound: retired ahead, so that room need not wait
 
+  // Between two rounds of which the second was not due yet: a reference was let go.
+  Duration early_period() const { return period / 10; }
   TimePoint lapses_at_reader(TimePoint sent, Duration granted) const {
     return sent + granted - lease_margin;
   }

@@ -135,6 +135,9 @@ class LocalCache {
   // The largest subtrees of this node's pages that are duplicates, unlocked and not retiring.
   // O(own edges).
   virtual DuplicateSurvey survey(const DuplicateSearch& search) = 0;
+  // Whether this page of the node's, whatever is below it, is a duplicate, unlocked and not
+  // retiring.
+  virtual bool is_duplicate(Anchor page, const DuplicateSearch& search) = 0;
   // Whether all from `first` on still is a duplicate and unlocked, retiring or not; then the copies
   // that this rests on. O(own edges below).
   virtual std::optional<Duplicate> duplicate_below(Anchor first, const DuplicateSearch& search) = 0;

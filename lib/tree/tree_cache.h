@@ -39,6 +39,7 @@ class TreeCache final : public LocalCache, private EdgeObserver {
   void note_use(const Match& match) override;
   void begin_period() override { ++period_; }
   DuplicateSurvey survey(const DuplicateSearch& search) override;
+  bool is_duplicate(Anchor page, const DuplicateSearch& search) override;
   std::optional<Duplicate> duplicate_below(Anchor first, const DuplicateSearch& search) override;
   std::vector<Anchor> oldest_pages(std::uint64_t num_tokens, std::size_t count_max) override;
   std::vector<Anchor> top_pages() override;

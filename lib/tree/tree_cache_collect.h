@@ -146,6 +146,12 @@ DuplicateSurvey TreeCache<SlotsValue>::survey(const DuplicateSearch& search) {
 }
 
 template <class SlotsValue>
+bool TreeCache<SlotsValue>::is_duplicate(Anchor page, const DuplicateSearch& search) {
+  const std::optional<Position> at = tree_.resolve(kSelf, page);
+  return at && at->tokens > 0 && judge(at->node, search, false) == Verdict::duplicate;
+}
+
+template <class SlotsValue>
 std::optional<Duplicate> TreeCache<SlotsValue>::duplicate_below(Anchor first,
                                                                 const DuplicateSearch& search) {
   const std::optional<Position> at = tree_.resolve(kSelf, first);

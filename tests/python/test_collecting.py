@@ -42,7 +42,12 @@ class Blocking:
         return self._subscriptions[-1]
 
     def next(self, subscription):
-        return next(subscription)
+        guard = threading.Timer(SOON_S, subscription.close)  # what does not come shows, too
+        guard.start()
+        try:
+            return next(subscription)
+        finally:
+            guard.cancel()
 
     def close(self):
         for each in (*self._subscriptions, self.mesh):
@@ -113,6 +118,12 @@ def free(number, slots=((1, 1),), advice=False, epoch=EPOCH, **others):
 def acks(sidecar):
     """The numbers that were acknowledged, in order."""
     return [params["number"] for method, params in sidecar.requests if method == "gc_ack"]
+
+
+def subscribers(sidecar):
+    """Their connections, in order. With the lock, as they are added behind their answer."""
+    with sidecar.lock:
+        return list(sidecar.subscribers)
 
 
 def answer(request, result):
@@ -357,7 +368,7 @@ def test_a_malformed_gc_free_is_neither_handed_out_nor_acknowledged(client, side
 
 def test_ack_says_the_number_on_the_subscriptions_own_connection(client, sidecar):
     first, second = client.subscribe("gc_free"), client.subscribe("gc_advice", "op")
-    connections = list(sidecar.subscribers)
+    connections = subscribers(sidecar)
     for number in (7, 8):
         sidecar.free(number, [[number, 1]])
     told = [client.next(first) for _ in range(2)]
@@ -511,7 +522,7 @@ def broken(connect, cutting):
 
 def test_what_was_freed_is_not_handed_out_again_and_acknowledged_by_itself(broken, cutting):
     events = broken.subscribe("gc_free", "op")
-    (connection,) = cutting.subscribers
+    (connection,) = subscribers(cutting)
     cutting.notify("op", OP)
     assert broken.next(events) == MARK
     assert acks(cutting) == [7, 7]
