@@ -241,7 +241,8 @@ void Replica::outgrow_epoch(TimePoint now, Epoch seen, bool not_mine) {
   op_log_.forget(self_->id);
   donor_.replaced(self_->id);
   registrations_.drop_all();
-  if (collection_.round) end_round(now);  // the better holders let go of what they kept for this life
+  // The better holders let go of what they kept for the life that was.
+  if (collection_.round) end_round(now);
   for (auto& [id, member] : members_) {
     if (id == self_->id) continue;
     member.introduced = false;

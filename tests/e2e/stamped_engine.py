@@ -1,12 +1,12 @@
-"""An engine with a pool of slots, each of which carries a stamp of what was computed into it, so that
-whoever reads a slot of another engine can tell whether it read what it was promised.
+"""An engine with a pool of slots, each of which carries a stamp of what was computed into it, so
+that whoever reads a slot of another engine can tell whether it read what it was promised.
 
 All pools live in this process: reading another engine's slot is looking into its pool, without any
 sidecar, as a one-sided read over the network would. A pool belongs to one life of an engine, and
 knows the epochs of the sidecars that served it: who is told of slots by another epoch cannot read.
 
-Page size 1. A stamp is (owner, life of the engine, generation of the slot, position): the position is
-a hash of the tokens up to the slot's own.
+Page size 1. A stamp is (owner, life of the engine, generation of the slot, position): the position
+is a hash of the tokens up to the slot's own.
 """
 
 from __future__ import annotations

@@ -95,10 +95,11 @@ def test_a_reference_keeps_the_copy_and_is_void_after_the_readers_death(mesh):
             assert gc(mesh["p1"])["locked_tokens"] == 64
         assert lease.is_valid()
         mesh["d0"].kill()
-        wait_until(
-            lambda: mesh["p1"].client.status()["gc"]["readers"][mesh["d0"].addr]["silent_seconds"] > 1,
-            "the reader is silent",
-        )
+
+        def silent_s():
+            return mesh["p1"].client.status()["gc"]["readers"][mesh["d0"].addr]["silent_seconds"]
+
+        wait_until(lambda: silent_s() > 1, "the reader is silent")
         assert mesh["p1"].client.status()["local_tokens"] == 64  # it blocks
         mesh["d0"].start()
         assert sorted(next_free(events).slots) == [(2000, 64)]

@@ -1,6 +1,6 @@
-"""Six engines with stamped slots read each other's, and collect their duplicates, while sidecars are
-killed, stopped and started again. No read that may be used shows a wrong stamp, every pool's balance
-is exact after every operation, and what was freed is what was counted.
+"""Six engines with stamped slots read each other's, and collect their duplicates, while sidecars
+are killed, stopped and started again. No read that may be used shows a wrong stamp, every pool's
+balance is exact after every operation, and what was freed is what was counted.
 
     RADIXMESH_COLLECTING_OPERATIONS=100000    how many (default 4000)
     RADIXMESH_COLLECTING_SEED=1               which schedule

@@ -388,8 +388,6 @@ class Subscription:
         self._streams = reader, writer
 
     async def _acknowledge(self, told: FreedSlots) -> None:
-        if told.advice:
-            return
         self._freed.add(told)
         await _within(self._endpoint, "gc_ack", self._ask(acknowledgement(told)))
         self._freed.known(told)
@@ -399,17 +397,22 @@ class Subscription:
             raise ConnectionLost("the subscription is closed")
         reader, writer = self._streams
         try:
-            writer.write(self._conversation.ask(call)[1])
+            request_id, frame = self._conversation.ask(call)
+            writer.write(frame)
             await writer.drain()
             answer = None
-            while answer is None:
+            # One of an earlier ack, for which nobody waits any more, may come first.
+            while answer is None or answer.request_id != request_id:
                 answer = self._take(await receive(reader, self._conversation))
-            answer.read()
         except OSError as error:
             writer.transport.abort()
             if isinstance(error, RadixMeshError):
                 raise
             raise ConnectionLost(f"{call.method} could not be sent: {error.strerror}") from error
+        except RadixMeshError:
+            writer.transport.abort()
+            raise
+        answer.read()
 
     async def _wait(self) -> None:
         assert self._streams is not None

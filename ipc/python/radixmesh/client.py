@@ -373,8 +373,6 @@ class Subscription:
                 raise StopIteration
 
     def _acknowledge(self, told: FreedSlots) -> None:
-        if told.advice:
-            return
         self._freed.add(told)
         deadline = Deadline(self._endpoint.timeout_s)
         self._link.call(acknowledgement(told), deadline, self._notifications)

@@ -50,6 +50,7 @@ class GcFreeEvent:
     def __init__(self, subscription: Subscription, told: FreedSlots) -> None:
         self._subscription = subscription
         self._told = told
+        self._acknowledged = told.advice  # there is nothing to acknowledge
 
     @property
     def slots(self) -> Runs:
@@ -69,7 +70,9 @@ class GcFreeEvent:
     def ack(self) -> None:
         """The slots are free. For advice, and the second time, it does nothing. Errors are those of
         a call; what was acknowledged and did not arrive is not handed out again."""
-        self._subscription._acknowledge(self._told)
+        if not self._acknowledged:
+            self._subscription._acknowledge(self._told)
+            self._acknowledged = True
 
 
 class AioGcFreeEvent:
@@ -78,6 +81,7 @@ class AioGcFreeEvent:
     def __init__(self, subscription: AioSubscription, told: FreedSlots) -> None:
         self._subscription = subscription
         self._told = told
+        self._acknowledged = told.advice  # there is nothing to acknowledge
 
     @property
     def slots(self) -> Runs:
@@ -99,7 +103,9 @@ class AioGcFreeEvent:
 
     async def ack(self) -> None:
         """As `radixmesh.GcFreeEvent.ack`."""
-        await self._subscription._acknowledge(self._told)
+        if not self._acknowledged:
+            await self._subscription._acknowledge(self._told)
+            self._acknowledged = True
 
 
 def acknowledgement(told: FreedSlots) -> methods.Call[None]:
