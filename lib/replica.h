@@ -270,8 +270,10 @@ class Replica : private Journal {
   void tell_engine(TimePoint now, const SlotRuns& slots, bool advice);
   void on_hold(TimePoint now, NodeId from, const HoldMessage& hold);
   void on_held(TimePoint now, NodeId from, const HeldMessage& held);
-  void let_go(TimePoint now, std::optional<NodeId> of);
-  void let_go_of_all(TimePoint now);
+  void lock_for_round(TimePoint now, const HoldMessage& hold, HeldForRound& held);
+  void let_go_of(HeldForRound& held);
+  void let_go_of_all();
+  void forget_rounds_of(NodeId node);
 
   // replica_route.cpp
   std::string_view unfit(const Member& member) const;

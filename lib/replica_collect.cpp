@@ -11,6 +11,8 @@ namespace {
 
 // Until an unanswered HOLD is sent again.
 constexpr Duration kHoldAgain = std::chrono::milliseconds(250);
+// Between two looks at what was retired to make room.
+constexpr Duration kCarePause = std::chrono::milliseconds(20);
 // Tokens of one DELETE, so that what the engine is told at once is bounded.
 constexpr std::uint64_t kTokensAtOnce = limits::request_tokens_max;
 
@@ -18,11 +20,15 @@ constexpr std::uint64_t kTokensAtOnce = limits::request_tokens_max;
 
 void Replica::collect_what_is_due(TimePoint now) {
   if (!cache_) return;
-  let_go(now, std::nullopt);
+  for (auto& [node, held] : collection_.held) {
+    if (now >= held.until) let_go_of(held);
+  }
   if (settings_.gc.mode == GcMode::off) return;
   expire_readers(now);
-  keep_reserve();
-  if (!readers_must_agree()) take_back_all();
+  if (now >= collection_.next_care) {
+    collection_.next_care = now + kCarePause;
+    readers_must_agree() ? keep_reserve() : take_back_all();
+  }
   if (now >= collection_.next_period) {
     collection_.next_period = now + settings_.gc.period;
     cache_->begin_period();
@@ -37,7 +43,9 @@ void Replica::collect_what_is_due(TimePoint now) {
 TimePoint Replica::collection_due() const {
   if (!cache_) return kNever;
   TimePoint due = kNever;
-  for (const auto& [key, held] : collection_.held) due = std::min(due, held.until);
+  for (const auto& [node, held] : collection_.held) {
+    if (!held.paths.empty()) due = std::min(due, held.until);
+  }
   if (settings_.gc.mode == GcMode::off) return due;
   due = std::min(due, collection_.next_period);
   for (const auto& [reader, session] : collection_.readers.all()) {
@@ -346,25 +354,28 @@ Duration Replica::free_wait(TimePoint now) const {
 // ---- this node as a better holder --------------------------------------------------------------
 
 void Replica::on_hold(TimePoint now, NodeId from, const HoldMessage& hold) {
-  const auto key = std::pair(from, hold.round);
-  const auto found = collection_.held.find(key);
-  if (hold.pages.empty()) {
-    if (found != collection_.held.end()) {
-      found->second.until = now;
-      let_go(now, std::nullopt);
-    }
-    return;
+  HeldForRound& held = collection_.held[from];
+  if (hold.round < held.round) return count("holds_outdated");
+  if (hold.round > held.round) {
+    let_go_of(held);
+    held.round = hold.round;
+    held.refused.clear();
+    if (!hold.pages.empty()) lock_for_round(now, hold, held);
+  } else if (hold.pages.empty()) {
+    let_go_of(held);
   }
-  if (found != collection_.held.end()) {
-    return answer(from, Channel::control, HeldMessage{hold.round, found->second.refused});
-  }
+  if (hold.pages.empty()) return;
+  // Where it was over already, nothing is kept.
+  const bool is_over = held.paths.empty();
+  answer(from, Channel::control, HeldMessage{hold.round, is_over ? hold.pages : held.refused});
+}
+
+void Replica::lock_for_round(TimePoint now, const HoldMessage& hold, HeldForRound& held) {
   std::size_t pages = hold.pages.size();
-  for (const auto& [each, held] : collection_.held) pages += held.paths.size();
-  if (!cache_ || draining() || pages > limits::held_pages_max) {
-    return answer(from, Channel::control, HeldMessage{hold.round, hold.pages});
-  }
-  HeldForRound held;
-  held.until = now + hold.lease + hold.lease / 100 + settings_.gc.lease_margin;
+  for (const auto& [node, each] : collection_.held) pages += each.paths.size();
+  if (!cache_ || draining() || pages > limits::held_pages_max) return;
+  const Duration lease = std::min(hold.lease, settings_.gc.round_max);
+  held.until = now + lease + lease / 100 + settings_.gc.lease_margin;
   for (const Anchor& page : hold.pages) {
     if (const auto path = cache_->lock_page(page)) {
       held.paths.push_back(*path);
@@ -372,27 +383,29 @@ void Replica::on_hold(TimePoint now, NodeId from, const HoldMessage& hold) {
       held.refused.push_back(page);
     }
   }
-  answer(from, Channel::control, HeldMessage{hold.round, held.refused});
-  collection_.held.emplace(key, std::move(held));
+}
+
+void Replica::let_go_of(HeldForRound& held) {
+  if (held.paths.empty()) return;
+  for (const LockedPath& path : held.paths) cache_->unlock(path);
+  held.paths.clear();
+  collection_.changed = true;
 }
 
 // Of what this node keeps for others: their rounds and their references.
-void Replica::let_go_of_all(TimePoint now) {
-  for (auto& [key, held] : collection_.held) held.until = now;
-  let_go(now, std::nullopt);
+void Replica::let_go_of_all() {
+  for (auto& [node, held] : collection_.held) let_go_of(held);
   std::vector<NodeId> readers;
   for (const auto& [reader, session] : collection_.readers.all()) readers.push_back(reader);
   for (NodeId reader : readers) end_reader(reader);
 }
 
-// Ends holds whose time is over, or all for one node.
-void Replica::let_go(TimePoint now, std::optional<NodeId> of) {
-  std::erase_if(collection_.held, [&](const auto& each) {
-    if (of ? each.first.first != *of : now < each.second.until) return false;
-    for (const LockedPath& path : each.second.paths) cache_->unlock(path);
-    collection_.changed = true;
-    return true;
-  });
+// The node began another life, or is forgotten.
+void Replica::forget_rounds_of(NodeId node) {
+  const auto found = collection_.held.find(node);
+  if (found == collection_.held.end()) return;
+  let_go_of(found->second);
+  collection_.held.erase(found);
 }
 
 }  // namespace radixmesh

@@ -43,7 +43,7 @@ void Replica::remove_member(NodeId id) {
   barrier_.erase(id);
   next_exchange_.erase(id);
   end_reader(id);
-  let_go(last_step_, id);
+  forget_rounds_of(id);
   collection_.readers.forget(id);
   registrations_.drop(id);
   if (subscribed_.erase(id) > 0) effects_.push_back(UnsubscribeFrom{id});

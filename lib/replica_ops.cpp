@@ -95,7 +95,7 @@ void Replica::begin_epoch(TimePoint now, NodeId id, Epoch epoch) {
   member.ready = false;
   router_.forget(now, id);
   end_reader(id);
-  let_go(now, id);
+  forget_rounds_of(id);
   registrations_.drop(id);
   member.vector.clear();
   member.accusers.clear();

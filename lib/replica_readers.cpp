@@ -245,15 +245,19 @@ void Replica::retire_oldest(std::uint64_t num_tokens) {
 // Frees what was retired to make room and nobody refers to, the oldest first, and retires as much
 // again.
 SlotRuns Replica::free_retired(std::uint64_t num_tokens) {
+  num_tokens = std::min(num_tokens, cache_->total_tokens());
   std::vector<Retirement>& evictions = collection_.evictions;
   std::erase_if(evictions, [this](const Retirement& each) { return !has_own_page(each.first); });
   const auto agreed = collection_.readers.agreed(*relation_, evictions, self_->epoch);
   std::vector<Anchor> chosen;
   std::uint64_t tokens = 0;
+  std::size_t runs = 0;  // an answer names so many
   for (std::size_t i = 0; i < evictions.size() && tokens < num_tokens; ++i) {
+    if (runs >= limits::evicted_runs_max) break;
     if (!agreed[i]) continue;
     chosen.push_back(evictions[i].first);
     tokens += evictions[i].tokens;
+    runs += cache_->slots_below(evictions[i].first).runs().size();
   }
   SlotRuns freed = cache_->remove_pages(chosen, *this);
   std::erase_if(evictions, [this](const Retirement& each) { return !has_own_page(each.first); });

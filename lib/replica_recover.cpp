@@ -87,7 +87,7 @@ void Replica::attach_engine(TimePoint now, std::string_view engine_token, KnownS
     if (had_engine && cache_->total_tokens() > 0) {
       count("engines_replaced");
       // Its memory is gone, whoever wanted to read it or counted on its copies.
-      let_go_of_all(now);
+      let_go_of_all();
       const std::size_t all = std::numeric_limits<std::size_t>::max();
       if (!cache_->reset(*this)) (void)cache_->evict(cache_->total_tokens(), all, *this);
     }

@@ -16,7 +16,7 @@ GcCountsView Replica::gc_counts(TimePoint now) const {
   view.mode = gc_mode_name(settings_.gc.mode);
   view.engine_frees = collection_.engine_frees;
   view.retiring_tokens = relation_->retiring_tokens(kSelf);
-  for (const auto& [key, held] : collection_.held) view.held_pages += held.paths.size();
+  for (const auto& [node, held] : collection_.held) view.held_pages += held.paths.size();
   for (const auto& [owner, count] : registrations_.counts(now)) {
     view.references[members_.at(owner).addr] = count;
   }

@@ -50,8 +50,10 @@ struct CollectionRound {
   std::uint64_t collected = 0;  // tokens
 };
 
-// Pages that are locked here for a round of another node.
+// Pages that are locked here for the last round of another node; none once that is over, so that
+// what comes late begins nothing.
 struct HeldForRound {
+  std::uint64_t round = 0;
   std::vector<LockedPath> paths;
   std::vector<Anchor> refused;
   TimePoint until;
@@ -72,8 +74,9 @@ struct Collection {
   std::uint64_t last_round = 0;
   bool changed = false;                    // something that the round waits for
   TimePoint last_look = TimePoint::min();  // for duplicates: a round began, or there were none
+  TimePoint next_care = TimePoint::min();  // for what was retired to make room
   TimePoint next_round = TimePoint::min(), next_period = TimePoint::min();
-  std::map<std::pair<NodeId, std::uint64_t>, HeldForRound> held;
+  std::map<NodeId, HeldForRound> held;
   std::map<std::uint64_t, Unacknowledged> unacknowledged;
   std::uint64_t last_free = 0;
   bool engine_frees = false, engine_takes_advice = false;

@@ -12,6 +12,8 @@ namespace {
 constexpr int kRenewals = 5;
 // Until an unanswered REGISTER is sent again.
 constexpr Duration kAskAgain = std::chrono::milliseconds(250);
+// Between two statements of what still retires: many references may be released one by one.
+constexpr Duration kStatementPause = std::chrono::milliseconds(5);
 
 }  // namespace
 
@@ -25,7 +27,8 @@ Registrations::Owner& Registrations::begin(TimePoint now, NodeId id, Epoch epoch
 }
 
 // Gives the register its next version, odd or even; versions of one registration only grow.
-void Registrations::raise(Owner& owner, Page& page, bool odd) {
+void Registrations::raise(Owner& owner, Anchor at, Page& page, bool odd) {
+  owner.untold.insert(at);
   page.version = owner.last_version + ((owner.last_version % 2 == 1) == odd ? 2 : 1);
   owner.last_version = page.version;
   page.told = page.denied = false;
@@ -50,14 +53,16 @@ Registrations::Asked Registrations::refer(TimePoint now, NodeId id, Epoch epoch,
   const bool confirmed = at.confirmed() || is_planted(PlantedFault::no_confirm);
   if (owner.mode == GcMode::global_ref && !confirmed) {
     if (at.denied) {
+      owner.untold.erase(page);
       owner.pages.erase(page);
       return {Grant::refused, 0};
     }
     if (at.version % 2 == 0) {
-      raise(owner, at, true);
+      raise(owner, page, at, true);
       owner.next_send = now;
     }
     at.wanted_until = now + settings_.answer_wait;
+    owner.next_look = std::min(owner.next_look, at.wanted_until);
     return {Grant::wait, 0};
   }
   ++at.users;
@@ -79,7 +84,7 @@ bool Registrations::waits(TimePoint now, NodeId id, Seq applied, Anchor page) co
 
 void Registrations::release_page(TimePoint now, Owner& owner, std::map<Anchor, Page>::iterator at) {
   if (owner.mode == GcMode::global_ref) {
-    raise(owner, at->second, false);
+    raise(owner, at->first, at->second, false);
     owner.next_send = now;
   } else {
     owner.pages.erase(at);
@@ -129,18 +134,15 @@ void Registrations::on_registered(TimePoint now, NodeId id, Epoch epoch,
   owner.valid_until = settings_.lapses_at_reader(sent, answer.lease);
   if (!owner.position) owner.position = answer.position;
   owner.next_send = now + answer.lease / kRenewals;
-  bool all_told = true;
   for (const ReaderRegister& each : answer.registers) {
     const auto page = owner.pages.find(each.page);
     if (page == owner.pages.end()) continue;
     if (each.version == page->second.version) page->second.told = true;
     if (each.version == 0 && page->second.version % 2 == 1) page->second.denied = true;
+    if (page->second.told || page->second.denied) owner.untold.erase(each.page);
     if (page->second.version % 2 == 0 && page->second.told) owner.pages.erase(page);
   }
-  for (const auto& [page, state] : owner.pages) {
-    all_told = all_told && (state.version == 0 || state.told || state.denied);
-  }
-  if (!all_told) owner.next_send = now;
+  if (!owner.untold.empty()) owner.next_send = now;
   if (was_ending && answer.stamp == owner.stamp) owners_.erase(found);
 }
 
@@ -148,7 +150,25 @@ void Registrations::drop(NodeId owner) { owners_.erase(owner); }
 
 void Registrations::tell_soon(NodeId id) {
   const auto found = owners_.find(id);
-  if (found != owners_.end()) found->second.next_send = TimePoint::min();
+  if (found == owners_.end()) return;
+  Owner& owner = found->second;
+  const bool was_sent = owner.sent_at != TimePoint::min();
+  const TimePoint soon = was_sent ? owner.sent_at + kStatementPause : TimePoint::min();
+  owner.next_send = std::min(owner.next_send, soon);
+}
+
+// References that were confirmed, or will be, and that nobody came for.
+void Registrations::give_up_unwanted(TimePoint now, Owner& owner) {
+  owner.next_look = kNever;
+  for (auto at = owner.pages.begin(); at != owner.pages.end(); ++at) {
+    const Page& page = at->second;
+    if (page.users > 0 || page.version % 2 == 0) continue;
+    if (now >= page.wanted_until) {
+      release_page(now, owner, at);
+    } else {
+      owner.next_look = std::min(owner.next_look, page.wanted_until);
+    }
+  }
 }
 
 // What time brings. False if nothing is to be sent.
@@ -159,17 +179,14 @@ bool Registrations::look_after(TimePoint now, NodeId id, Owner& owner) {
     const TimePoint used = owner.used;
     begin(now, id, owner.epoch).used = used;
   }
-  for (auto at = owner.pages.begin(); at != owner.pages.end(); ++at) {
-    const Page& page = at->second;
-    const bool given_up = page.users == 0 && page.version % 2 == 1 && now >= page.wanted_until;
-    if (given_up) release_page(now, owner, at);
-  }
+  if (now >= owner.next_look) give_up_unwanted(now, owner);
   if (now < owner.next_send) return false;
   const bool idle = owner.pages.empty() && now - owner.used >= settings_.lease;
   owner.ending = idle && owner.position;
   owner.stamp = std::max<std::uint64_t>(
       owner.stamp + 1,
       static_cast<std::uint64_t>(std::max<std::int64_t>(now.time_since_epoch().count(), 1)));
+  owner.sent_at = now;
   // Who does not answer for long is still asked: it may wait for a word of this node's.
   const bool silent = now - owner.used >= settings_.lease;
   owner.next_send = now + (silent ? settings_.lease / kRenewals : kAskAgain);
@@ -184,9 +201,9 @@ std::vector<std::pair<NodeId, RegisterMessage>> Registrations::due(TimePoint now
     message.nonce = owner.nonce;
     message.stamp = owner.stamp;
     message.ends = owner.ending;
-    for (const auto& [page, state] : owner.pages) {
+    for (Anchor page : owner.untold) {
       if (message.registers.size() == limits::gc_pages_max) break;
-      if (state.version > 0 && !state.told) message.registers.push_back({page, state.version});
+      message.registers.push_back({page, owner.pages.at(page).version});
     }
     messages.emplace_back(id, std::move(message));
   }
@@ -204,10 +221,7 @@ std::vector<Anchor> Registrations::pages_of(NodeId owner) const {
 TimePoint Registrations::next_due() const {
   TimePoint due = kNever;
   for (const auto& [id, owner] : owners_) {
-    due = std::min(due, owner.next_send);
-    for (const auto& [page, state] : owner.pages) {
-      if (state.users == 0 && state.version % 2 == 1) due = std::min(due, state.wanted_until);
-    }
+    due = std::min({due, owner.next_send, owner.next_look});
   }
   return due;
 }

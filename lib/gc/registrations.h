@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "lib/base/ids.h"
@@ -90,14 +91,18 @@ class Registrations {
     TimePoint valid_until = TimePoint::min();
     TimePoint next_send;
     TimePoint used;  // last: something was referred to, or was to be
+    TimePoint sent_at = TimePoint::min();
+    TimePoint next_look = kNever;  // at pages that someone waited for
     bool ending = false;
     std::uint64_t last_version = 0;
     std::map<Anchor, Page> pages;
+    std::set<Anchor> untold;  // those whose version the owner is not known to have
   };
 
   Owner& begin(TimePoint now, NodeId id, Epoch epoch);
   void release_page(TimePoint now, Owner& owner, std::map<Anchor, Page>::iterator at);
-  static void raise(Owner& owner, Page& page, bool odd);
+  static void raise(Owner& owner, Anchor at, Page& page, bool odd);
+  void give_up_unwanted(TimePoint now, Owner& owner);
   bool look_after(TimePoint now, NodeId id, Owner& owner);
 
   GcSettings settings_;

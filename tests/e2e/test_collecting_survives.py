@@ -33,7 +33,7 @@ class Upheaval:
 
     def __init__(self, engines, seed):
         self.engines = engines
-        self.done = {"killed": 0, "killed with engine": 0, "stopped": 0}
+        self.done = {"killed": 0, "killed with engine": 0, "stopped": 0, "stopped in a call": 0}
         self._chance = random.Random(f"collecting {seed}")
         self._disturbed = {}
 
@@ -53,13 +53,18 @@ class Upheaval:
         self._disturbed.clear()
 
     def _disturb(self, engine, now):
-        kind = self._chance.choice(["killed", "killed", "killed with engine", "stopped", "stopped"])
+        kind = self._chance.choice([*self.done, "killed", "stopped in a call"])
         self.done[kind] += 1
-        engine.lock.acquire()
-        if kind == "stopped":
+        if kind == "stopped in a call":
+            # The engine waits for its sidecar, maybe with what it has read in its hands.
+            engine.node.signal(signal.SIGSTOP)
+            undo = self._go_on_in_a_call
+        elif kind == "stopped":
+            engine.lock.acquire()
             engine.node.signal(signal.SIGSTOP)
             undo = self._go_on
         else:
+            engine.lock.acquire()
             engine.detach()
             engine.node.kill()
             if kind == "killed with engine":
@@ -73,6 +78,10 @@ class Upheaval:
     def _go_on(engine):
         engine.node.signal(signal.SIGCONT)
         engine.lock.release()
+
+    @staticmethod
+    def _go_on_in_a_call(engine):
+        engine.node.signal(signal.SIGCONT)
 
     @staticmethod
     def _start(engine):
