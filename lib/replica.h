@@ -30,7 +30,8 @@
 // topology, readiness), replica_route.cpp (where a prompt should run), replica_refer.cpp
 // (references to what other nodes hold), replica_readers.cpp (others' references to what this node
 // holds, and removals that wait for them), replica_collect.cpp (rounds that collect duplicates),
-// replica_show.cpp (what is shown).
+// replica_hold.cpp (what is kept for rounds of others), replica_show.cpp and replica_show_gc.cpp
+// (what is shown).
 #pragma once
 
 #include <map>
@@ -268,8 +269,9 @@ class Replica : private Journal {
   void collect_agreed(TimePoint now, CollectionRound& round);
   void end_round(TimePoint now);
   void tell_engine(TimePoint now, const SlotRuns& slots, bool advice);
-  void on_hold(TimePoint now, NodeId from, const HoldMessage& hold);
   void on_held(TimePoint now, NodeId from, const HeldMessage& held);
+  // replica_hold.cpp
+  void on_hold(TimePoint now, NodeId from, const HoldMessage& hold);
   void lock_for_round(TimePoint now, const HoldMessage& hold, HeldForRound& held);
   void let_go_of(HeldForRound& held);
   void let_go_of_all();

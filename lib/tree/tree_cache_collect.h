@@ -81,34 +81,24 @@ void TreeCache<SlotsValue>::add_copies(NodeIndex top, const DuplicateSearch& sea
 template <class SlotsValue>
 void TreeCache<SlotsValue>::weigh(std::vector<OwnEdge>& edges, const DuplicateSearch& search,
                                   DuplicateSurvey& survey) {
+  // By Verdict.
+  std::uint64_t* const tokens[] = {&survey.duplicate_tokens, &survey.scarce_tokens,
+                                   &survey.hot_tokens, &survey.locked_tokens,
+                                   &survey.retiring_tokens};
   for (std::size_t i = edges.size(); i-- > 0;) {
     OwnEdge& edge = edges[i];
-    const std::uint64_t length = tree_.node(edge.node).tokens.length;
-    switch (judge(edge.node, search, false)) {
-      case Verdict::duplicate:
-        (edge.stays ? survey.above_tokens : survey.duplicate_tokens) += length;
-        edge.copies += better_copies(edge.node, search).size();
-        if (edge.copies > search.copies_max && !edge.stays) {
-          edge.stays = true;
-          survey.is_complete = false;
-        }
-        break;
-      case Verdict::scarce:
-        survey.scarce_tokens += length;
+    const Verdict verdict = judge(edge.node, search, false);
+    const bool is_above = verdict == Verdict::duplicate && edge.stays;
+    (is_above ? survey.above_tokens : *tokens[static_cast<std::size_t>(verdict)]) +=
+        tree_.node(edge.node).tokens.length;
+    if (verdict != Verdict::duplicate) {
+      edge.stays = true;
+    } else {
+      edge.copies += better_copies(edge.node, search).size();
+      if (edge.copies > search.copies_max && !edge.stays) {
         edge.stays = true;
-        break;
-      case Verdict::hot:
-        survey.hot_tokens += length;
-        edge.stays = true;
-        break;
-      case Verdict::locked:
-        survey.locked_tokens += length;
-        edge.stays = true;
-        break;
-      case Verdict::retiring:
-        survey.retiring_tokens += length;
-        edge.stays = true;
-        break;
+        survey.is_complete = false;
+      }
     }
     if (i == 0) continue;
     edges[edge.parent].stays = edges[edge.parent].stays || edge.stays;

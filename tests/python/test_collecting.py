@@ -307,7 +307,7 @@ def test_an_event_tells_the_slots_and_as_of_when(client, sidecar):
 
 def test_both_kinds_of_event_offer_the_same():
     for kind in (GcFreeEvent, AioGcFreeEvent):
-        names = {name for name in vars(kind) if not name.startswith("_")}
+        names = {name for name in dir(kind) if not name.startswith("_")}
         assert names == {"slots", "advice", "state", "ack"}
     assert radixmesh.GcFreeEvent is GcFreeEvent
     assert inspect.iscoroutinefunction(AioGcFreeEvent.ack)

@@ -36,7 +36,31 @@ class Freed:
         return not told.advice and self._key(told) in self._numbers
 
 
-class GcFreeEvent:
+class _Told:
+    """What both clients' events show of it."""
+
+    def __init__(self, told: FreedSlots) -> None:
+        self._told = told
+        self._acknowledged = told.advice  # there is nothing to acknowledge
+
+    @property
+    def slots(self) -> Runs:
+        return self._told.slots
+
+    @property
+    def advice(self) -> bool:
+        return self._told.advice
+
+    @property
+    def state(self) -> Tuple[int, int]:
+        return self._told.state
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        return f"{name}(slots={self.slots}, advice={self.advice}, state={self.state})"
+
+
+class GcFreeEvent(_Told):
     """Slots that hold duplicates.
 
     advice False: they are nobody's any more. Free them, then `ack()`; only then does the sidecar
@@ -48,24 +72,8 @@ class GcFreeEvent:
     """
 
     def __init__(self, subscription: Subscription, told: FreedSlots) -> None:
+        super().__init__(told)
         self._subscription = subscription
-        self._told = told
-        self._acknowledged = told.advice  # there is nothing to acknowledge
-
-    @property
-    def slots(self) -> Runs:
-        return self._told.slots
-
-    @property
-    def advice(self) -> bool:
-        return self._told.advice
-
-    @property
-    def state(self) -> Tuple[int, int]:
-        return self._told.state
-
-    def __repr__(self) -> str:
-        return f"GcFreeEvent(slots={self.slots}, advice={self.advice}, state={self.state})"
 
     def ack(self) -> None:
         """The slots are free. For advice, and the second time, it does nothing. Errors are those of
@@ -75,31 +83,12 @@ class GcFreeEvent:
             self._acknowledged = True
 
 
-class AioGcFreeEvent:
+class AioGcFreeEvent(_Told):
     """As GcFreeEvent, with asyncio."""
 
     def __init__(self, subscription: AioSubscription, told: FreedSlots) -> None:
+        super().__init__(told)
         self._subscription = subscription
-        self._told = told
-        self._acknowledged = told.advice  # there is nothing to acknowledge
-
-    @property
-    def slots(self) -> Runs:
-        """As `radixmesh.GcFreeEvent.slots`."""
-        return self._told.slots
-
-    @property
-    def advice(self) -> bool:
-        """As `radixmesh.GcFreeEvent.advice`."""
-        return self._told.advice
-
-    @property
-    def state(self) -> Tuple[int, int]:
-        """As `radixmesh.GcFreeEvent.state`."""
-        return self._told.state
-
-    def __repr__(self) -> str:
-        return f"AioGcFreeEvent(slots={self.slots}, advice={self.advice}, state={self.state})"
 
     async def ack(self) -> None:
         """As `radixmesh.GcFreeEvent.ack`."""
