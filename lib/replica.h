@@ -235,6 +235,7 @@ class Replica : private Journal {
   void take_registers(TimePoint now, ReaderSession& session,
                       const std::vector<ReaderRegister>& said);
   void end_reader(NodeId reader);
+  void reader_began_anew(NodeId reader);
   bool may_expire(NodeId reader, const ReaderSession& session) const;
   void expire_readers(TimePoint now);
   void retire(std::vector<Anchor> firsts, std::vector<Retirement>& list);
@@ -255,6 +256,7 @@ class Replica : private Journal {
   void collect_what_is_due(TimePoint now);
   TimePoint collection_due() const;
   std::string_view why_not_collecting(TimePoint now) const;
+  bool is_reader_silent(TimePoint now) const;
   std::vector<HolderIndex> better_holders() const;
   DuplicateSearch duplicate_search(const std::vector<HolderIndex>& better) const;
   std::vector<CollectionRound::Copy> copies_of(const Duplicate& duplicate) const;

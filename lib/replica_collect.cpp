@@ -69,10 +69,20 @@ std::string_view Replica::why_not_collecting(TimePoint now) const {
   if (draining()) return "draining";
   if (!collection_.engine_frees) return "the engine frees no single slots";
   if (!may_free(now)) return "readers of this node's earlier life may still read";
+  if (settings_.gc.mode == GcMode::local_ref && is_reader_silent(now)) {
+    return "a registered reader is silent";
+  }
   if (collection_.unacknowledged.size() >= limits::gc_unacknowledged_max) {
     return "the engine does not acknowledge";
   }
   return "";
+}
+
+// While one is waited for, no round can end, and better holders would keep their copies for
+// nothing.
+bool Replica::is_reader_silent(TimePoint now) const {
+  return std::ranges::any_of(collection_.readers.all(),
+                             [now](const auto& each) { return now >= each.second.expires; });
 }
 
 // Live nodes of this one's role and of a lower rank, the best first.
@@ -287,7 +297,9 @@ void Replica::end_round(TimePoint now) {
       ask(node, Channel::control, HoldMessage{round.number, Duration{0}, {}});
     }
   }
-  if (!round.is_whole && round.collected > 0) collection_.next_round = now;
+  const bool goes_on = !round.is_whole && round.collected > 0;
+  collection_.next_round =
+      goes_on ? now : std::max(collection_.next_round, now + settings_.gc.period / 2);
 }
 
 // ---- the engine --------------------------------------------------------------------------------
@@ -302,6 +314,8 @@ void Replica::set_engine_frees(TimePoint now, bool frees, bool takes_advice) {
 }
 
 void Replica::tell_engine(TimePoint now, const SlotRuns& slots, bool advice) {
+  // That there is no duplicate any more is advice as well.
+  if (advice && slots.empty()) effects_.push_back(GcFree{0, {}, true, self_->epoch, head_});
   for (std::size_t at = 0; at < slots.runs().size(); at += limits::gc_free_runs_max) {
     const std::size_t end = std::min(slots.runs().size(), at + limits::gc_free_runs_max);
     GcFree told{0, {}, advice, self_->epoch, head_};
@@ -310,7 +324,7 @@ void Replica::tell_engine(TimePoint now, const SlotRuns& slots, bool advice) {
     }
     if (!advice) {
       told.number = ++collection_.last_free;
-      collection_.unacknowledged[told.number] = {told.slots, head_, now};
+      collection_.unacknowledged[told.number] = {told.slots, self_->epoch, head_, now};
     }
     effects_.push_back(std::move(told));
   }
@@ -326,7 +340,7 @@ void Replica::acknowledge_free(std::uint64_t number) {
 std::vector<GcFree> Replica::unacknowledged() const {
   std::vector<GcFree> all;
   for (const auto& [number, each] : collection_.unacknowledged) {
-    all.push_back({number, each.slots, false, self_->epoch, each.seq});
+    all.push_back({number, each.slots, false, each.epoch, each.seq});
   }
   return all;
 }
@@ -347,7 +361,8 @@ void Replica::advise(TimePoint now) {
 
 Duration Replica::free_wait(TimePoint now) const {
   if (settings_.gc.mode == GcMode::off) return Duration{0};
-  return std::max(Duration{0}, settings_.gc.lapses_at_owner(started_) - now);
+  const TimePoint since = std::max(started_, collection_.engine_since);
+  return std::max(Duration{0}, settings_.gc.lapses_at_owner(since) - now);
 }
 
 }  // namespace radixmesh

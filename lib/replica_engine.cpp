@@ -29,9 +29,9 @@ tl::unexpected<Refusal> refuse_removal(LocalCache::Kept why) {
                                             " runs of slots would go: evict some first");
 }
 
-std::size_t runs_in(const MatchView& view) {
-  std::size_t runs = view.local_slots.runs().size();
-  for (const SegmentView& segment : view.segments) {
+std::size_t runs_in(const std::vector<SegmentView>& segments) {
+  std::size_t runs = 0;
+  for (const SegmentView& segment : segments) {
     runs += segment.slots ? segment.slots->runs().size() : 0;
   }
   return runs;
@@ -169,13 +169,16 @@ Replica::Result<Replica::Acquired> Replica::acquire(TimePoint now, const CacheNa
   relation_->match(name, tokens, match_);
   Acquired acquired;
   acquired.match = view_of(match_);
-  if (runs_in(acquired.match) > limits::answer_runs_max) {
+  if (remote && (acquired.wait = refer(now, match_, acquired))) return acquired;
+  acquired.segments = segments_of(match_, acquired);
+  if (acquired.match.local_slots.runs().size() + runs_in(acquired.match.segments) +
+          runs_in(acquired.segments) >
+      limits::answer_runs_max) {
+    registrations_.release(now, acquired.reference);
     return refuse(RefusalCode::send_less, "the match has more than " +
                                               std::to_string(limits::answer_runs_max) +
                                               " runs of slots: acquire fewer tokens");
   }
-  if (remote && (acquired.wait = refer(now, match_, acquired))) return acquired;
-  acquired.segments = segments_of(match_, acquired);
   cache_->note_use(match_);
   acquired.path = cache_->lock(match_);
   return acquired;

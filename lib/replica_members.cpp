@@ -346,6 +346,7 @@ void Replica::forget_the_gone(TimePoint now) {
 
 // Its entries go; its epoch stays known, so that nothing of an earlier life ever counts again.
 void Replica::forget(NodeId id, Origin& origin) {
+  registrations_.begin_anew(last_step_, id);  // what it referred to is not known any more
   origin.forgotten = true;
   if (origin.stream.applied().value == 0) return;
   origin.had_ops = true;

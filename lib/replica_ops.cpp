@@ -94,7 +94,7 @@ void Replica::begin_epoch(TimePoint now, NodeId id, Epoch epoch) {
   member.load.reset();
   member.ready = false;
   router_.forget(now, id);
-  end_reader(id);
+  reader_began_anew(id);
   forget_rounds_of(id);
   registrations_.drop(id);
   member.vector.clear();

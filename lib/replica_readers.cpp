@@ -7,16 +7,6 @@
 #include "lib/replica.h"
 
 namespace radixmesh {
-namespace {
-
-std::uint64_t tokens_of(const std::vector<Retirement>& pages) {
-  std::uint64_t tokens = 0;
-  for (const Retirement& each : pages) tokens += each.tokens;
-  return tokens;
-}
-
-}  // namespace
-
 // ---- registrations -----------------------------------------------------------------------------
 
 void Replica::on_register(TimePoint now, NodeId from, const RegisterMessage& said) {
@@ -98,7 +88,14 @@ void Replica::end_reader(NodeId reader) {
 // outgrew can renew nothing, and registers anew.
 bool Replica::may_expire(NodeId reader, const ReaderSession& session) const {
   const bool left = members_.at(reader).state == MemberState::left;
-  return settings_.gc.expires_silent || left || session.epoch != self_->epoch;
+  return settings_.gc.expires_silent || left || session.is_over || session.epoch != self_->epoch;
+}
+
+// Others say that the reader began another life. Its process may be the same, and not know that it
+// outgrew its epoch: what it refers to stands until its lease lapses, or it registers anew.
+void Replica::reader_began_anew(NodeId reader) {
+  ReaderSession* session = collection_.readers.find(reader);
+  if (session != nullptr) session->is_over = true;
 }
 
 void Replica::expire_readers(TimePoint now) {
@@ -163,7 +160,6 @@ void Replica::take_back_pages(std::vector<Anchor> roots) {
     return !has_own_page(each.first) || !relation_->retiring_above(kSelf, each.first);
   };
   std::erase_if(collection_.evictions, stays);
-  std::erase_if(collection_.removals, stays);
   if (!collection_.round || !collection_.round->settled) return;
   std::erase_if(collection_.round->items, [&](const auto& each) { return stays(each.page); });
 }
@@ -171,11 +167,9 @@ void Replica::take_back_pages(std::vector<Anchor> roots) {
 // What was retired for readers that are no more: the engine may have it removed at once, if it
 // still wants to.
 void Replica::take_back_all() {
-  if (collection_.evictions.empty() && collection_.removals.empty()) return;
+  if (collection_.evictions.empty()) return;
   std::vector<Anchor> roots;
-  for (const auto* list : {&collection_.evictions, &collection_.removals}) {
-    for (const Retirement& each : *list) roots.push_back(each.first);
-  }
+  for (const Retirement& each : collection_.evictions) roots.push_back(each.first);
   take_back_pages(std::move(roots));
 }
 
@@ -190,7 +184,6 @@ void Replica::keep_own_pages(const CacheNamespace& name, std::span<const TokenId
 
 std::vector<Retirement> Replica::retired_roots() const {
   std::vector<Retirement> all = collection_.evictions;
-  all.insert(all.end(), collection_.removals.begin(), collection_.removals.end());
   if (collection_.round && collection_.round->settled) {
     for (const auto& item : collection_.round->items) all.push_back(item.page);
   }
@@ -221,7 +214,7 @@ std::optional<Refusal> Replica::objection_to_removal(TimePoint now, std::vector<
                        std::to_string((collection_.frees_from - now).count() / 1000 + 1) + " ms"};
   }
   if (!readers_must_agree() || all_agreed(pages)) return std::nullopt;
-  retire(std::move(pages), collection_.removals);
+  retire(std::move(pages), collection_.evictions);
   beat(now);
   return Refusal{RefusalCode::retry_later,
                  "other nodes may read it: it retires, and goes once none of them does"};
@@ -236,7 +229,14 @@ std::uint64_t Replica::reserve_tokens() const {
   return whole * settings_.gc.reserve_percent / 100;
 }
 
-std::uint64_t Replica::waiting_to_go() const { return tokens_of(collection_.evictions); }
+// What some reader refers to does not: it may for long.
+std::uint64_t Replica::waiting_to_go() const {
+  const std::vector<Retirement>& pages = collection_.evictions;
+  const std::vector<bool> blocked = collection_.readers.blocked(*relation_, pages);
+  std::uint64_t tokens = 0;
+  for (std::size_t i = 0; i < pages.size(); ++i) tokens += blocked[i] ? 0 : pages[i].tokens;
+  return tokens;
+}
 
 void Replica::retire_oldest(std::uint64_t num_tokens) {
   retire(cache_->oldest_pages(num_tokens, limits::gc_pages_max), collection_.evictions);
@@ -276,7 +276,9 @@ SlotRuns Replica::make_room(LocalCache& cache, std::uint64_t num_tokens) {
 // So that an insert finds room at once.
 void Replica::keep_reserve() {
   const std::uint64_t bound = settings_.max_radix_cache_size;
-  if (bound == 0 || !readers_must_agree()) return;
+  std::erase_if(collection_.evictions,
+                [this](const auto& each) { return !has_own_page(each.first); });
+  if (bound == 0) return;
   const std::uint64_t wanted = reserve_tokens(),
                       room = bound - std::min(bound, cache_->total_tokens());
   const std::uint64_t ready = waiting_to_go() + room;

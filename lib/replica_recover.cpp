@@ -80,6 +80,12 @@ void Replica::attach_engine(TimePoint now, std::string_view engine_token, KnownS
   }
   const bool had_engine = !self_->engine_token.empty();
   self_->engine_token = engine_token;
+  if (had_engine) {
+    // What the earlier one was to free is not this one's; but others may not know of it yet.
+    collection_.unacknowledged.clear();
+    collection_.advised.clear();
+    collection_.engine_since = now;
+  }
   next_head_ = std::min(next_head_, now);
   log(LogLine::Level::info, "engine_attached", "node=" + self_->addr);
   if (taken_over_ || head_.value > 0) {

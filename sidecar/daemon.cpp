@@ -130,8 +130,8 @@ void Daemon::turn() {
   if (items_[kSignalItem].revents != 0) read_signal(now);
   replica_->step(now, Tick{});
   server_->serve_waiting();
-  service_->look_after(now);
   perform_all();
+  service_->look_after(now);
 }
 
 // The first asks the node to leave in order, the second to end at once.

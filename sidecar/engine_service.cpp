@@ -118,14 +118,19 @@ void EngineService::engine_frees_changed() {
 }
 
 void EngineService::look_after(TimePoint now) {
+  std::vector<ipc::ClientId> came;
   for (auto& [id, client] : clients_) {
-    if (std::exchange(client.wants_frees, false)) {
-      for (const GcFree& each : replica_.unacknowledged()) tell(each, id);
-    }
+    if (std::exchange(client.wants_frees, false)) came.push_back(id);
     if (client_lease_ > Duration{0} && now - client.heard >= client_lease_) {
       release_all(client, now);
     }
   }
+  // Whoever does not read is cut while it is told, and gone from the clients.
+  for (ipc::ClientId id : came) {
+    server_->subscribe(id, ipc::EventKind::gc_free);
+    for (const GcFree& each : replica_.unacknowledged()) tell(each, id);
+  }
+  if (!came.empty()) engine_frees_changed();
 }
 
 EngineService::Outcome EngineService::hello(Call& call) {
@@ -139,6 +144,11 @@ EngineService::Outcome EngineService::hello(Call& call) {
   }
   if (state && !token) return refuse(RefusalCode::fix_request, "state needs an engine_token");
   if (token) {
+    const std::string& before = replica_.self().engine_token;
+    if (!before.empty() && before != *token) {
+      // Another engine: what clients of the earlier one locked is gone with it.
+      for (auto& [id, client] : clients_) release_all(client, steady_now());
+    }
     Replica::KnownState known;
     if (state) known = {Epoch{(*state)[0]}, Seq{(*state)[1]}};
     replica_.attach_engine(steady_now(), *token, known);
@@ -345,8 +355,12 @@ EngineService::Outcome EngineService::subscribe(Call& call) {
     }
   }
   for (const std::string& event : events) {
-    server_->subscribe(call.client, kinds.at(event));
-    if (event == "gc_free") clients_[call.client].wants_frees = true;
+    if (event == "gc_free") {
+      // At the end of this turn: what is told then to all others is among what it is told.
+      clients_[call.client].wants_frees = true;
+    } else {
+      server_->subscribe(call.client, kinds.at(event));
+    }
   }
   engine_frees_changed();
   call.result.pack_map(0);

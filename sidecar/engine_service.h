@@ -28,8 +28,8 @@ class EngineService final : public ipc::Service {
                                    bool& answer_later) override;
   bool may_go_on(ipc::ClientId client) override;
   void closed(ipc::ClientId client) override;
-  // To be called every turn: ends leases of silent clients, and tells those that came anew what
-  // their engine has not acknowledged.
+  // To be called at the end of every turn, when what was owed has been told: ends leases of silent
+  // clients, and tells those that came anew what their engine has not acknowledged.
   void look_after(TimePoint now);
 
   // Tells subscribers.

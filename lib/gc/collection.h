@@ -62,14 +62,14 @@ struct HeldForRound {
 // Slots that the engine was told to free.
 struct Unacknowledged {
   SlotRuns slots;
-  Seq seq;  // of the DELETE
+  Epoch epoch;  // of the DELETE, as it was then
+  Seq seq;
   TimePoint since;
 };
 
 struct Collection {
   ReaderSessions readers;
-  std::vector<Retirement> evictions;  // retired to make room
-  std::vector<Retirement> removals;   // because the engine asked for it
+  std::vector<Retirement> evictions;  // retired to make room, or as the engine asked for it
   std::optional<CollectionRound> round;
   std::uint64_t last_round = 0;
   bool changed = false;                    // something that the round waits for
@@ -81,6 +81,7 @@ struct Collection {
   std::uint64_t last_free = 0;
   bool engine_frees = false, engine_takes_advice = false;
   std::vector<Anchor> advised;
+  TimePoint engine_since = TimePoint::min();  // an engine came in the place of another
   // Before this no page goes: readers of an earlier life of this node may still use it.
   TimePoint frees_from = TimePoint::min();
 };

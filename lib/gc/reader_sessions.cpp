@@ -20,21 +20,28 @@ ReaderSession* ReaderSessions::find(NodeId reader) {
   return found == sessions_.end() ? nullptr : &found->second;
 }
 
+std::vector<bool> ReaderSessions::blocked(const Relation& relation,
+                                          const std::vector<Retirement>& pages) const {
+  std::vector<Anchor> firsts, blocks;
+  for (const Retirement& each : pages) firsts.push_back(each.first);
+  for (const auto& [reader, session] : sessions_) {
+    blocks.insert(blocks.end(), session.blocks.begin(), session.blocks.end());
+  }
+  return relation.covering(kSelf, firsts, blocks);
+}
+
 std::vector<bool> ReaderSessions::agreed(const Relation& relation,
                                          const std::vector<Retirement>& pages, Epoch epoch) const {
   // All must have applied it; what one refers to is blocked for all.
   Seq applied{~std::uint64_t{0}};
-  std::vector<Anchor> blocked;
   for (const auto& [reader, session] : sessions_) {
-    const bool counts = session.epoch == epoch && session.complete;
+    const bool counts = session.epoch == epoch && session.complete && !session.is_over;
     applied = std::min(applied, counts ? session.applied : Seq{});
-    blocked.insert(blocked.end(), session.blocks.begin(), session.blocks.end());
   }
-  std::vector<Anchor> firsts;
-  for (const Retirement& each : pages) firsts.push_back(each.first);
-  std::vector<bool> good = relation.covering(kSelf, firsts, blocked);
+  const std::vector<bool> is_blocked = blocked(relation, pages);
+  std::vector<bool> good(pages.size());
   for (std::size_t i = 0; i < good.size(); ++i) {
-    good[i] = (!good[i] && pages[i].seq <= applied) || is_planted(PlantedFault::no_agreement);
+    good[i] = (!is_blocked[i] && pages[i].seq <= applied) || is_planted(PlantedFault::no_agreement);
   }
   return good;
 }

@@ -38,9 +38,10 @@ struct ReaderWord {
 
 struct ReaderSession {
   TimePoint since, expires;
-  Epoch epoch;                 // of this node, that it was opened in
-  Seq applied;                 // as the reader said last:
-  bool complete = true;        // `blocks` is all
+  Epoch epoch;           // of this node, that it was opened in
+  Seq applied;           // as the reader said last:
+  bool complete = true;  // `blocks` is all
+  bool is_over = false;  // the reader began another life: it agrees to nothing, and soon lapses
   std::vector<Anchor> blocks;  // retiring pages that it refers to
   struct Register {
     std::uint64_t version = 0;
@@ -64,6 +65,8 @@ class ReaderSessions {
   void erase(NodeId reader) { sessions_.erase(reader); }
   void forget(NodeId reader) { erase(reader), last_.erase(reader); }
 
+  // Which of these pages some registered reader refers to, as it said last.
+  std::vector<bool> blocked(const Relation& relation, const std::vector<Retirement>& pages) const;
   // Which of these pages no registered reader refers to any more, as all of them have said since
   // they were retired. `epoch` is this node's.
   std::vector<bool> agreed(const Relation& relation, const std::vector<Retirement>& pages,

@@ -59,7 +59,7 @@ Registrations::Asked Registrations::refer(TimePoint now, NodeId id, Epoch epoch,
     }
     if (at.version % 2 == 0) {
       raise(owner, page, at, true);
-      owner.next_send = now;
+      owner.statement = now;
     }
     at.wanted_until = now + settings_.answer_wait;
     owner.next_look = std::min(owner.next_look, at.wanted_until);
@@ -85,8 +85,9 @@ bool Registrations::waits(TimePoint now, NodeId id, Seq applied, Anchor page) co
 void Registrations::release_page(TimePoint now, Owner& owner, std::map<Anchor, Page>::iterator at) {
   if (owner.mode == GcMode::global_ref) {
     raise(owner, at->first, at->second, false);
-    owner.next_send = now;
+    owner.statement = now;
   } else {
+    owner.untold.erase(at->first);
     owner.pages.erase(at);
   }
 }
@@ -100,6 +101,7 @@ void Registrations::release(TimePoint now, ReferenceId id) {
   if (owner == owners_.end() || owner->second.nonce != reference.nonce) return;
   owner->second.used = now;
   const auto page = owner->second.pages.find(reference.page);
+  if (page == owner->second.pages.end() || page->second.users == 0) return;
   if (--page->second.users == 0) release_page(now, owner->second, page);
 }
 
@@ -129,24 +131,32 @@ void Registrations::on_registered(TimePoint now, NodeId id, Epoch epoch,
   }
   const bool was_ending = owner.ending;
   owner.answered = answer.stamp;
-  owner.mode = answer.mode;
+  if (!owner.position) owner.mode = answer.mode;  // of one registration it does not change
   const TimePoint sent{Duration{static_cast<std::int64_t>(answer.stamp)}};
   owner.valid_until = settings_.lapses_at_reader(sent, answer.lease);
   if (!owner.position) owner.position = answer.position;
   owner.next_send = now + answer.lease / kRenewals;
   for (const ReaderRegister& each : answer.registers) {
     const auto page = owner.pages.find(each.page);
-    if (page == owner.pages.end()) continue;
+    if (page == owner.pages.end() || page->second.version == 0) continue;
     if (each.version == page->second.version) page->second.told = true;
     if (each.version == 0 && page->second.version % 2 == 1) page->second.denied = true;
     if (page->second.told || page->second.denied) owner.untold.erase(each.page);
-    if (page->second.version % 2 == 0 && page->second.told) owner.pages.erase(page);
+    const bool is_over = page->second.users == 0 && page->second.version % 2 == 0;
+    if (is_over && page->second.told) owner.pages.erase(page);
   }
-  if (!owner.untold.empty()) owner.next_send = now;
+  if (!owner.untold.empty()) owner.statement = std::min(owner.statement, now);
   if (was_ending && answer.stamp == owner.stamp) owners_.erase(found);
 }
 
 void Registrations::drop(NodeId owner) { owners_.erase(owner); }
+
+void Registrations::begin_anew(TimePoint now, NodeId id) {
+  const auto found = owners_.find(id);
+  if (found == owners_.end()) return;
+  const TimePoint used = found->second.used;
+  begin(now, id, found->second.epoch).used = used;
+}
 
 void Registrations::tell_soon(NodeId id) {
   const auto found = owners_.find(id);
@@ -154,7 +164,7 @@ void Registrations::tell_soon(NodeId id) {
   Owner& owner = found->second;
   const bool was_sent = owner.sent_at != TimePoint::min();
   const TimePoint soon = was_sent ? owner.sent_at + kStatementPause : TimePoint::min();
-  owner.next_send = std::min(owner.next_send, soon);
+  owner.statement = std::min(owner.statement, soon);
 }
 
 // References that were confirmed, or will be, and that nobody came for.
@@ -174,13 +184,12 @@ void Registrations::give_up_unwanted(TimePoint now, Owner& owner) {
 // What time brings. False if nothing is to be sent.
 bool Registrations::look_after(TimePoint now, NodeId id, Owner& owner) {
   if (owner.position && now >= owner.valid_until) {
-    // What stood under the old registration is void. The owner may still wait for it: a new one,
-    // which soon ends, tells it not to.
-    const TimePoint used = owner.used;
-    begin(now, id, owner.epoch).used = used;
+    // What stood under the old registration is void; the new one soon ends.
+    begin_anew(now, id);
   }
   if (now >= owner.next_look) give_up_unwanted(now, owner);
-  if (now < owner.next_send) return false;
+  if (now < std::min(owner.next_send, owner.statement)) return false;
+  owner.statement = kNever;
   const bool idle = owner.pages.empty() && now - owner.used >= settings_.lease;
   owner.ending = idle && owner.position;
   owner.stamp = std::max<std::uint64_t>(
@@ -221,7 +230,7 @@ std::vector<Anchor> Registrations::pages_of(NodeId owner) const {
 TimePoint Registrations::next_due() const {
   TimePoint due = kNever;
   for (const auto& [id, owner] : owners_) {
-    due = std::min({due, owner.next_send, owner.next_look});
+    due = std::min({due, owner.next_send, owner.statement, owner.next_look});
   }
   return due;
 }

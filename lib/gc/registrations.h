@@ -59,6 +59,8 @@ class Registrations {
   void on_registered(TimePoint now, NodeId owner, Epoch epoch, const RegisteredMessage& answer);
   // The owner began another life, or is forgotten: nothing of it may be used.
   void drop(NodeId owner);
+  // The references are void, but the owner may wait for what stood under them: it is told.
+  void begin_anew(TimePoint now, NodeId owner);
   void drop_all() { owners_.clear(), references_.clear(); }
   // Something of the owner began to retire, or a reference to that was released: it is told soon.
   void tell_soon(NodeId owner);
@@ -89,8 +91,9 @@ class Registrations {
     std::optional<Seq> position;
     GcMode mode = GcMode::off;
     TimePoint valid_until = TimePoint::min();
-    TimePoint next_send;
-    TimePoint used;  // last: something was referred to, or was to be
+    TimePoint next_send;           // a renewal, or once more what was not answered
+    TimePoint statement = kNever;  // what is new is to be said by then, whatever is answered
+    TimePoint used;                // last: something was referred to, or was to be
     TimePoint sent_at = TimePoint::min();
     TimePoint next_look = kNever;  // at pages that someone waited for
     bool ending = false;

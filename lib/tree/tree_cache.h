@@ -307,7 +307,7 @@ SlotRuns TreeCache<SlotsValue>::evict(std::uint64_t num_tokens, std::size_t runs
   SlotRuns freed;
   std::vector<Anchor> removed;
   const std::uint32_t page = tree_.page_size();
-  std::uint64_t left = num_tokens;
+  std::uint64_t left = std::min(num_tokens, total_tokens());
   while (left > 0 && oldest_ != kNoIndex && freed.runs().size() < runs_max) {
     const NodeIndex leaf = oldest_;
     const std::uint64_t whole_pages = (left + page - 1) / page * page;

@@ -164,7 +164,7 @@ std::vector<Anchor> TreeCache<SlotsValue>::oldest_pages(std::uint64_t num_tokens
                                                         std::size_t count_max) {
   std::vector<Anchor> pages;
   const std::uint32_t page = tree_.page_size();
-  std::uint64_t left = num_tokens;
+  std::uint64_t left = std::min(num_tokens, total_tokens());
   for (NodeIndex at = oldest_; left > 0 && at != kNoIndex && pages.size() < count_max;
        at = own(at).newer) {
     if (!tree_.shows(at, kSelf)) continue;

@@ -716,7 +716,7 @@ def test_the_answer_to_an_ack_that_was_cancelled_is_not_taken_for_that_to_the_ne
 # What is remembered
 
 
-def test_what_was_freed_is_remembered_until_the_sidecar_knows():
+def test_what_was_freed_is_remembered():
     told = FreedSlots(3, ((1, 2),), False, (EPOCH, 4))
     freed = Freed()
     assert told not in freed
@@ -726,6 +726,5 @@ def test_what_was_freed_is_remembered_until_the_sidecar_knows():
     assert told._replace(number=4) not in freed
     assert told._replace(state=(EPOCH + 1, 4)) not in freed
     assert told._replace(advice=True) not in freed
-    freed.known(told)
-    assert told not in freed
-    freed.known(told)
+    freed.add(told)
+    assert told in freed

@@ -390,7 +390,6 @@ class Subscription:
     async def _acknowledge(self, told: FreedSlots) -> None:
         self._freed.add(told)
         await _within(self._endpoint, "gc_ack", self._ask(acknowledgement(told)))
-        self._freed.known(told)
 
     async def _ask(self, call: Call[None]) -> None:
         if self._streams is None or self._closed:

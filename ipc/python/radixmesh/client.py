@@ -376,7 +376,6 @@ class Subscription:
         self._freed.add(told)
         deadline = Deadline(self._endpoint.timeout_s)
         self._link.call(acknowledgement(told), deadline, self._notifications)
-        self._freed.known(told)
 
     def close(self) -> None:
         """Ends the iteration, and wakes a thread that waits in it. Closing twice is no error."""

@@ -16,8 +16,8 @@ __all__ = ["AioGcFreeEvent", "Freed", "GcFreeEvent"]
 
 
 class Freed:
-    """What was handed out and acknowledged, until the sidecar is known to know it: where a
-    connection broke in between, it tells it once more, and it must not be freed twice."""
+    """What was handed out and acknowledged. A sidecar tells it once more where a connection broke
+    before it heard of it, or to another subscription; it must not be freed twice."""
 
     def __init__(self) -> None:
         self._numbers: Set[Tuple[int, int]] = set()
@@ -28,9 +28,6 @@ class Freed:
 
     def add(self, told: FreedSlots) -> None:
         self._numbers.add(self._key(told))
-
-    def known(self, told: FreedSlots) -> None:
-        self._numbers.discard(self._key(told))
 
     def __contains__(self, told: FreedSlots) -> bool:
         return not told.advice and self._key(told) in self._numbers
