@@ -27,6 +27,7 @@ void Replica::lock_for_round(TimePoint now, const HoldMessage& hold, HeldForRoun
   std::size_t pages = hold.pages.size();
   for (const auto& [node, each] : collection_.held) pages += each.paths.size();
   if (!cache_ || draining() || pages > limits::held_pages_max) return;
+  // For longer than the owner counts on it.
   const Duration lease = std::min(hold.lease, settings_.gc.round_max);
   held.until = now + lease + lease / 100 + settings_.gc.lease_margin;
   for (const Anchor& page : hold.pages) {

@@ -1,5 +1,6 @@
 // References to what other nodes hold: this node as a reader. See lib/gc/registrations.h.
 #include <algorithm>
+#include <tuple>
 
 #include "lib/base/limits.h"
 #include "lib/base/planted.h"

@@ -88,8 +88,8 @@ inline constexpr std::size_t gc_pages_max = delete_entries_max;
 inline constexpr std::size_t reader_pages_max = 65536;
 // Pages that this node keeps for rounds of others; past it HOLD is refused.
 inline constexpr std::size_t held_pages_max = 64 * 1024;
-// Slots that the engine was told to free and has not acknowledged: as many batches, and tokens of
-// one batch. While there are so many, nothing more is collected.
+// What the engine was told to free and has not acknowledged, in batches, and the runs of slots in
+// one. While there are so many batches, nothing more is collected.
 inline constexpr std::size_t gc_unacknowledged_max = 256;
 inline constexpr std::size_t gc_free_runs_max = 16 * 1024;
 

@@ -30,8 +30,6 @@ struct GcSettings {
   }
   TimePoint lapses_at_owner(TimePoint heard) const { return heard + lease_at_owner(); }
   Duration lease_at_owner() const { return lease + lease / 100 + lease_margin; }
-  // A better holder keeps its copy for longer than the owner counts on it.
-  Duration hold() const { return round_max + round_max / 100 + lease_margin; }
 };
 
 }  // namespace radixmesh
