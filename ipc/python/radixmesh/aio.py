@@ -24,12 +24,10 @@ from contextlib import suppress
 from types import TracebackType
 from typing import (
     Any,
-    Coroutine,
     Deque,
     Dict,
     Generator,
     Iterable,
-    List,
     Optional,
     Tuple,
     Type,
@@ -38,10 +36,10 @@ from typing import (
 )
 
 from . import methods
-from .aio_link import Link, Streams, open_streams, receive
+from .aio_link import Link, Streams, open_streams, open_with, receive, within
 from .booking import AioBooking
-from .collecting import AioGcFreeEvent, Freed, acknowledgement
-from .conversation import Answer, Conversation
+from .collecting import AioGcFreeEvent, Freed
+from .conversation import Conversation
 from .endpoint import Endpoint, PathLike
 from .errors import ConnectionLost, RadixMeshError, Timeout
 from .methods import Call
@@ -90,16 +88,7 @@ async def connect(
             await link.close()
             raise
 
-    return await _within(endpoint, "connecting", greet())
-
-
-async def _within(endpoint: Endpoint, what: str, work: Coroutine[Any, Any, T]) -> T:
-    try:
-        return await asyncio.wait_for(work, endpoint.timeout_s)
-    except asyncio.TimeoutError as error:
-        if isinstance(error, Timeout):
-            raise
-        raise Timeout(f"{what} was not answered within {endpoint.timeout_s:g} s") from error
+    return await within(endpoint, "connecting", greet())
 
 
 class Mesh:
@@ -109,7 +98,7 @@ class Mesh:
         self._endpoint = endpoint
         self._link = link
         self._info = info
-        self._freed = Freed()
+        self._freed = Freed(endpoint)
         link.conversation.frame_bytes_max = info.limits.frame_bytes_max
 
     @property
@@ -333,8 +322,8 @@ class Subscription:
                 event = methods.event_of(self._notifications.popleft())
                 if isinstance(event, FreedSlots):
                     if event not in self._freed:
-                        return AioGcFreeEvent(self, event)
-                    await self._acknowledge(event)
+                        return AioGcFreeEvent(self._freed, event)
+                    await self._freed.acknowledge_by_asyncio(event)
                 elif event is not None:
                     return event
             await self._wait()
@@ -363,72 +352,22 @@ class Subscription:
 
     async def _start(self) -> None:
         if self._streams is None:
-            await _within(self._endpoint, "subscribe", self._open())
-
-    async def _open(self) -> None:
-        reader, writer = await open_streams(self._endpoint)
-        try:
             # Anew each time: an attempt that was cancelled must leave nothing behind.
             self._conversation = Conversation()
             self._notifications.clear()
-            writer.write(self._conversation.ask(self._call)[1])
-            await writer.drain()
-            answer = None
-            while answer is None:
-                answer = self._take(await receive(reader, self._conversation))
-            answer.read()
-        except OSError as error:
-            writer.transport.abort()
-            if isinstance(error, RadixMeshError):
-                raise
-            raise ConnectionLost(f"subscribe could not be sent: {error.strerror}") from error
-        except BaseException:
-            writer.transport.abort()
-            raise
-        self._streams = reader, writer
-
-    async def _acknowledge(self, told: FreedSlots) -> None:
-        self._freed.add(told)
-        await _within(self._endpoint, "gc_ack", self._ask(acknowledgement(told)))
-
-    async def _ask(self, call: Call[None]) -> None:
-        if self._streams is None or self._closed:
-            raise ConnectionLost("the subscription is closed")
-        reader, writer = self._streams
-        try:
-            request_id, frame = self._conversation.ask(call)
-            writer.write(frame)
-            await writer.drain()
-            answer = None
-            # One of an earlier ack, for which nobody waits any more, may come first.
-            while answer is None or answer.request_id != request_id:
-                answer = self._take(await receive(reader, self._conversation))
-        except OSError as error:
-            writer.transport.abort()
-            if isinstance(error, RadixMeshError):
-                raise
-            raise ConnectionLost(f"{call.method} could not be sent: {error.strerror}") from error
-        except RadixMeshError:
-            writer.transport.abort()
-            raise
-        answer.read()
+            opening = open_with(
+                self._endpoint, self._conversation, self._call, self._notifications
+            )
+            self._streams = await within(self._endpoint, "subscribe", opening)
 
     async def _wait(self) -> None:
         assert self._streams is not None
         reader, writer = self._streams
         try:
-            self._take(await receive(reader, self._conversation))
+            for message in await receive(reader, self._conversation):
+                if isinstance(message, Notification):
+                    self._notifications.append(message)
         except RadixMeshError:
             writer.transport.abort()
             if not self._closed:
                 raise
-
-    def _take(self, messages: List[Union[Answer[Any], Notification]]) -> Optional[Answer[Any]]:
-        """Keeps the notifications, and returns the answer that was among them, if any."""
-        answer = None
-        for message in messages:
-            if isinstance(message, Notification):
-                self._notifications.append(message)
-            else:
-                answer = message
-        return answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Any, Dict, List, Optional, Tuple, TypeVar, Union
+from typing import Any, Coroutine, Deque, Dict, List, Optional, Tuple, TypeVar, Union
 
 from .conversation import Answer, Conversation
 from .endpoint import CONNECT_RETRY_S, READ_BYTES, Endpoint
@@ -12,7 +12,7 @@ from .errors import ConnectionLost, RadixMeshError, Timeout
 from .methods import Call
 from .protocol import Notification
 
-__all__ = ["Link", "Streams", "open_streams", "receive"]
+__all__ = ["Link", "Streams", "open_streams", "open_with", "receive", "within"]
 
 T = TypeVar("T")
 
@@ -41,6 +41,49 @@ async def receive(
     if not data:
         raise ConnectionLost("the sidecar closed the connection")
     return conversation.receive(data)
+
+
+async def open_with(
+    endpoint: Endpoint,
+    conversation: Conversation,
+    call: Call[None],
+    notifications: Deque[Notification],
+) -> Streams:
+    """Connects and makes the call, the first of `conversation`; the connection is the caller's.
+
+    Notifications that come with the answer are kept. Errors, and being cancelled, close it.
+    """
+    reader, writer = await open_streams(endpoint)
+    try:
+        writer.write(conversation.ask(call)[1])
+        await writer.drain()
+        answer: Optional[Answer[None]] = None
+        while answer is None:
+            for message in await receive(reader, conversation):
+                if isinstance(message, Notification):
+                    notifications.append(message)
+                else:
+                    answer = message
+        answer.read()
+    except OSError as error:
+        writer.transport.abort()
+        if isinstance(error, RadixMeshError):
+            raise
+        raise ConnectionLost(f"{call.method} could not be sent: {error.strerror}") from error
+    except BaseException:
+        writer.transport.abort()
+        raise
+    return reader, writer
+
+
+async def within(endpoint: Endpoint, what: str, work: Coroutine[Any, Any, T]) -> T:
+    """`work`, bounded by the endpoint's timeout."""
+    try:
+        return await asyncio.wait_for(work, endpoint.timeout_s)
+    except asyncio.TimeoutError as error:
+        if isinstance(error, Timeout):
+            raise
+        raise Timeout(f"{what} was not answered within {endpoint.timeout_s:g} s") from error
 
 
 class Link:

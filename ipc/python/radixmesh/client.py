@@ -8,7 +8,7 @@ from typing import Any, Deque, Dict, Iterable, Iterator, Optional, Tuple, Type, 
 
 from . import methods
 from .booking import Booking
-from .collecting import Freed, GcFreeEvent, acknowledgement
+from .collecting import Freed, GcFreeEvent
 from .endpoint import Endpoint, PathLike
 from .errors import ConnectionLost, Timeout
 from .link import Deadline, Link
@@ -97,7 +97,7 @@ class Mesh:
         self._endpoint = endpoint
         self._link = link
         self._info = info
-        self._freed = Freed()
+        self._freed = Freed(endpoint)
         link.conversation.frame_bytes_max = info.limits.frame_bytes_max
 
     @property
@@ -345,7 +345,6 @@ class Subscription:
 
     def __init__(self, endpoint: Endpoint, events: Tuple[str, ...], freed: Freed) -> None:
         call = methods.subscribe(events)
-        self._endpoint = endpoint
         self._freed = freed
         deadline = Deadline(endpoint.timeout_s)
         self._notifications: Deque[Notification] = deque()
@@ -365,17 +364,12 @@ class Subscription:
                 event = methods.event_of(self._notifications.popleft())
                 if isinstance(event, FreedSlots):
                     if event not in self._freed:
-                        return GcFreeEvent(self, event)
-                    self._acknowledge(event)
+                        return GcFreeEvent(self._freed, event)
+                    self._freed.acknowledge(event)
                 elif event is not None:
                     return event
             if not self._link.wait(self._notifications):
                 raise StopIteration
-
-    def _acknowledge(self, told: FreedSlots) -> None:
-        self._freed.add(told)
-        deadline = Deadline(self._endpoint.timeout_s)
-        self._link.call(acknowledgement(told), deadline, self._notifications)
 
     def close(self) -> None:
         """Ends the iteration, and wakes a thread that waits in it. Closing twice is no error."""

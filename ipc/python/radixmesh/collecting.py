@@ -2,32 +2,53 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Set, Tuple
+from collections import deque
+from typing import Set, Tuple
 
 from . import methods
+from .aio_link import open_with, within
+from .conversation import Conversation
+from .endpoint import Endpoint
+from .link import Deadline, Link
 from .results import FreedSlots
 from .slots import Runs
-
-if TYPE_CHECKING:
-    from .aio import Subscription as AioSubscription
-    from .client import Subscription
 
 __all__ = ["AioGcFreeEvent", "Freed", "GcFreeEvent"]
 
 
 class Freed:
-    """What was handed out and acknowledged. A sidecar tells it once more where a connection broke
-    before it heard of it, or to another subscription; it must not be freed twice."""
+    """What a Mesh handed out and was acknowledged. A sidecar tells it once more where it did not
+    hear of that; it must not be freed twice.
 
-    def __init__(self) -> None:
+    An acknowledgement goes over a connection of its own, which ends with it: so any thread or task
+    may say it while another waits for the next event, and behind the end of the subscription.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
         self._numbers: Set[Tuple[int, int]] = set()
 
     @staticmethod
     def _key(told: FreedSlots) -> Tuple[int, int]:
         return told.state[0], told.number
 
-    def add(self, told: FreedSlots) -> None:
+    def acknowledge(self, told: FreedSlots) -> None:
+        """Counts at once, also where it does not arrive."""
         self._numbers.add(self._key(told))
+        deadline = Deadline(self._endpoint.timeout_s)
+        link = Link.open(self._endpoint, deadline)
+        try:
+            link.call(methods.gc_ack(told.number), deadline)
+        finally:
+            link.close()
+
+    async def acknowledge_by_asyncio(self, told: FreedSlots) -> None:
+        """As `acknowledge`; it counts also where it is cancelled."""
+        self._numbers.add(self._key(told))
+        call = methods.gc_ack(told.number)
+        saying = open_with(self._endpoint, Conversation(), call, deque())
+        _, writer = await within(self._endpoint, call.method, saying)
+        writer.close()
 
     def __contains__(self, told: FreedSlots) -> bool:
         return not told.advice and self._key(told) in self._numbers
@@ -36,7 +57,8 @@ class Freed:
 class _Told:
     """What both clients' events show of it."""
 
-    def __init__(self, told: FreedSlots) -> None:
+    def __init__(self, freed: Freed, told: FreedSlots) -> None:
+        self._freed = freed
         self._told = told
         self._acknowledged = told.advice  # there is nothing to acknowledge
 
@@ -68,31 +90,22 @@ class GcFreeEvent(_Told):
         of the sidecar.
     """
 
-    def __init__(self, subscription: Subscription, told: FreedSlots) -> None:
-        super().__init__(told)
-        self._subscription = subscription
-
     def ack(self) -> None:
-        """The slots are free. For advice, and the second time, it does nothing. Errors are those of
-        a call; what was acknowledged and did not arrive is not handed out again."""
+        """The slots are free. Any thread may say so, at any time. For advice, and the second time,
+        it does nothing.
+
+        Errors are those of a call. Then the sidecar may not know, and it may be said again; until
+        it knows, another `connect()` is told of these slots, this Mesh is not."""
         if not self._acknowledged:
-            self._subscription._acknowledge(self._told)
+            self._freed.acknowledge(self._told)
             self._acknowledged = True
 
 
 class AioGcFreeEvent(_Told):
     """As GcFreeEvent, with asyncio."""
 
-    def __init__(self, subscription: AioSubscription, told: FreedSlots) -> None:
-        super().__init__(told)
-        self._subscription = subscription
-
     async def ack(self) -> None:
         """As `radixmesh.GcFreeEvent.ack`."""
         if not self._acknowledged:
-            await self._subscription._acknowledge(self._told)
+            await self._freed.acknowledge_by_asyncio(self._told)
             self._acknowledged = True
-
-
-def acknowledgement(told: FreedSlots) -> methods.Call[None]:
-    return methods.gc_ack(told.number)
