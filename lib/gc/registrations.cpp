@@ -23,6 +23,7 @@ Registrations::Owner& Registrations::begin(TimePoint now, NodeId id, Epoch epoch
   owner.nonce = ++last_nonce_;
   owner.epoch = epoch;
   owner.next_send = owner.used = now;
+  owner.patience_ends = now + settings_.holder_patience;
   return owner;
 }
 
@@ -43,9 +44,14 @@ Registrations::Asked Registrations::refer(TimePoint now, NodeId id, Epoch epoch,
                      (found->second.position && now >= found->second.valid_until);
   Owner& owner = fresh ? begin(now, id, epoch) : found->second;
   owner.used = now;
-  if (!owner.position) return {Grant::wait, 0};
+  const auto wait = [now](TimePoint patience_ends) {
+    return Asked{now < patience_ends ? Grant::wait : Grant::refused, 0};
+  };
+  if (!owner.position) return wait(owner.patience_ends);
   if (owner.mode == GcMode::off) return {Grant::refused, 0};
-  if (applied < *owner.position && !is_planted(PlantedFault::no_position)) return {Grant::wait, 0};
+  if (applied < *owner.position && !is_planted(PlantedFault::no_position)) {
+    return wait(owner.patience_ends);
+  }
   if (!owner.pages.contains(page) && owner.pages.size() >= limits::reader_pages_max) {
     return {Grant::refused, 0};
   }
@@ -60,10 +66,11 @@ Registrations::Asked Registrations::refer(TimePoint now, NodeId id, Epoch epoch,
     if (at.version % 2 == 0) {
       raise(owner, page, at, true);
       owner.statement = now;
+      at.patience_ends = now + settings_.holder_patience;
     }
     at.wanted_until = now + settings_.answer_wait;
     owner.next_look = std::min(owner.next_look, at.wanted_until);
-    return {Grant::wait, 0};
+    return wait(at.patience_ends);
   }
   ++at.users;
   references_[++last_reference_] = Reference{id, owner.nonce, page};
@@ -74,12 +81,12 @@ bool Registrations::waits(TimePoint now, NodeId id, Seq applied, Anchor page) co
   const auto found = owners_.find(id);
   if (found == owners_.end()) return false;
   const Owner& owner = found->second;
-  if (!owner.position) return true;
+  if (!owner.position) return now < owner.patience_ends;
   if (owner.mode == GcMode::off || now >= owner.valid_until) return false;
-  if (applied < *owner.position) return true;
+  if (applied < *owner.position) return now < owner.patience_ends;
   const auto at = owner.pages.find(page);
   return at != owner.pages.end() && at->second.version % 2 == 1 && !at->second.told &&
-         !at->second.denied;
+         !at->second.denied && now < at->second.patience_ends;
 }
 
 void Registrations::release_page(TimePoint now, Owner& owner, std::map<Anchor, Page>::iterator at) {
@@ -131,10 +138,13 @@ void Registrations::on_registered(TimePoint now, NodeId id, Epoch epoch,
   }
   const bool was_ending = owner.ending;
   owner.answered = answer.stamp;
-  if (!owner.position) owner.mode = answer.mode;  // of one registration it does not change
   const TimePoint sent{Duration{static_cast<std::int64_t>(answer.stamp)}};
   owner.valid_until = settings_.lapses_at_reader(sent, answer.lease);
-  if (!owner.position) owner.position = answer.position;
+  if (!owner.position) {
+    owner.position = answer.position;
+    owner.mode = answer.mode;  // of one registration it does not change
+    owner.patience_ends = now + settings_.holder_patience;
+  }
   owner.next_send = now + answer.lease / kRenewals;
   for (const ReaderRegister& each : answer.registers) {
     const auto page = owner.pages.find(each.page);

@@ -34,7 +34,7 @@ class Registrations {
   enum class Grant : std::uint8_t {
     granted,
     wait,     // an answer of the owner, or ops of it, are on their way
-    refused,  // the owner grants no references, or no longer has the page
+    refused,  // the owner grants no references, no longer has the page, or is silent
   };
   struct Asked {
     Grant grant = Grant::refused;
@@ -82,6 +82,7 @@ class Registrations {
     bool told = false;  // the owner is known to have it
     bool denied = false;
     TimePoint wanted_until;  // by someone who waits for it
+    TimePoint patience_ends;
     bool confirmed() const { return told && version % 2 == 1; }
   };
   struct Owner {
@@ -89,6 +90,7 @@ class Registrations {
     Epoch epoch;
     std::uint64_t stamp = 0, answered = 0;
     std::optional<Seq> position;
+    TimePoint patience_ends;  // with the answer, then with the ops up to the position
     GcMode mode = GcMode::off;
     TimePoint valid_until = TimePoint::min();
     TimePoint next_send;           // a renewal, or once more what was not answered

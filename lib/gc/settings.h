@@ -21,6 +21,8 @@ struct GcSettings {
   Duration lease_margin = std::chrono::milliseconds(500);
   Duration round_max = std::chrono::seconds(60);   // then what is not agreed to is taken back
   Duration answer_wait = std::chrono::seconds(2);  // for a HOLD, and for a registration
+  // Whoever wants to refer to a page waits so long for one holder, then asks the next best.
+  Duration holder_patience = std::chrono::milliseconds(500);
   std::uint32_t reserve_percent = 3;  // of the bound: retired ahead, so that room need not wait
 
   // Between two rounds of which the second was not due yet: a reference was let go.

@@ -201,6 +201,22 @@ TEST_CASE("who refers to what is not here refers to the deepest other holder") {
   CHECK(mesh.acquire("d0", "ab", true).reference == 0);  // all of it is here
 }
 
+TEST_CASE("where the best holder is silent, the next best is referred to") {
+  for (GcMode mode : kBoth) {
+    CAPTURE(gc_mode_name(mode));
+    Mesh mesh({"p0", "p1", "d0"}, collecting(mode));
+    mesh.insert("p0", "abcdef", 10);
+    mesh.insert("p1", "abcd", 20);
+    mesh.run(1s);
+    mesh.network().pause(mesh.index("p0"), 20s);
+    const TimePoint asked = mesh.now();
+    const auto lease = mesh.acquire("d0", "abcdef", true);
+    CHECK(mesh.now() - asked < 1s);
+    REQUIRE(lease.segments.size() == 1);
+    CHECK((lease.segments[0].addr == "p1" && lease.segments[0].slots == run_of(20, 4)));
+  }
+}
+
 TEST_CASE("a registration ends when nothing is referred to for a lease") {
   Mesh mesh({"p0", "p1", "d0"}, collecting(GcMode::local_ref));
   mesh.insert("p0", "abcd", 10);
