@@ -345,12 +345,14 @@ class Replica : private Journal {
   void ask_for_own(TimePoint now, NodeId donor, TimePoint heard);
   void on_own_chunk(TimePoint now, NodeId from, const SnapshotChunk& chunk);
   void take_back(TimePoint now, Seq as_of);
+  void on_former_lease(TimePoint now, Duration stands);
   void begin_empty();
 
   // replica_greet.cpp
   void greet(TimePoint now);
-  Introduction introduce(const Member* to, Epoch life) const;
+  Introduction introduce(TimePoint now, const Member* to, Epoch life) const;
   Former former_of(const Member& member, Epoch life) const;
+  Duration former_lease(TimePoint now, const Member& member, Epoch life) const;
   std::optional<std::string> settings_disagreement(const Introduction& hello) const;
   std::optional<std::string> disagreement(const Introduction& hello, NodeId from) const;
   void on_hello(TimePoint now, NodeId from, const Introduction& hello, Epoch epoch);

@@ -360,9 +360,12 @@ void Replica::advise(TimePoint now) {
 }
 
 Duration Replica::free_wait(TimePoint now) const {
-  if (settings_.gc.mode == GcMode::off) return Duration{0};
-  const TimePoint since = std::max(started_, collection_.engine_since);
-  return std::max(Duration{0}, settings_.gc.lapses_at_owner(since) - now);
+  TimePoint until = std::max(collection_.former_lapse, now);
+  if (settings_.gc.mode != GcMode::off) {
+    const TimePoint since = std::max(started_, collection_.engine_since);
+    until = std::max(until, settings_.gc.lapses_at_owner(since));
+  }
+  return until - now;
 }
 
 }  // namespace radixmesh

@@ -1,6 +1,7 @@
 // HELLO and WELCOME: two nodes find out whether they may talk, and where the other one is.
 #include <algorithm>
 
+#include "lib/base/limits.h"
 #include "lib/replica.h"
 
 namespace radixmesh {
@@ -27,7 +28,14 @@ Former Replica::former_of(const Member& member, Epoch life) const {
   return Former{origin.stream.epoch(), origin.stream.applied(), member.engine_token, slots};
 }
 
-Introduction Replica::introduce(const Member* to, Epoch life) const {
+// How long references that lives before `life` granted may stand yet.
+Duration Replica::former_lease(TimePoint now, const Member& member, Epoch life) const {
+  const Duration left = std::max(member.former_lapse, now) - now;
+  const bool ends = member.epoch < life && member.lease > Duration{0};
+  return ends ? std::max(left, settings_.gc.lapsed_after(member.lease)) : left;
+}
+
+Introduction Replica::introduce(TimePoint now, const Member* to, Epoch life) const {
   Introduction hello;
   hello.protocol_min = settings_.protocol_min;
   hello.protocol_max = settings_.protocol_max;
@@ -41,9 +49,11 @@ Introduction Replica::introduce(const Member* to, Epoch life) const {
   hello.publish_addr = settings_.publish_addr;
   hello.bulk_addr = settings_.bulk_addr;
   hello.refute = self_->refute;
+  if (cache_ && settings_.gc.mode != GcMode::off) hello.lease = settings_.gc.lease;
   if (to == nullptr) return hello;
   hello.seen = Standing{to->epoch, to->refute, to->state};
   hello.former = former_of(*to, life);
+  hello.former_lease = std::min(former_lease(now, *to, life), Duration{limits::lease_us_max});
   return hello;
 }
 
@@ -61,7 +71,7 @@ void Replica::greet(TimePoint now) {
       if (!self_->configured && !member.refusal.empty()) {
         ask(id, Channel::control, request_to_join());
       }
-      ask(id, Channel::control, HelloMessage{introduce(&member, Epoch{})});
+      ask(id, Channel::control, HelloMessage{introduce(now, &member, Epoch{})});
     }
     look_by(member.next_hello);
   }
@@ -132,7 +142,7 @@ void Replica::on_hello(TimePoint now, NodeId from, const Introduction& hello, Ep
       return answer(from, Channel::control, RefusedMessage{*reason});
     }
   }
-  answer(from, Channel::control, WelcomeMessage{introduce(&member, epoch)});
+  answer(from, Channel::control, WelcomeMessage{introduce(now, &member, epoch)});
 }
 
 void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, Epoch epoch) {
@@ -155,6 +165,8 @@ void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, 
     member.refusal.clear();
     note_refute(now, member, hello.refute);
     member.former = hello.former;
+    member.lease = hello.lease;
+    on_former_lease(now, hello.former_lease);
     adopt_rank(now, member, hello.rank);
     member.introduced = true;
     view_changed();

@@ -225,7 +225,7 @@ void Replica::ask_to_join(TimePoint now) {
 // A rank that was handed out may have been given to another since; only what the operator gave is
 // asked for.
 JoinMessage Replica::request_to_join() const {
-  JoinMessage join{introduce(nullptr, Epoch{})};
+  JoinMessage join{introduce(last_step_, nullptr, Epoch{})};
   join.rank = settings_.rank;
   return join;
 }
@@ -338,7 +338,10 @@ void Replica::forget_the_gone(TimePoint now) {
     const bool reap = member.state == MemberState::left
                           ? gone >= settings_.timers.forget_after
                           : gone >= settings_.timers.reap_after || never_came;
-    if (!member.configured && reap) reaped.push_back(id);
+    // As long as the lease of what it refers to here stands, it is known why that must stay.
+    const ReaderSession* session = collection_.readers.find(id);
+    const bool refers = session != nullptr && now < session->expires;
+    if (!member.configured && reap && !refers) reaped.push_back(id);
     if (!origin.forgotten) look_by(member.state_since + settings_.timers.forget_after);
   }
   for (NodeId id : reaped) remove_member(id);

@@ -85,6 +85,8 @@ void Replica::begin_epoch(TimePoint now, NodeId id, Epoch epoch) {
   origin.head = {};
   origin.wants_snapshot = origin.replaces_all = origin.degraded = origin.had_ops = false;
   origin.failures = 0;
+  member.former_lapse = now + former_lease(now, member, epoch);
+  member.lease = Duration{0};
   member.epoch = epoch;
   member.refute = 0;
   member.last_beat = 0;

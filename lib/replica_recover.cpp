@@ -201,13 +201,22 @@ void Replica::take_back(TimePoint now, Seq as_of) {
   donor_.replaced(self_->id);
   // Whoever is registered is registered with the former life: as long as its lease may stand
   // nothing goes, and what was retired then is taken back.
-  collection_.frees_from = started_ + free_wait(started_);
+  collection_.frees_from = now + free_wait(now);
   take_back_pages(relation_->retiring_roots(kSelf));
   count("states_recovered");
   log(LogLine::Level::info, "state_recovered",
       "node=" + self_->addr + " seq=" + std::to_string(as_of.value) +
           " tokens=" + std::to_string(cache_->total_tokens()));
   publish_head(now);
+}
+
+// References that a former life of this node granted may stand so long.
+void Replica::on_former_lease(TimePoint now, Duration stands) {
+  collection_.former_lapse = std::max(collection_.former_lapse, now + stands);
+  const bool took_back = taken_over_ && taken_over_->epoch.value != 0;
+  if (took_back) {
+    collection_.frees_from = std::max(collection_.frees_from, collection_.former_lapse);
+  }
 }
 
 // There is nothing to take back, or no more.

@@ -82,7 +82,9 @@ struct Collection {
   bool engine_frees = false, engine_takes_advice = false;
   std::vector<Anchor> advised;
   TimePoint engine_since = TimePoint::min();  // an engine came in the place of another
-  // Before this no page goes: readers of an earlier life of this node may still use it.
+  // References that earlier lives of this node granted have lapsed by then, as others say.
+  TimePoint former_lapse = TimePoint::min();
+  // Before this no page goes: where it is a former life's, which readers of that may still use.
   TimePoint frees_from = TimePoint::min();
 };
 

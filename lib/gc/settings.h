@@ -31,7 +31,8 @@ struct GcSettings {
     return sent + granted - lease_margin;
   }
   TimePoint lapses_at_owner(TimePoint heard) const { return heard + lease_at_owner(); }
-  Duration lease_at_owner() const { return lease + lease / 100 + lease_margin; }
+  Duration lease_at_owner() const { return lapsed_after(lease); }
+  Duration lapsed_after(Duration granted) const { return granted + granted / 100 + lease_margin; }
 };
 
 }  // namespace radixmesh

@@ -37,6 +37,9 @@ struct Member {
   TimePoint next_hello = TimePoint::min();
   std::uint32_t hellos = 0;  // since it was last heard: the pauses grow
   Former former;             // what it keeps of an earlier life of this node
+  Duration lease{};          // of a reference that it grants; 0: it grants none
+  // Those that earlier lives of it granted may stand until then.
+  TimePoint former_lapse = TimePoint::min();
 
   // ---- life ------------------------------------------------------------------------------------
   TimePoint last_heard = TimePoint::min();      // anything of it, on whatever way

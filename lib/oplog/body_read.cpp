@@ -214,6 +214,13 @@ bool read_former(const Object* object, Former& former) {
          read_engine_token(fields, former.engine_token) && fields.boolean(former.has_slots);
 }
 
+bool read_lease(ArrayReader& fields, Duration& lease) {
+  std::uint64_t us = 0;
+  if (!fields.u64(us) || us > limits::lease_us_max) return false;
+  lease = Duration{static_cast<std::int64_t>(us)};
+  return true;
+}
+
 bool read(ArrayReader& fields, Introduction& body) {
   return fields.u32(body.protocol_min) && fields.u32(body.protocol_max) &&
          body.protocol_min <= body.protocol_max && fields.u64(body.fingerprint) &&
@@ -224,7 +231,8 @@ bool read(ArrayReader& fields, Introduction& body) {
          fields.text(body.publish_addr, limits::address_bytes_max) &&
          fields.text(body.bulk_addr, limits::address_bytes_max) && fields.next() != nullptr &&
          read_refute(fields, body.refute) && read_standing(fields, body.seen) &&
-         read_former(fields.next(), body.former);
+         read_former(fields.next(), body.former) && read_lease(fields, body.lease) &&
+         read_lease(fields, body.former_lease);
 }
 
 bool read(ArrayReader& fields, RefusedMessage& body) {
@@ -367,13 +375,6 @@ bool read(ArrayReader& fields, TickAckMessage& body) {
   return fields.u64(body.initiator.value) && fields.count(body.nonce) &&
          read_round(fields, body.round);
 }
-bool read_lease(ArrayReader& fields, Duration& lease) {
-  std::uint64_t us = 0;
-  if (!fields.u64(us) || us > limits::lease_us_max) return false;
-  lease = Duration{static_cast<std::int64_t>(us)};
-  return true;
-}
-
 bool read_registers(const Object* object, std::vector<ReaderRegister>& registers) {
   if (object == nullptr || object->type != msgpack::type::ARRAY) return false;
   ArrayReader items(*object);

@@ -189,6 +189,8 @@ struct Introduction {
   std::uint32_t refute = 0;
   Standing seen;  // what the sender believes of the receiver
   Former former;  // what the sender keeps of an earlier life of the receiver
+  Duration lease{};         // of a reference to what the sender has; 0: it grants none
+  Duration former_lease{};  // so long those granted by earlier lives of the receiver may stand yet
 };
 struct HelloMessage : Introduction {};
 struct WelcomeMessage : Introduction {};

@@ -66,6 +66,7 @@ void draw_collection(Random& random, Plan& plan) {
   gc.keep_copies = pick<std::uint32_t>(random, {1, 1, 1, 2});
   gc.hot_copies = pick<std::uint32_t>(random, {0, 0, 2, 3});
   gc.expires_silent = random() % 2 == 0;
+  plan.lease_changes = random() % 3 == 0;
   plan.read_max = pick<Duration>(random, {300ms, 3s, 15s});
   plan.engines_free = random() % 8 != 0;
   // Sometimes only messages are lost, late or doubled: then the last copy must stay.
@@ -98,6 +99,7 @@ std::string show(std::uint64_t seed, const Plan& plan) {
       << " engines=" << plan.engines_named << " gc=" << gc_mode_name(plan.settings.gc.mode)
       << " keep=" << plan.settings.gc.keep_copies << " hot=" << plan.settings.gc.hot_copies
       << " lease_s=" << plan.settings.gc.lease.count() / 1'000'000
+      << " lease_changes=" << plan.lease_changes
       << " expires=" << plan.settings.gc.expires_silent << " frees=" << plan.engines_free;
   return out.str();
 }

@@ -30,6 +30,7 @@ struct Plan {
   bool engines_named = false;  // engines say who they are, and some outlive their sidecar
   Duration read_max{};         // how long a read of others' slots takes at most
   bool engines_free = true;    // they free single slots when told
+  bool lease_changes = false;  // some lives of a node grant one of 2 s
   bool undisturbed = false;    // no node fails, is cut off or stopped
   std::size_t joiners_max = 0;
   std::uint32_t alphabet = 2, length_max = 40;

@@ -22,6 +22,10 @@ class Run {
   explicit Run(std::uint64_t seed)
       : plan_(draw(seed)), network_(seed, plan_.settings), checker_(network_, page_size()) {
     checker_.checks_last_copy = plan_.undisturbed;
+    if (!plan_.lease_changes) return;
+    network_.adjust = [](std::size_t, ReplicaSettings& settings) {
+      if (settings.epoch.value % 2 == 0) settings.gc.lease = 2s;
+    };
   }
 
   RunReport operator()() {

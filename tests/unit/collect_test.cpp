@@ -270,6 +270,21 @@ TEST_CASE("a reader that restarts or leaves is waited for no longer") {
   }
 }
 
+TEST_CASE("a reader that had joined and left is not forgotten before its lease has lapsed") {
+  ReplicaSettings settings = collecting(GcMode::local_ref);
+  settings.timers.forget_after = 1s;
+  Mesh mesh({"p0", "p1"}, settings);
+  mesh.join("d0", "p0");
+  mesh.insert("p1", "abcd", 20);
+  mesh.run(2s);
+  REQUIRE(mesh.acquire("d0", "abcd", true).reference != 0);
+  mesh.insert("p0", "abcd", 10);
+  mesh.drain("d0");
+  CHECK(mesh.until_gone("p1", "abcd", 40s) > 8s);
+  mesh.run(2s);
+  CHECK(mesh.at("p1").nodes(mesh.now()).size() == 2);
+}
+
 TEST_CASE("an owner that restarts frees nothing while leases of its former life may stand") {
   Mesh mesh({"p0", "p1", "d0"}, collecting(GcMode::local_ref));
   mesh.attach_engine("p1", "gpu");
@@ -290,6 +305,38 @@ TEST_CASE("an owner that restarts frees nothing while leases of its former life 
   CHECK(mesh.at("p1").free_wait(mesh.now()) > 6s);
   mesh.until_gone("p1", "abcd", 40s);
   CHECK(mesh.now() - started > 10s);
+}
+
+TEST_CASE("an owner that restarts with a shorter lease, or collects no more, waits all the same") {
+  for (GcMode mode : {GcMode::local_ref, GcMode::off}) {
+    CAPTURE(gc_mode_name(mode));
+    Mesh mesh({"p0", "p1", "d0"}, collecting(GcMode::local_ref));
+    mesh.attach_engine("p1", "gpu");
+    mesh.insert("p1", "abcd", 20);
+    mesh.run(1s);
+    const auto lease = mesh.acquire("d0", "abcd", true);
+    REQUIRE(lease.segments[0].addr == "p1");
+    mesh.network().adjust = [&](std::size_t node, ReplicaSettings& settings) {
+      if (node != mesh.index("p1")) return;
+      settings.gc.mode = mode;
+      settings.gc.lease = 2s;
+    };
+    // The reader hears nothing of all this, and goes on reading.
+    mesh.network().side = {0, 0, 1};
+    for (int restarts = 0; restarts < 2; ++restarts) {
+      mesh.crash("p1");
+      mesh.start("p1");
+      mesh.attach_engine("p1", "gpu");
+      mesh.run(3s);
+      REQUIRE(mesh.match("p1", "abcd").local_length == 4);
+    }
+    CHECK(mesh.is_valid("d0", lease));
+    CHECK(mesh.evict_all("p1", 4).freed.empty());
+    CHECK(mesh.refusal_of_remove("p1", "abcd") == RefusalCode::retry_later);
+    CHECK(mesh.network().run_until([&] { return !mesh.is_valid("d0", lease); }, 10s));
+    mesh.run(4s);
+    CHECK(mesh.evict_all("p1", 4).freed == run_of(20, 4));
+  }
 }
 
 // ---- what the owner's engine does --------------------------------------------------------------

@@ -94,11 +94,13 @@ inline Introduction example_introduction(bool of_p0) {
   hello.role = of_p0 ? Role::prefill : Role::decode;
   hello.publish_addr = of_p0 ? "10.0.0.1:7001" : "10.0.0.2:7001";
   hello.bulk_addr = of_p0 ? "10.0.0.1:7002" : "10.0.0.2:7002";
+  hello.lease = std::chrono::seconds(10);
   if (!of_p0) return hello;
   hello.engine_token = "\xAA\xBB";
   hello.refute = 1;
   hello.seen = {kEpochD0, 0, MemberState::alive};
   hello.former = {Epoch{1'759'000'000'000'000}, Seq{12}, "\xCC\xDD", true};
+  hello.former_lease = std::chrono::milliseconds(9'500);
   return hello;
 }
 

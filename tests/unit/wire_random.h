@@ -138,6 +138,8 @@ class RandomMessage {
     out.refute = any32() >> 2;
     out.seen = standing();
     out.former = {Epoch{any_count()}, Seq{any_count()}, engine_token(), below(2) == 0};
+    out.lease = lease();
+    out.former_lease = lease();
     return out;
   }
   Pulse pulse() {
