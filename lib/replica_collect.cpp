@@ -52,6 +52,7 @@ TimePoint Replica::collection_due() const {
   }
   if (const auto& round = collection_.round) {
     due = std::min(due, round->began + settings_.gc.round_max);
+    if (round->settled) due = std::min(due, round->next_look);
     if (collection_.changed && round->settled) due = TimePoint::min();
     for (const auto& [node, hold] : round->holds) {
       if (!hold.answered) due = std::min(due, hold.ask_again);
@@ -105,7 +106,9 @@ DuplicateSearch Replica::duplicate_search(const std::vector<HolderIndex>& better
           .keep_copies = gc.keep_copies,
           .hot_copies = std::max(gc.hot_copies, gc.keep_copies),
           .hot_uses = gc.hot_uses,
-          .copies_max = limits::gc_pages_max};
+          .copies_max = limits::gc_pages_max,
+          .tokens_max = kTokensAtOnce,
+          .last = &collection_.passed_over};
 }
 
 std::vector<CollectionRound::Copy> Replica::copies_of(const Duplicate& duplicate) const {
@@ -133,10 +136,14 @@ void Replica::begin_round(TimePoint now) {
   const std::vector<HolderIndex> better = better_holders();
   if (better.size() < settings_.gc.keep_copies) return;
   const DuplicateSurvey survey = cache_->survey(duplicate_search(better));
-  if (survey.found.empty()) return;
+  if (survey.found.empty()) return collection_.passed_over.clear();
+  // All have their turn now, or have had it: nothing is left but what was passed over.
+  std::set<Anchor>& passed_over = collection_.passed_over;
+  if (survey.is_complete || passed_over.contains(survey.found.front().first)) passed_over.clear();
   CollectionRound& round = collection_.round.emplace();
   round.number = ++collection_.last_round;
   round.began = now;
+  round.next_look = now + settings_.gc.period;
   round.is_whole = survey.is_complete;
   for (const Duplicate& each : survey.found) {
     round.items.push_back({{each.first, Seq{}, each.tokens}, copies_of(each)});
@@ -164,7 +171,14 @@ void Replica::advance_round(TimePoint now) {
     collection_.changed = true;
   }
   if (std::exchange(collection_.changed, false)) collect_agreed(now, round);
-  if (round.items.empty()) end_round(now);
+  if (round.items.empty()) return end_round(now);
+  if (now < round.next_look) return;
+  // What readers refer to may stay for long; it must not keep back what has come since.
+  round.next_look = now + settings_.gc.period;
+  const std::vector<HolderIndex> better = better_holders();
+  if (cache_->survey(duplicate_search(better)).found.empty()) return;
+  end_round(now);
+  collection_.next_round = now;
 }
 
 // True once all have answered, or were given up.
@@ -290,6 +304,9 @@ void Replica::end_round(TimePoint now) {
   if (round.settled && settings_.gc.mode == GcMode::local_ref && !round.items.empty()) {
     std::vector<Anchor> roots;
     for (const CollectionRound::Item& item : round.items) roots.push_back(item.page.first);
+    std::set<Anchor>& passed_over = collection_.passed_over;
+    if (passed_over.size() >= limits::held_pages_max) passed_over.clear();
+    passed_over.insert(roots.begin(), roots.end());
     take_back_pages(std::move(roots));
   }
   for (const auto& [node, hold] : round.holds) {

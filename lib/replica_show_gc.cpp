@@ -6,7 +6,7 @@
 namespace radixmesh {
 namespace {
 
-constexpr std::size_t kHeadTokens = 8;  // of a duplicate: enough to recognise it
+constexpr std::size_t kShownTokens = 8;  // of a duplicate: enough to recognise it
 constexpr std::size_t kRows = 20;       // of duplicates: enough to see what they are
 
 }  // namespace
@@ -60,7 +60,7 @@ DuplicateRow Replica::row_of(const Duplicate& duplicate) {
     row.name = relation_->entry_namespace(*entry);
     SlotRuns slots;
     relation_->read_entry(*entry, row.begin, duplicate.first.tokens, row.head, slots);
-    row.head.resize(std::min(row.head.size(), kHeadTokens));
+    row.head.resize(std::min(row.head.size(), kShownTokens));
   }
   for (const CollectionRound::Copy& copy : copies_of(duplicate)) {
     row.kept.push_back(members_.at(copy.node).addr);

@@ -90,7 +90,7 @@ inline constexpr std::size_t reader_pages_max = 65536;
 inline constexpr std::size_t held_pages_max = 64 * 1024;
 // What the engine was told to free and has not acknowledged, in batches, and the runs of slots in
 // one. While there are so many batches, nothing more is collected.
-inline constexpr std::size_t gc_unacknowledged_max = 256;
+inline constexpr std::size_t gc_unacknowledged_max = 128;
 inline constexpr std::size_t gc_free_runs_max = 16 * 1024;
 
 // ---- routing -----------------------------------------------------------------------------------
@@ -139,5 +139,8 @@ static_assert(
     answer_runs_max * 15 + 2 * members_max * (address_bytes_max + 32) < ipc_frame_bytes_max,
     "a match with its depths and segments, one of each for every member, fits an IPC frame");
 static_assert(ipc_frame_bytes_max < ipc_output_bytes_max, "one answer never cuts a client");
+static_assert((gc_unacknowledged_max * gc_free_runs_max + request_tokens_max) * 15 <
+                  ipc_output_bytes_max,
+              "what an engine is told to free never cuts it: all that waits, and one DELETE more");
 
 }  // namespace radixmesh::limits

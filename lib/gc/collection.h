@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -47,6 +48,7 @@ struct CollectionRound {
   std::map<NodeId, Hold> holds;
   bool settled = false;         // all holds are answered, what is held has retired
   bool is_whole = true;         // the survey left nothing out
+  TimePoint next_look;          // for what could go instead of what readers keep
   std::uint64_t collected = 0;  // tokens
 };
 
@@ -72,6 +74,8 @@ struct Collection {
   std::vector<Retirement> evictions;  // retired to make room, or as the engine asked for it
   std::optional<CollectionRound> round;
   std::uint64_t last_round = 0;
+  // First pages of what did not go with its round, since last all had their turn.
+  std::set<Anchor> passed_over;
   bool changed = false;                    // something that the round waits for
   TimePoint last_look = TimePoint::min();  // for duplicates: a round began, or there were none
   TimePoint next_care = TimePoint::min();  // for what was retired to make room

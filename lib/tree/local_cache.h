@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <set>
 #include <span>
 #include <tl/expected.hpp>
 #include <vector>
@@ -60,7 +61,9 @@ struct DuplicateSearch {
   std::uint32_t keep_copies = 1;        // of a page that is hardly used
   std::uint32_t hot_copies = 1;  // of one that was used `hot_uses` times in a period; not less
   std::uint32_t hot_uses = 1;
-  std::size_t copies_max = 0;  // the survey ends with the duplicate that brings it to so many
+  std::size_t copies_max = 0;              // in all that a survey finds
+  std::uint64_t tokens_max = 0;            // in one duplicate, unless it is a single edge
+  const std::set<Anchor>* last = nullptr;  // first pages that are found only after all others
 };
 // A page of this node, named as in a DELETE, and all below it.
 struct Duplicate {

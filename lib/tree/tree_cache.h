@@ -55,12 +55,19 @@ class TreeCache final : public LocalCache, private EdgeObserver {
   // An edge of this node's, in a list with parents first.
   struct OwnEdge {
     NodeIndex node;
-    std::uint32_t parent;  // its place in the list
-    bool stays = false;    // it or something below it
-    std::size_t copies = 0;
+    std::uint32_t parent;    // its place in the list
+    bool stays = false;      // it or something below it
+    std::size_t copies = 0;  // of it and of what is below it
+    std::uint64_t tokens = 0;
   };
   std::vector<OwnEdge> own_edges_below(NodeIndex top) const;
   void weigh(std::vector<OwnEdge>& edges, const DuplicateSearch& search, DuplicateSurvey& survey);
+  // Duplicates with all that is below them, none below another.
+  struct Found {
+    OwnEdge edge;
+    Anchor first;
+  };
+  std::vector<Found> find_duplicates(const DuplicateSearch& search, DuplicateSurvey& survey);
   void add_copies(NodeIndex top, const DuplicateSearch& search, Duplicate& out);
 
   OwnState& own(NodeIndex index) { return tree_.node(index).value.slots.own; }

@@ -77,7 +77,8 @@ void TreeCache<SlotsValue>::add_copies(NodeIndex top, const DuplicateSearch& sea
 }
 
 // From below upwards: which edges go with all that is below them. More copies than a round can have
-// kept are no one duplicate; what is below goes first then.
+// kept, or more tokens than an engine is told of at once, are no one duplicate; what is below goes
+// first then.
 template <class SlotsValue>
 void TreeCache<SlotsValue>::weigh(std::vector<OwnEdge>& edges, const DuplicateSearch& search,
                                   DuplicateSurvey& survey) {
@@ -88,49 +89,65 @@ void TreeCache<SlotsValue>::weigh(std::vector<OwnEdge>& edges, const DuplicateSe
   for (std::size_t i = edges.size(); i-- > 0;) {
     OwnEdge& edge = edges[i];
     const Verdict verdict = judge(edge.node, search, false);
+    const std::uint32_t length = tree_.node(edge.node).tokens.length;
     const bool is_above = verdict == Verdict::duplicate && edge.stays;
-    (is_above ? survey.above_tokens : *tokens[static_cast<std::size_t>(verdict)]) +=
-        tree_.node(edge.node).tokens.length;
+    (is_above ? survey.above_tokens : *tokens[static_cast<std::size_t>(verdict)]) += length;
+    const std::uint64_t below = std::exchange(edge.tokens, edge.tokens + length);
     if (verdict != Verdict::duplicate) {
       edge.stays = true;
     } else {
       edge.copies += better_copies(edge.node, search).size();
-      if (edge.copies > search.copies_max && !edge.stays) {
+      const bool too_much =
+          edge.copies > search.copies_max || (below > 0 && edge.tokens > search.tokens_max);
+      if (too_much && !edge.stays) {
         edge.stays = true;
         survey.is_complete = false;
       }
     }
     if (i == 0) continue;
-    edges[edge.parent].stays = edges[edge.parent].stays || edge.stays;
-    edges[edge.parent].copies += edge.copies;
+    OwnEdge& parent = edges[edge.parent];
+    parent.stays = parent.stays || edge.stays;
+    parent.copies += edge.copies;
+    parent.tokens += edge.tokens;
   }
+}
+
+template <class SlotsValue>
+auto TreeCache<SlotsValue>::find_duplicates(const DuplicateSearch& search, DuplicateSurvey& survey)
+    -> std::vector<Found> {
+  std::vector<Found> found;
+  for (NodeIndex top : tree_.top_edges_of(kSelf)) {
+    std::vector<OwnEdge> edges = own_edges_below(top);
+    weigh(edges, search, survey);
+    for (std::size_t i = 0; i < edges.size(); ++i) {
+      const OwnEdge& edge = edges[i];
+      const bool part_of_larger = i > 0 && !edges[edge.parent].stays;
+      if (edge.stays || part_of_larger) continue;
+      const std::uint32_t first_page = tree_.node(edge.node).begin() + tree_.page_size();
+      found.push_back({edge, tree_.anchor_at(kSelf, Position{edge.node, first_page})});
+    }
+  }
+  return found;
 }
 
 template <class SlotsValue>
 DuplicateSurvey TreeCache<SlotsValue>::survey(const DuplicateSearch& search) {
   DuplicateSurvey survey;
+  std::vector<Found> found = find_duplicates(search, survey);
+  if (search.last != nullptr) {
+    std::ranges::stable_partition(
+        found, [&](const Found& each) { return !search.last->contains(each.first); });
+  }
   std::size_t copies = 0;
-  for (NodeIndex top : tree_.top_edges_of(kSelf)) {
-    std::vector<OwnEdge> edges = own_edges_below(top);
-    weigh(edges, search, survey);
-    for (std::size_t i = 0; i < edges.size(); ++i) {
-      const bool part_of_larger = i > 0 && !edges[edges[i].parent].stays;
-      if (edges[i].stays || part_of_larger) continue;
-      if (copies + edges[i].copies > search.copies_max) {
-        survey.is_complete = false;
-        continue;
-      }
-      const NodeIndex node = edges[i].node;
-      Duplicate found;
-      found.first =
-          tree_.anchor_at(kSelf, Position{node, tree_.node(node).begin() + tree_.page_size()});
-      for (const OwnEdge& edge : own_edges_below(node)) {
-        found.tokens += tree_.node(edge.node).tokens.length;
-      }
-      add_copies(node, search, found);
-      copies += found.copies.size();
-      survey.found.push_back(std::move(found));
+  for (const Found& each : found) {
+    if (copies + each.edge.copies > search.copies_max) {
+      survey.is_complete = false;
+      continue;
     }
+    Duplicate duplicate{each.first, each.edge.tokens, {}};
+    add_copies(each.edge.node, search, duplicate);
+    copies += duplicate.copies.size();
+    survey.found.push_back(std::move(duplicate));
   }
   return survey;
 }

@@ -89,7 +89,9 @@ class NamedMesh {
   SlotRuns reset(std::string_view name) { return done(name, at(name).reset(now())); }
   // What is here is locked, and with `remote` what another node has referred to. Waits for that.
   Replica::Acquired acquire(std::string_view name, std::string_view letters, bool remote = false) {
-    const auto tokens = tokens_of(letters);
+    return acquire(name, tokens_of(letters), remote);
+  }
+  Replica::Acquired acquire(std::string_view name, std::span<const TokenId> tokens, bool remote) {
     const TimePoint until = now() + std::chrono::seconds(2);
     while (true) {
       auto acquired = done(name, at(name).acquire(now(), {}, tokens, remote));

@@ -99,8 +99,8 @@ std::string show(std::uint64_t seed, const Plan& plan) {
       << " engines=" << plan.engines_named << " gc=" << gc_mode_name(plan.settings.gc.mode)
       << " keep=" << plan.settings.gc.keep_copies << " hot=" << plan.settings.gc.hot_copies
       << " lease_s=" << plan.settings.gc.lease.count() / 1'000'000
-      << " lease_changes=" << plan.lease_changes
-      << " expires=" << plan.settings.gc.expires_silent << " frees=" << plan.engines_free;
+      << " lease_changes=" << plan.lease_changes << " expires=" << plan.settings.gc.expires_silent
+      << " frees=" << plan.engines_free;
   return out.str();
 }
 

@@ -141,6 +141,69 @@ TEST_CASE("what is more than a round can hold follows in the next one at once") 
   CHECK(mesh.at("p0").status().protected_tokens == 0);
 }
 
+TEST_CASE("what a reader refers to for long does not hold up what nobody does") {
+  for (GcMode mode : kBoth) {
+    CAPTURE(gc_mode_name(mode));
+    Mesh mesh({"p0", "p1", "d0"}, collecting(mode));
+    mesh.insert("p1", "abcd", 20);
+    mesh.run(1s);
+    const auto lease = mesh.acquire("d0", "abcd", true);
+    mesh.insert("p0", "abcd", 10);
+    mesh.run(15s);
+    for (int i = 0; i < 3; ++i) {
+      for (const char* name : {"p0", "p1"}) mesh.insert(name, "wxyz", 30);
+      CHECK(mesh.until_gone("p1", "w", 30s) <= 21s);
+    }
+    CHECK(mesh.is_valid("d0", lease));
+    CHECK(mesh.match("p1", "abcd").local_length == 4);
+    mesh.release("d0", lease);
+    CHECK(mesh.until_gone("p1", "a", 20s) < 11s);
+  }
+}
+
+TEST_CASE("more copies than a round can hold may be referred to: the others have their turn") {
+  for (GcMode mode : kBoth) {
+    for (bool first_ones : {false, true}) {
+      CAPTURE(gc_mode_name(mode));
+      Mesh mesh({"p0", "p1", "d0"}, collecting(mode));
+      constexpr std::uint32_t kReferred = limits::gc_pages_max, kOthers = 76;
+      const auto key = [](std::uint32_t i) { return std::vector<TokenId>{TokenId{7}, TokenId{i}}; };
+      const auto insert_all = [&](const char* name) {
+        for (std::uint32_t i = 0; i < kReferred + kOthers; ++i) {
+          REQUIRE(mesh.at(name).insert(mesh.now(), {}, key(i), {{Slot{2 * i}, 2}}));
+        }
+        mesh.network().perform(mesh.index(name));
+        mesh.run(1s);
+      };
+      insert_all("p1");
+      for (std::uint32_t i = 0; i < kReferred; ++i) {
+        REQUIRE(mesh.acquire("d0", key(first_ones ? i : kOthers + i), true).reference != 0);
+      }
+      insert_all("p0");
+      mesh.run(60s);
+      CHECK(mesh.at("p1").status().local_tokens == 1 + kReferred);
+    }
+  }
+}
+
+TEST_CASE("a duplicate is no larger than what an engine is told of at once") {
+  Mesh mesh({"p0", "p1"}, collecting(GcMode::local_ref));
+  for (const char* name : {"p0", "p1"}) {
+    for (std::uint32_t i = 0; i < 3; ++i) {
+      std::vector<TokenId> key(400'000, TokenId{i});
+      key[0] = TokenId{7};
+      REQUIRE(mesh.at(name).insert(mesh.now(), {}, key, {{Slot{400'000 * i}, key.size()}}));
+      mesh.network().perform(mesh.index(name));
+    }
+  }
+  mesh.run(1s);
+  const auto view = mesh.at("p1").gc(mesh.now(), false);
+  REQUIRE(view->duplicates.size() == 3);  // and what they have in common goes after them
+  for (const DuplicateRow& row : view->duplicates) CHECK(row.tokens == 399'999);
+  CHECK(view->above_tokens + view->duplicate_tokens == 1'199'998);
+  CHECK(mesh.network().run_until([&] { return mesh.at("p1").status().local_tokens == 0; }, 20s));
+}
+
 // ---- references --------------------------------------------------------------------------------
 
 TEST_CASE("a page that another node refers to stays until it is released, and no longer") {
