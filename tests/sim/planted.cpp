@@ -15,7 +15,7 @@ namespace {
 using radixmesh::PlantedFault;
 
 // For a fault to show, and without any.
-constexpr std::uint64_t kSeedsMax = 300, kSoundSeeds = 60;
+constexpr std::uint64_t kSeedsMax = 1000, kSoundSeeds = 60;
 
 struct Named {
   PlantedFault fault;

@@ -45,6 +45,8 @@ class Run {
     report.heal_ms = static_cast<double>((network_.now() - healed).count()) / 1000;
     report.failure = agreed ? checker_.converged(keys_) : "no agreement in time: " + lag();
     if (report.failure.empty() && plan_.settings.gc.mode != GcMode::off) {
+      // Who came back lets nothing go as long as leases of its former life may stand.
+      network_.run_until([this] { return all_may_free(); }, kHealMax);
       // Pages that were used in the last period may be hot until the one after.
       const bool any_hot = plan_.settings.gc.hot_copies > plan_.settings.gc.keep_copies;
       network_.run_for((any_hot ? 4 : 2) * plan_.settings.gc.period + 1s);
@@ -88,7 +90,8 @@ class Run {
       if (random() % 8 == 0) start(node);
     } else if (network_.replica(node).self().role != Role::router && !starting_.contains(node)) {
       if (plan_.settings.gc.mode != GcMode::off && network_.random() % 3 == 0) {
-        reads_.begin(node, any_key());
+        last_read_ = any_key();
+        reads_.begin(node, last_read_);
       } else {
         engine_call(node);
         network_.perform(node);
@@ -170,7 +173,9 @@ class Run {
     Engine& engine = checker_.engine(node);
     const auto kind = random() % 20;
     if (kind < 14) {
-      engine.insert(replica, network_.now(), any_key());
+      // What is read is often computed elsewhere as well, and so a duplicate.
+      const bool again = !last_read_.empty() && random() % 3 == 0;
+      engine.insert(replica, network_.now(), again ? last_read_ : any_key());
     } else if (kind < 17) {
       engine.evict(replica, network_.now(), random() % (8 * page_size() + 1));
     } else if (kind < 19) {
@@ -253,6 +258,13 @@ class Run {
     return checker_.agrees();
   }
 
+  bool all_may_free() {
+    for (std::size_t i = 0; i < network_.size(); ++i) {
+      if (network_.replica(i).free_wait(network_.now()) > Duration{0}) return false;
+    }
+    return true;
+  }
+
   std::string lag() {
     std::string text;
     for (std::size_t i = 0; i < network_.size(); ++i) {
@@ -306,6 +318,7 @@ class Run {
   Checker checker_;
   Reads reads_{network_, checker_, plan_.read_max};
   std::vector<std::vector<TokenId>> keys_;
+  std::vector<TokenId> last_read_;
   std::set<std::size_t> starting_;  // nodes whose engine waits for its former state
   std::size_t joined_ = 0;
   std::uint64_t recovered_ = 0;
