@@ -110,7 +110,8 @@ class Client {
   Inserted insert(std::span<const TokenId> tokens, const SlotRuns& slots,
                   const CacheNamespace& name = {});
   MatchResult match_prefix(std::span<const TokenId> tokens, const CacheNamespace& name = {});
-  // `remote`: beyond what is here, a reference on the best other holder; waits for it up to 2 s.
+  // `remote`: beyond what is here, a reference on the best other holder; waits for it up
+  // to half a second, then for the next best; up to 2 s in all.
   Lease acquire(std::span<const TokenId> tokens, const CacheNamespace& name = {},
                 bool remote = false);
   Evicted evict(std::uint64_t num_tokens);

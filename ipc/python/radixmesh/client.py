@@ -135,9 +135,10 @@ class Mesh:
         is locked is neither evicted nor deleted. The lease ends with the connection too.
 
         remote: takes a reference to what the best other holder has beyond that, so that it does not
-            free it meanwhile; waits up to 2 s for it. `lease.segments` tells what is covered, here
-            and there: less than the match where that node is silent or grants nothing. What was
-            read there may be used only if `lease.is_valid()` says so after the read.
+            free it meanwhile; waits half a second for it, then for the next best, and 2 s in all.
+            `lease.segments` tells what is covered, here and there: less than the match where such
+            nodes are silent or grant nothing. What was read there may be used only if
+            `lease.is_valid()` says so after the read.
         """
         acquired = self._call(methods.acquire(tokens, namespace, remote))
         return Lease(self, acquired.lease, acquired.match, acquired.segments)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Set, Tuple
+from typing import Dict, List, Set, Tuple
 
 from . import methods
-from .aio_link import open_with, within
-from .conversation import Conversation
+from .aio_link import Link as AioLink
+from .aio_link import open_streams, within
 from .endpoint import Endpoint
 from .link import Deadline, Link
 from .results import FreedSlots
@@ -21,37 +20,50 @@ class Freed:
     hear of that; it must not be freed twice.
 
     An acknowledgement goes over a connection of its own, which ends with it: so any thread or task
-    may say it while another waits for the next event, and behind the end of the subscription.
+    may say it while another waits for the next event, and behind the end of the subscription. One
+    that did not arrive is said again with the next.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._numbers: Set[Tuple[int, int]] = set()
+        self._keys: Set[Tuple[int, int]] = set()
+        self._unheard: Dict[Tuple[int, int], FreedSlots] = {}
 
     @staticmethod
     def _key(told: FreedSlots) -> Tuple[int, int]:
         return told.state[0], told.number
 
+    def __contains__(self, told: FreedSlots) -> bool:
+        return not told.advice and self._key(told) in self._keys
+
+    def _begin(self, told: FreedSlots) -> List[FreedSlots]:
+        self._keys.add(self._key(told))
+        self._unheard[self._key(told)] = told
+        return list(self._unheard.values())
+
     def acknowledge(self, told: FreedSlots) -> None:
         """Counts at once, also where it does not arrive."""
-        self._numbers.add(self._key(told))
+        to_say = self._begin(told)
         deadline = Deadline(self._endpoint.timeout_s)
         link = Link.open(self._endpoint, deadline)
         try:
-            link.call(methods.gc_ack(told.number), deadline)
+            for each in to_say:
+                link.call(methods.gc_ack(each.number), deadline)
+                self._unheard.pop(self._key(each), None)
         finally:
             link.close()
 
     async def acknowledge_by_asyncio(self, told: FreedSlots) -> None:
         """As `acknowledge`; it counts also where it is cancelled."""
-        self._numbers.add(self._key(told))
-        call = methods.gc_ack(told.number)
-        saying = open_with(self._endpoint, Conversation(), call, deque())
-        _, writer = await within(self._endpoint, call.method, saying)
-        writer.close()
-
-    def __contains__(self, told: FreedSlots) -> bool:
-        return not told.advice and self._key(told) in self._numbers
+        to_say = self._begin(told)
+        opening = open_streams(self._endpoint)
+        link = AioLink(self._endpoint, await within(self._endpoint, "gc_ack", opening))
+        try:
+            for each in to_say:
+                await link.call(methods.gc_ack(each.number))
+                self._unheard.pop(self._key(each), None)
+        finally:
+            await link.close()
 
 
 class _Told:
@@ -94,8 +106,9 @@ class GcFreeEvent(_Told):
         """The slots are free. Any thread may say so, at any time. For advice, and the second time,
         it does nothing.
 
-        Errors are those of a call. Then the sidecar may not know, and it may be said again; until
-        it knows, another `connect()` is told of these slots, this Mesh is not."""
+        Errors are those of a call. Then the sidecar may not know: it may be said again, and is said
+        again with the next one. Until it knows, another `connect()` is told of these slots; this
+        Mesh is not."""
         if not self._acknowledged:
             self._freed.acknowledge(self._told)
             self._acknowledged = True
