@@ -53,6 +53,7 @@ std::string explain_text(const Json& explanation) {
                {"wait", Align::right},
                {"compute", Align::right},
                {"delay", Align::right},
+               {"duplicate", Align::right},
                {"transfer", Align::right},
                {"step", Align::right},
                {"as prefill", Align::right},
@@ -69,8 +70,9 @@ std::string explain_text(const Json& explanation) {
                whole(field(row, "queued_tokens")), whole(field(row, "prefill_rate")),
                plain_cell(field(row, "rate_source")), millis(field(terms, "wait_s")),
                millis(field(terms, "compute_s")), millis(field(terms, "delay_s")),
-               millis(field(terms, "transfer_s")), millis(field(terms, "step_s")),
-               millis(field(row, "prefill_cost_s")), millis(field(row, "decode_cost_s"))});
+               millis(field(terms, "duplicate_s")), millis(field(terms, "transfer_s")),
+               millis(field(terms, "step_s")), millis(field(row, "prefill_cost_s")),
+               millis(field(row, "decode_cost_s"))});
   }
   if (table.empty()) return out + "nobody may be chosen\n" + excluded;
   return out + table.text() + "times are in milliseconds\n" + excluded;

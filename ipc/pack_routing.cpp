@@ -18,10 +18,11 @@ void pack_target(Packer& packer, const std::optional<TargetView>& target) {
 }
 
 void pack_terms(Packer& packer, const CostTerms& terms) {
-  packer.pack_map(5);
+  packer.pack_map(6);
   pair(packer, "wait_s", terms.wait);
   pair(packer, "compute_s", terms.compute);
   pair(packer, "delay_s", terms.delay);
+  pair(packer, "duplicate_s", terms.duplicate);
   pair(packer, "transfer_s", terms.transfer);
   pair(packer, "step_s", terms.step);
 }

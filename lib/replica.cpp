@@ -90,8 +90,10 @@ Replica::Replica(ReplicaSettings settings, TimePoint now)
   self_->epoch = settings_.epoch;
   self_->state = MemberState::alive;
   self_->introduced = true;
-  // So that what answers a round of a former life is no answer to one of this.
+  // So that what answers a round of a former life, or acknowledges what that told to free, is no
+  // answer to this one.
   collection_.last_round = settings_.epoch.value;
+  collection_.last_free = settings_.epoch.value;
   refresh_view(now);
   check_ring(now);
   check_ready(now);

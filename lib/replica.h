@@ -231,6 +231,7 @@ class Replica : private Journal {
   // replica_readers.cpp
   bool readers_must_agree() const;
   bool may_free(TimePoint now) const { return now >= collection_.frees_from; }
+  bool keeps_duplicates() const;
   void on_register(TimePoint now, NodeId from, const RegisterMessage& said);
   void take_registers(TimePoint now, ReaderSession& session,
                       const std::vector<ReaderRegister>& said);
@@ -265,6 +266,7 @@ class Replica : private Journal {
   void advise(TimePoint now);
   void advance_round(TimePoint now);
   bool ask_to_hold(TimePoint now, CollectionRound& round);
+  void pass_over(Anchor first);
   void drop_refused(CollectionRound& round, NodeId holder, std::span<const Anchor> refused);
   bool still_goes(const CollectionRound& round, const CollectionRound::Item& item) const;
   void settle_round(CollectionRound& round);
@@ -345,7 +347,7 @@ class Replica : private Journal {
   void ask_for_own(TimePoint now, NodeId donor, TimePoint heard);
   void on_own_chunk(TimePoint now, NodeId from, const SnapshotChunk& chunk);
   void take_back(TimePoint now, Seq as_of);
-  void on_former_lease(TimePoint now, Duration stands);
+  void on_former_lease(Duration lease);
   void begin_empty();
 
   // replica_greet.cpp

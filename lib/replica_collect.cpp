@@ -143,7 +143,6 @@ void Replica::begin_round(TimePoint now) {
   CollectionRound& round = collection_.round.emplace();
   round.number = ++collection_.last_round;
   round.began = now;
-  round.next_look = now + settings_.gc.period;
   round.is_whole = survey.is_complete;
   for (const Duplicate& each : survey.found) {
     round.items.push_back({{each.first, Seq{}, each.tokens}, copies_of(each)});
@@ -168,6 +167,7 @@ void Replica::advance_round(TimePoint now) {
   if (!round.settled) {
     if (!ask_to_hold(now, round)) return;
     settle_round(round);
+    round.next_look = now + settings_.gc.period;
     collection_.changed = true;
   }
   if (std::exchange(collection_.changed, false)) collect_agreed(now, round);
@@ -176,7 +176,9 @@ void Replica::advance_round(TimePoint now) {
   // What readers refer to may stay for long; it must not keep back what has come since.
   round.next_look = now + settings_.gc.period;
   const std::vector<HolderIndex> better = better_holders();
-  if (cache_->survey(duplicate_search(better)).found.empty()) return;
+  const DuplicateSurvey others = cache_->survey(duplicate_search(better));
+  if (others.found.empty()) return;
+  if (collection_.passed_over.contains(others.found.front().first)) return;
   end_round(now);
   collection_.next_round = now;
 }
@@ -205,12 +207,20 @@ bool Replica::ask_to_hold(TimePoint now, CollectionRound& round) {
   return all_answered;
 }
 
+// What did not go with its round comes after all others in the next ones.
+void Replica::pass_over(Anchor first) {
+  if (collection_.passed_over.size() >= limits::held_pages_max) collection_.passed_over.clear();
+  collection_.passed_over.insert(first);
+}
+
 void Replica::drop_refused(CollectionRound& round, NodeId holder, std::span<const Anchor> refused) {
   const std::set<Anchor> gone(refused.begin(), refused.end());
   std::erase_if(round.items, [&](const CollectionRound::Item& item) {
-    return std::ranges::any_of(item.copies, [&](const CollectionRound::Copy& copy) {
+    const bool refused = std::ranges::any_of(item.copies, [&](const CollectionRound::Copy& copy) {
       return copy.node == holder && gone.contains(copy.page);
     });
+    if (refused) pass_over(item.page.first);
+    return refused;
   });
 }
 
@@ -304,9 +314,7 @@ void Replica::end_round(TimePoint now) {
   if (round.settled && settings_.gc.mode == GcMode::local_ref && !round.items.empty()) {
     std::vector<Anchor> roots;
     for (const CollectionRound::Item& item : round.items) roots.push_back(item.page.first);
-    std::set<Anchor>& passed_over = collection_.passed_over;
-    if (passed_over.size() >= limits::held_pages_max) passed_over.clear();
-    passed_over.insert(roots.begin(), roots.end());
+    for (const Anchor& root : roots) pass_over(root);
     take_back_pages(std::move(roots));
   }
   for (const auto& [node, hold] : round.holds) {
@@ -325,8 +333,10 @@ void Replica::set_engine_frees(TimePoint now, bool frees, bool takes_advice) {
   if (frees && !collection_.engine_frees) {
     collection_.next_round = std::min(collection_.next_round, now + settings_.gc.period);
   }
+  const bool kept = keeps_duplicates();
   collection_.engine_frees = frees;
   collection_.engine_takes_advice = takes_advice;
+  if (keeps_duplicates() != kept) next_head_ = std::min(next_head_, now);
   collection_.advised.clear();
 }
 
@@ -362,9 +372,14 @@ std::vector<GcFree> Replica::unacknowledged() const {
   return all;
 }
 
+bool Replica::keeps_duplicates() const {
+  return settings_.gc.mode != GcMode::off && !collection_.engine_frees &&
+         collection_.engine_takes_advice;
+}
+
 // An engine that frees no single slots is told which of them hold duplicates, when that changed.
 void Replica::advise(TimePoint now) {
-  if (collection_.engine_frees || !collection_.engine_takes_advice || !ready_) return;
+  if (!keeps_duplicates() || !ready_) return;
   const std::vector<HolderIndex> better = better_holders();
   const DuplicateSurvey survey = cache_->survey(duplicate_search(better));
   std::vector<Anchor> firsts;

@@ -1,7 +1,6 @@
 // HELLO and WELCOME: two nodes find out whether they may talk, and where the other one is.
 #include <algorithm>
 
-#include "lib/base/limits.h"
 #include "lib/replica.h"
 
 namespace radixmesh {
@@ -28,11 +27,10 @@ Former Replica::former_of(const Member& member, Epoch life) const {
   return Former{origin.stream.epoch(), origin.stream.applied(), member.engine_token, slots};
 }
 
-// How long references that lives before `life` granted may stand yet.
+// Of references that lives before `life` granted; 0 where all have lapsed.
 Duration Replica::former_lease(TimePoint now, const Member& member, Epoch life) const {
-  const Duration left = std::max(member.former_lapse, now) - now;
-  const bool ends = member.epoch < life && member.lease > Duration{0};
-  return ends ? std::max(left, settings_.gc.lapsed_after(member.lease)) : left;
+  const Duration former = now < member.former_lapse ? member.former_lease : Duration{0};
+  return member.epoch < life ? std::max(former, member.lease) : former;
 }
 
 Introduction Replica::introduce(TimePoint now, const Member* to, Epoch life) const {
@@ -50,10 +48,13 @@ Introduction Replica::introduce(TimePoint now, const Member* to, Epoch life) con
   hello.bulk_addr = settings_.bulk_addr;
   hello.refute = self_->refute;
   if (cache_ && settings_.gc.mode != GcMode::off) hello.lease = settings_.gc.lease;
+  if (now < collection_.former_lapse) {
+    hello.lease = std::max(hello.lease, collection_.former_lease);
+  }
   if (to == nullptr) return hello;
   hello.seen = Standing{to->epoch, to->refute, to->state};
   hello.former = former_of(*to, life);
-  hello.former_lease = std::min(former_lease(now, *to, life), Duration{limits::lease_us_max});
+  hello.former_lease = former_lease(now, *to, life);
   return hello;
 }
 
@@ -166,7 +167,7 @@ void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, 
     note_refute(now, member, hello.refute);
     member.former = hello.former;
     member.lease = hello.lease;
-    on_former_lease(now, hello.former_lease);
+    on_former_lease(hello.former_lease);
     adopt_rank(now, member, hello.rank);
     member.introduced = true;
     view_changed();

@@ -35,6 +35,7 @@ void Replica::publish_head(TimePoint now) {
   head.news = news_.take();
   head.ready = ready_;
   head.rank = self_->rank;
+  head.keeps_duplicates = keeps_duplicates();
   last_head_ = now;
   told_load_ = self_->load;
   effects_.push_back(Publish{Lane::control, encode(control(std::move(head)))});
@@ -83,6 +84,7 @@ void Replica::on_head(TimePoint now, const Envelope& envelope, const HeadMessage
   heard_from(now, *member);
   note_load(now, *member, head.load);
   member->ready = head.ready;
+  member->keeps_duplicates = head.keeps_duplicates;
   note_vector(now, *member, head.vector, false);
   compare_digest(now, {envelope.origin, envelope.epoch, head.head}, head.digest, envelope.origin);
   take_over_if_lagging(now, envelope.origin, origin);

@@ -85,7 +85,10 @@ void Replica::begin_epoch(TimePoint now, NodeId id, Epoch epoch) {
   origin.head = {};
   origin.wants_snapshot = origin.replaces_all = origin.degraded = origin.had_ops = false;
   origin.failures = 0;
-  member.former_lapse = now + former_lease(now, member, epoch);
+  if (const Duration former = former_lease(now, member, epoch); former > Duration{0}) {
+    member.former_lease = former;
+    member.former_lapse = now + settings_.gc.lapsed_after(former);
+  }
   member.lease = Duration{0};
   member.epoch = epoch;
   member.refute = 0;
@@ -95,6 +98,7 @@ void Replica::begin_epoch(TimePoint now, NodeId id, Epoch epoch) {
   member.hellos = 0;
   member.load.reset();
   member.ready = false;
+  member.keeps_duplicates = false;
   router_.forget(now, id);
   reader_began_anew(id);
   forget_rounds_of(id);

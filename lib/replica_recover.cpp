@@ -210,13 +210,15 @@ void Replica::take_back(TimePoint now, Seq as_of) {
   publish_head(now);
 }
 
-// References that a former life of this node granted may stand so long.
-void Replica::on_former_lease(TimePoint now, Duration stands) {
-  collection_.former_lapse = std::max(collection_.former_lapse, now + stands);
+// What former lives of this node granted, they granted before this process began.
+void Replica::on_former_lease(Duration lease) {
+  if (lease == Duration{0}) return;
+  const TimePoint lapse = started_ + settings_.gc.lapsed_after(lease);
+  if (lapse <= collection_.former_lapse) return;
+  collection_.former_lease = lease;
+  collection_.former_lapse = lapse;
   const bool took_back = taken_over_ && taken_over_->epoch.value != 0;
-  if (took_back) {
-    collection_.frees_from = std::max(collection_.frees_from, collection_.former_lapse);
-  }
+  if (took_back) collection_.frees_from = std::max(collection_.frees_from, lapse);
 }
 
 // There is nothing to take back, or no more.

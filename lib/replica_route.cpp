@@ -58,7 +58,8 @@ std::vector<RouteNode> Replica::route_nodes(const CacheNamespace& name,
     const Member& member = members_.at(id);
     if (!unfit(member).empty()) continue;
     const auto depth = depths.find(id);
-    nodes.push_back({id, member.rank, member.role, depth == depths.end() ? 0 : depth->second});
+    nodes.push_back({id, member.rank, member.role, depth == depths.end() ? 0 : depth->second,
+                     id == self_->id ? keeps_duplicates() : member.keeps_duplicates});
   }
   return nodes;
 }

@@ -7,7 +7,7 @@ namespace radixmesh {
 namespace {
 
 constexpr std::size_t kShownTokens = 8;  // of a duplicate: enough to recognise it
-constexpr std::size_t kRows = 20;       // of duplicates: enough to see what they are
+constexpr std::size_t kRows = 20;        // of duplicates: enough to see what they are
 
 }  // namespace
 

@@ -135,7 +135,7 @@ void describe_collection(CLI::App& app, Raw& raw, GcSettings& gc) {
       "as long as its lease stands");
   add(app, "--gc-lease", raw.gc_lease,
       "seconds that a reader's references stand without being renewed; a node that restarts frees "
-      "nothing for as long, or for what it was before, if that was longer")
+      "nothing for as long, or, as others tell it, for what it was before")
       ->check(CLI::Range(2.0, 3600.0));
   add(app, "--client-lease", raw.client_lease,
       "seconds after which a client that asks nothing loses its leases (0: never)")

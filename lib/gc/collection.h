@@ -86,7 +86,9 @@ struct Collection {
   bool engine_frees = false, engine_takes_advice = false;
   std::vector<Anchor> advised;
   TimePoint engine_since = TimePoint::min();  // an engine came in the place of another
-  // References that earlier lives of this node granted have lapsed by then, as others say.
+  // The longest lease of references that earlier lives of this node granted, as others say, and
+  // when all such have lapsed.
+  Duration former_lease{};
   TimePoint former_lapse = TimePoint::min();
   // Before this no page goes: where it is a former life's, which readers of that may still use.
   TimePoint frees_from = TimePoint::min();

@@ -23,7 +23,6 @@ Registrations::Owner& Registrations::begin(TimePoint now, NodeId id, Epoch epoch
   owner.nonce = ++last_nonce_;
   owner.epoch = epoch;
   owner.next_send = owner.used = now;
-  owner.patience_ends = now + settings_.holder_patience;
   return owner;
 }
 
@@ -35,6 +34,13 @@ void Registrations::raise(Owner& owner, Anchor at, Page& page, bool odd) {
   page.told = page.denied = false;
 }
 
+// Who is silent for long is passed over, until it answers; it goes on being asked.
+Registrations::Asked Registrations::wait(TimePoint now, Owner& owner) const {
+  if (!owner.patience_ends) owner.patience_ends = now + settings_.holder_patience;
+  owner.next_look = std::min(owner.next_look, std::max(now, *owner.patience_ends));
+  return {now < *owner.patience_ends ? Grant::wait : Grant::refused, 0};
+}
+
 Registrations::Asked Registrations::refer(TimePoint now, NodeId id, Epoch epoch, Seq applied,
                                           Anchor page) {
   auto found = owners_.find(id);
@@ -44,13 +50,10 @@ Registrations::Asked Registrations::refer(TimePoint now, NodeId id, Epoch epoch,
                      (found->second.position && now >= found->second.valid_until);
   Owner& owner = fresh ? begin(now, id, epoch) : found->second;
   owner.used = now;
-  const auto wait = [now](TimePoint patience_ends) {
-    return Asked{now < patience_ends ? Grant::wait : Grant::refused, 0};
-  };
-  if (!owner.position) return wait(owner.patience_ends);
+  if (!owner.position) return wait(now, owner);
   if (owner.mode == GcMode::off) return {Grant::refused, 0};
   if (applied < *owner.position && !is_planted(PlantedFault::no_position)) {
-    return wait(owner.patience_ends);
+    return wait(now, owner);
   }
   if (!owner.pages.contains(page) && owner.pages.size() >= limits::reader_pages_max) {
     return {Grant::refused, 0};
@@ -66,12 +69,12 @@ Registrations::Asked Registrations::refer(TimePoint now, NodeId id, Epoch epoch,
     if (at.version % 2 == 0) {
       raise(owner, page, at, true);
       owner.statement = now;
-      at.patience_ends = now + settings_.holder_patience;
     }
     at.wanted_until = now + settings_.answer_wait;
     owner.next_look = std::min(owner.next_look, at.wanted_until);
-    return wait(at.patience_ends);
+    return wait(now, owner);
   }
+  owner.patience_ends.reset();
   ++at.users;
   references_[++last_reference_] = Reference{id, owner.nonce, page};
   return {Grant::granted, last_reference_};
@@ -81,12 +84,13 @@ bool Registrations::waits(TimePoint now, NodeId id, Seq applied, Anchor page) co
   const auto found = owners_.find(id);
   if (found == owners_.end()) return false;
   const Owner& owner = found->second;
-  if (!owner.position) return now < owner.patience_ends;
+  if (owner.patience_ends && now >= *owner.patience_ends) return false;
+  if (!owner.position) return true;
   if (owner.mode == GcMode::off || now >= owner.valid_until) return false;
-  if (applied < *owner.position) return now < owner.patience_ends;
+  if (applied < *owner.position) return true;
   const auto at = owner.pages.find(page);
   return at != owner.pages.end() && at->second.version % 2 == 1 && !at->second.told &&
-         !at->second.denied && now < at->second.patience_ends;
+         !at->second.denied;
 }
 
 void Registrations::release_page(TimePoint now, Owner& owner, std::map<Anchor, Page>::iterator at) {
@@ -143,7 +147,11 @@ void Registrations::on_registered(TimePoint now, NodeId id, Epoch epoch,
   if (!owner.position) {
     owner.position = answer.position;
     owner.mode = answer.mode;  // of one registration it does not change
-    owner.patience_ends = now + settings_.holder_patience;
+  }
+  if (owner.patience_ends) {
+    // Who still waits has the ops to wait for now, or a confirmation.
+    const bool waits = now < *owner.patience_ends;
+    owner.patience_ends = waits ? std::optional(now + settings_.holder_patience) : std::nullopt;
   }
   owner.next_send = now + answer.lease / kRenewals;
   for (const ReaderRegister& each : answer.registers) {

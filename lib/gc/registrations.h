@@ -82,7 +82,6 @@ class Registrations {
     bool told = false;  // the owner is known to have it
     bool denied = false;
     TimePoint wanted_until;  // by someone who waits for it
-    TimePoint patience_ends;
     bool confirmed() const { return told && version % 2 == 1; }
   };
   struct Owner {
@@ -90,7 +89,9 @@ class Registrations {
     Epoch epoch;
     std::uint64_t stamp = 0, answered = 0;
     std::optional<Seq> position;
-    TimePoint patience_ends;  // with the answer, then with the ops up to the position
+    // Of who waits for an answer, or for the ops up to the position; nothing: nobody waited since
+    // it last answered.
+    std::optional<TimePoint> patience_ends;
     GcMode mode = GcMode::off;
     TimePoint valid_until = TimePoint::min();
     TimePoint next_send;           // a renewal, or once more what was not answered
@@ -105,6 +106,7 @@ class Registrations {
   };
 
   Owner& begin(TimePoint now, NodeId id, Epoch epoch);
+  Asked wait(TimePoint now, Owner& owner) const;
   void release_page(TimePoint now, Owner& owner, std::map<Anchor, Page>::iterator at);
   static void raise(Owner& owner, Anchor at, Page& page, bool odd);
   void give_up_unwanted(TimePoint now, Owner& owner);

@@ -19,8 +19,10 @@ struct GcSettings {
   // Taken off a lease at the reader and added at the owner, beside 1 % for clocks that drift: what
   // the owner lets lapse has lapsed before at the reader.
   Duration lease_margin = std::chrono::milliseconds(500);
-  Duration round_max = std::chrono::seconds(60);   // then what is not agreed to is taken back
-  Duration answer_wait = std::chrono::seconds(2);  // for a HOLD, and for a registration
+  // Then what is not agreed to is taken back; where there is something else to collect, a period
+  // after it retired.
+  Duration round_max = std::chrono::seconds(60);
+  Duration answer_wait = std::chrono::seconds(2);  // for a HOLD, and to use what was confirmed
   // Whoever wants to refer to a page waits so long for one holder, then asks the next best.
   Duration holder_patience = std::chrono::milliseconds(500);
   std::uint32_t reserve_percent = 3;  // of the bound: retired ahead, so that room need not wait

@@ -37,8 +37,9 @@ struct Member {
   TimePoint next_hello = TimePoint::min();
   std::uint32_t hellos = 0;  // since it was last heard: the pauses grow
   Former former;             // what it keeps of an earlier life of this node
-  Duration lease{};          // of a reference that it grants; 0: it grants none
-  // Those that earlier lives of it granted may stand until then.
+  Duration lease{};          // of references to what it has
+  // The longest that earlier lives of it granted, as long as such references may stand.
+  Duration former_lease{};
   TimePoint former_lapse = TimePoint::min();
 
   // ---- life ------------------------------------------------------------------------------------
@@ -53,7 +54,8 @@ struct Member {
   // ---- what it said ----------------------------------------------------------------------------
   std::uint64_t last_beat = 0;  // of its HEADs
   std::optional<Load> load;
-  bool ready = false;  // it may be chosen for work
+  bool ready = false;             // it may be chosen for work
+  bool keeps_duplicates = false;  // its engine frees no single slots
   // What it said it has of each origin; used to choose whom to ask for repair.
   std::map<NodeId, VectorEntry> vector;
 };

@@ -143,7 +143,7 @@ void pack_body(Packer& packer, const GcQueryOp& body) { pack_anchors(packer, bod
 void pack_body(Packer& packer, const GcAbortOp& body) { pack_anchors(packer, body.first_pages); }
 
 void pack_body(Packer& packer, const HeadMessage& body) {
-  packer.pack_array(11);
+  packer.pack_array(12);
   packer.pack_uint64(body.beat);
   packer.pack_uint64(body.head.value);
   pack_digest(packer, body.digest);
@@ -161,6 +161,7 @@ void pack_body(Packer& packer, const HeadMessage& body) {
   pack_news(packer, body.news);
   body.ready ? packer.pack_true() : packer.pack_false();
   packer.pack_uint32(body.rank.value);
+  body.keeps_duplicates ? packer.pack_true() : packer.pack_false();
 }
 
 void pack_body(Packer& packer, const MarkerMessage& body) {

@@ -148,6 +148,8 @@ struct HeadMessage {
   std::vector<MemberNews> news;
   bool ready = true;         // it may be chosen for work
   NodeRank rank = kAnyRank;  // its own; kAnyRank: it says nothing of it
+  // Duplicates at the sender stay: its engine frees no single slots, and takes advice.
+  bool keeps_duplicates = false;
 };
 
 // What the sender promised to nodes: all of it, so that one that is lost changes nothing for long.
@@ -189,8 +191,10 @@ struct Introduction {
   std::uint32_t refute = 0;
   Standing seen;  // what the sender believes of the receiver
   Former former;  // what the sender keeps of an earlier life of the receiver
-  Duration lease{};         // of a reference to what the sender has; 0: it grants none
-  Duration former_lease{};  // so long those granted by earlier lives of the receiver may stand yet
+  // Of references to what the sender has, or earlier lives of it had, as long as such may stand; 0:
+  // there are none.
+  Duration lease{};
+  Duration former_lease{};  // the same of earlier lives of the receiver
 };
 struct HelloMessage : Introduction {};
 struct WelcomeMessage : Introduction {};

@@ -17,12 +17,13 @@ struct RouteCandidate {
   NodeId id;
   NodeRank rank;
   Role role = Role::prefill;
-  std::uint32_t depth = 0;     // tokens of the query that it has
-  std::uint32_t requests = 0;  // that it has to do with: reported or booked
-  std::uint32_t prefills = 0;  // of these, those whose prompt is not computed yet
-  double queued_tokens = 0;    // of prompts, before this one
-  double decode_tokens = 0;    // of KV that its running requests read with every step
-  double prefill_rate = 1;     // tokens/s
+  std::uint32_t depth = 0;        // tokens of the query that it has
+  bool keeps_duplicates = false;  // what it has as well as another stays there
+  std::uint32_t requests = 0;     // that it has to do with: reported or booked
+  std::uint32_t prefills = 0;     // of these, those whose prompt is not computed yet
+  double queued_tokens = 0;       // of prompts, before this one
+  double decode_tokens = 0;       // of KV that its running requests read with every step
+  double prefill_rate = 1;        // tokens/s
 };
 
 // Whether so little is missing at a decode node that it computes that itself. A unified node is

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 
 #include "lib/routing/first_pages.h"
 
@@ -57,7 +58,10 @@ std::uint32_t missing(const RouteCandidate& candidate, std::uint32_t tokens) {
 std::vector<CostTerms> cost_terms(const std::vector<RouteCandidate>& candidates,
                                   std::uint32_t tokens, const CostWeights& weights) {
   double computing = 0, nodes = 0;
+  std::map<Role, std::uint32_t> deepest;
   for (const RouteCandidate& each : candidates) {
+    std::uint32_t& depth = deepest[each.role];
+    depth = std::max(depth, std::min(each.depth, tokens));
     if (!serves_prefill(each.role)) continue;
     computing += each.prefills > 0 ? 1 : 0;
     ++nodes;
@@ -71,6 +75,10 @@ std::vector<CostTerms> cost_terms(const std::vector<RouteCandidate>& candidates,
     of.wait = each.queued_tokens / each.prefill_rate;
     of.compute = missing(each, tokens) / each.prefill_rate;
     of.delay = weights.affinity * busy * of.compute;
+    const std::uint32_t depth = std::min(each.depth, tokens);
+    if (each.keeps_duplicates) {
+      of.duplicate = weights.duplicate * (deepest[each.role] - depth) / each.prefill_rate;
+    }
     if (serves_decode(each.role)) {
       of.transfer = missing(each, tokens) / weights.transfer_rate;
       of.step = (each.decode_tokens + tokens) / weights.decode_rate;

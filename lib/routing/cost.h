@@ -6,13 +6,20 @@
 //   compute   uncached tokens / rate           step      KV that its requests read / decode rate
 //   delay     affinity x busy x compute
 //
+//   at both     duplicate  3 x tokens that it lacks and another of its role has / rate
+//
 //   cost(p, d) = wait + compute + delay at p  +  (transfer unless p is d) + step at d
+//                + duplicate at p and, unless p is d, at d
 //
 // `delay` is what the computation costs others: who comes after it waits for it, and what is
 // evicted for it is missed. `busy` is the share of the nodes that compute a prompt now, so the
 // weight of what is cached rises with the fleet's utilisation, and stops rising where all are busy:
 // weighed by the length of queues, it would hold the prompts of a hot prefix at the node where they
 // queue.
+//
+// `duplicate` is 0 but at nodes whose engine cannot free single slots: what is made there a second
+// time takes room for good. So it is made only where those that have it are busy for several times
+// as long.
 //
 // A pair's terms belong to p or to d alone, but for the transfer, which a unified node that does
 // both saves. So the best pair is found in O(candidates), not in their square.
@@ -29,15 +36,16 @@ struct CostWeights {
   double transfer_rate = 100'000;   // tokens/s from a prefill node to a decode node
   double decode_rate = 10'000'000;  // tokens/s of KV that a decode step reads
   double affinity = 0.5;            // see `delay`
+  double duplicate = 3;             // see `duplicate`
   std::uint32_t decode_only_tokens = 0;
 };
 
 // Seconds. Those of the other role are 0.
 struct CostTerms {
-  double wait = 0, compute = 0, delay = 0, transfer = 0, step = 0;
-  double as_prefill() const { return wait + compute + delay; }
-  double as_decode() const { return transfer + step; }
-  double as_both() const { return wait + compute + delay + step; }
+  double wait = 0, compute = 0, delay = 0, transfer = 0, step = 0, duplicate = 0;
+  double as_prefill() const { return wait + compute + delay + duplicate; }
+  double as_decode() const { return transfer + step + duplicate; }
+  double as_both() const { return wait + compute + delay + step + duplicate; }
 };
 
 // One for each candidate. O(candidates).

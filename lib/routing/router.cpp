@@ -159,7 +159,11 @@ KnownRate Router::rate(NodeId node) const { return rate_of(traffic(node), fleet_
 
 RouteCandidate Router::candidate(TimePoint now, const RouteNode& node,
                                  const KnownRate& fleet) const {
-  RouteCandidate out{.id = node.id, .rank = node.rank, .role = node.role, .depth = node.depth};
+  RouteCandidate out{.id = node.id,
+                     .rank = node.rank,
+                     .role = node.role,
+                     .depth = node.depth,
+                     .keeps_duplicates = node.keeps_duplicates};
   const Traffic* known = traffic(node.id);
   out.prefill_rate = rate_of(known, fleet).tokens_per_second;
   if (known == nullptr) return out;

@@ -41,6 +41,7 @@ struct RouteNode {
   NodeRank rank;
   Role role = Role::prefill;
   std::uint32_t depth = 0;
+  bool keeps_duplicates = false;
 };
 
 // A choice with all that led to it. `candidates` and `terms` are in the order of the nodes that

@@ -79,7 +79,7 @@ struct Duplicate {
 // All that this node holds, by what may become of it.
 struct DuplicateSurvey {
   std::vector<Duplicate> found;  // none below another
-  bool is_complete = true;       // else there is more than `copies_max` allowed
+  bool is_complete = true;       // else there is more than the bounds of the search allowed
   std::uint64_t duplicate_tokens = 0;
   std::uint64_t scarce_tokens = 0;  // too few better copies
   std::uint64_t hot_tokens = 0;     // enough for a page that is hardly used, not for a hot one
@@ -135,7 +135,8 @@ class LocalCache {
   // Counts a use of what is local of the match, in the present period.
   virtual void note_use(const Match& match) = 0;
   virtual void begin_period() = 0;
-  // The largest subtrees of this node's pages that are duplicates, unlocked and not retiring.
+  // The largest subtrees of this node's pages that are duplicates, unlocked and not retiring, within
+  // the bounds of the search.
   // O(own edges).
   virtual DuplicateSurvey survey(const DuplicateSearch& search) = 0;
   // Whether this page of the node's, whatever is below it, is a duplicate, unlocked and not

@@ -374,7 +374,8 @@ class FakeSidecar(_Listener):
 
     def explain(self, tokens, namespace=None):
         target = self._target(tokens, namespace)
-        terms = dict.fromkeys(("wait_s", "compute_s", "delay_s", "transfer_s", "step_s"), 0.25)
+        names = ("wait_s", "compute_s", "delay_s", "duplicate_s", "transfer_s", "step_s")
+        terms = dict.fromkeys(names, 0.25)
         candidate = {
             **target,
             **WORK,

@@ -181,6 +181,15 @@ def test_a_missing_field_or_item_is_refused(name, path):
         read(with_change(sample, path, lambda parent, key: parent.pop(key)))
 
 
+def test_what_older_sidecars_do_not_say_is_0():
+    place = ("candidates", 0, "terms", "duplicate_s")
+    said = with_change(EXPLANATION, place, put(1.5))
+    assert answers.explain(said).candidates[0].terms.duplicate_s == 1.5
+    assert answers.explain(EXPLANATION).candidates[0].terms.duplicate_s == 0
+    with pytest.raises(ReportBug, match="duplicate_s"):
+        answers.explain(with_change(EXPLANATION, place, put("1")))
+
+
 def test_the_refusal_names_the_place():
     for name, path, place in [
         ("match", ("segments", 1, 2), r"match_prefix.segments\[1\].addr must be a string"),

@@ -161,6 +161,23 @@ TEST_CASE("what a reader refers to for long does not hold up what nobody does") 
   }
 }
 
+// A holder that is asked to keep copies and does not answer: what it was asked for is not new.
+TEST_CASE("what was not held does not take back what retires, however short the period") {
+  ReplicaSettings settings = collecting(GcMode::local_ref);
+  settings.gc.period = 200ms;
+  settings.timers.suspect_after = 60s;
+  Mesh mesh({"p0", "p1", "p2", "d0"}, settings);
+  mesh.insert("p0", "abcd", 10);
+  mesh.insert("p1", "wxyz", 10);
+  mesh.insert("p2", "wxyz", 30);
+  mesh.run(1s);
+  mesh.network().pause(mesh.index("p1"), 20s);
+  const auto lease = mesh.acquire("d0", "abcd", true);
+  mesh.release("d0", lease);
+  mesh.insert("p2", "abcd", 20);
+  mesh.until_gone("p2", "a", 10s);
+}
+
 TEST_CASE("more copies than a round can hold may be referred to: the others have their turn") {
   for (GcMode mode : kBoth) {
     for (bool first_ones : {false, true}) {
@@ -397,7 +414,7 @@ TEST_CASE("an owner that restarts with a shorter lease, or collects no more, wai
     CHECK(mesh.evict_all("p1", 4).freed.empty());
     CHECK(mesh.refusal_of_remove("p1", "abcd") == RefusalCode::retry_later);
     CHECK(mesh.network().run_until([&] { return !mesh.is_valid("d0", lease); }, 10s));
-    mesh.run(4s);
+    mesh.run(5s);
     CHECK(mesh.evict_all("p1", 4).freed == run_of(20, 4));
   }
 }
@@ -543,6 +560,16 @@ TEST_CASE("an engine that frees no single slots is advised, when that changes") 
   CHECK((told[0].advice && told[0].slots == run_of(20, 4)));
   CHECK(mesh.match("p1", "abcd").local_length == 4);
   CHECK(mesh.at("p1").gc(mesh.now(), false)->not_collecting != "");
+  // Others should send no request there that makes more of them.
+  mesh.insert("p0", "xyzw", 50);
+  mesh.run(2s);
+  const auto terms = [&] {
+    return mesh.at("p0").explain(mesh.now(), {}, tokens_of("xyzw")).candidates.at(1).terms;
+  };
+  CHECK(terms().duplicate == doctest::Approx(3 * terms().compute));
+  mesh.at("p1").set_engine_frees(mesh.now(), true, true);
+  mesh.run(1s);
+  CHECK(terms().duplicate == 0);
 }
 
 // ---- the better holder -------------------------------------------------------------------------

@@ -167,6 +167,25 @@ TEST_CASE("cost: a queue that takes longer than computing elsewhere is not waite
   CHECK(router.ask(fleet, tokens).choice.prefill == 0);
 }
 
+TEST_CASE(
+    "cost: where a duplicate stays for good, it is made only if the others are busy for long") {
+  TestRouter router;
+  Fleet fleet{P, P, D};
+  fleet.with_depths({960, 0, 0});
+  const auto tokens = tokens_from(0, 1000);
+  router.report_load(router.now, fleet.id(0), load_of(9, 2000));
+  CHECK(router.ask(fleet, tokens).choice.prefill == 1);
+  fleet.nodes[1].keeps_duplicates = true;
+  const Routed routed = router.ask(fleet, tokens);
+  CHECK(routed.choice.prefill == 0);
+  CHECK(routed.terms[1].duplicate == doctest::Approx(3 * 960 / routed.candidates[1].prefill_rate));
+  router.report_load(router.now, fleet.id(0), load_of(9, 9000));
+  CHECK(router.ask(fleet, tokens).choice.prefill == 1);
+  // What nobody has is no duplicate, nor is what the other role has.
+  fleet.with_depths({0, 0, 960});
+  for (const CostTerms& terms : router.ask(fleet, tokens).terms) CHECK(terms.duplicate == 0);
+}
+
 TEST_CASE("cost: the transfer to the decode node counts, and a unified node saves it") {
   TestRouter router;
   Fleet fleet{P, D, U};

@@ -172,6 +172,7 @@ const std::string kDigest = "c4 10 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 
 const std::string kHead = "96 40 07 05 00 01 99 01 01 " + kDigest;
 const std::string kIntroduction = "01 01 01 a1 64 01 a1 61 00 00 c4 00 a1 70 a1 62 c0 ";
 const std::string kHello = "96 42 07 05 00 01 dc 00 13 " + kIntroduction;
+const std::string kLongHead = "96 40 07 05 00 01 9c 01 01 " + kDigest;
 const std::string kHeartbeat = "96 45 07 05 00 01 98 01 02 ";
 const std::string kNews = "96 4e 07 05 00 01 92 ";
 const std::string kTick = "96 4f 07 05 00 01 97 08 05 ";
@@ -180,6 +181,7 @@ TEST_CASE("accepted: the least that control messages may say, and fields after t
   const Case cases[] = {
       {"HEAD", kHead + "c0 90 00 c4 00 c0 90"},
       {"HEAD that took over nothing", kHead + "c0 90 00 c4 00 92 00 00 90"},
+      {"HEAD that keeps duplicates", kLongHead + "c0 90 00 c4 00 c0 90 c3 00 c3"},
       {"HEAD with more in its arrays", kHead + "96 01 02 c0 04 05 06 90 00 c4 00 93 05 04 90 90"},
       {"HELLO", kHello + "00 00 00 00 94 00 00 c4 00 c2 00 00"},
       {"HELLO with more in `former`", kHello + "00 00 00 00 95 00 00 c4 00 c2 2a 00 00"},
@@ -220,6 +222,7 @@ TEST_CASE("refused: published control messages that break a rule of their body")
        {"HEAD that took over a number", kHead + "c0 90 00 c4 00 05 90"},
        {"HEAD that took over an epoch past 2^62",
         kHead + "c0 90 00 c4 00 92 cf 40 00 00 00 00 00 00 01 00 90"},
+       {"HEAD that keeps 1 of duplicates", kLongHead + "c0 90 00 c4 00 c0 90 c3 00 01"},
        {"HEAD without news", "96 40 07 05 00 01 98 01 01 " + kDigest + "c0 90 00 c4 00 c0"},
        {"HEAD whose news is nil", kHead + "c0 90 00 c4 00 c0 c0"},
        {"MARKER with two thirds of an entry", "96 41 07 05 00 01 91 92 07 05"},

@@ -106,6 +106,7 @@ class RandomMessage {
     if (below(2) == 0) out.taken_over = TakenOver{Epoch{any_count()}, Seq{any_count()}};
     out.news = news();
     out.ready = below(2) == 0;
+    out.keeps_duplicates = below(2) == 0;
     out.rank = below(2) == 0 ? kAnyRank : NodeRank{any32() >> 2};
     return out;
   }

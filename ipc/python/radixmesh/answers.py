@@ -283,7 +283,10 @@ def _numbers(kind: Callable[..., T], fields: Fields, name: str) -> T:
 
 def _terms(fields: Fields) -> CostTerms:
     inner = Fields(fields.any("terms"), fields.name("terms"))
-    return CostTerms(**{each: inner.real(each) for each in CostTerms.__annotations__})
+    names = [name for name in CostTerms.__annotations__ if name != "duplicate_s"]
+    if inner.has("duplicate_s"):
+        names.append("duplicate_s")
+    return CostTerms(**{name: inner.real(name) for name in names})
 
 
 def _target(value: object, what: str) -> Target:

@@ -175,13 +175,15 @@ class Hits:
 @dataclass(frozen=True, **_SLOTS)
 class CostTerms:
     """Seconds: until the node is free, to compute what is not cached, what that costs others, to
-    transfer what the decode node lacks, and a decode step."""
+    transfer what the decode node lacks, a decode step; and what a copy counts that would stay there
+    for good (0 of older sidecars)."""
 
     wait_s: float
     compute_s: float
     delay_s: float
     transfer_s: float
     step_s: float
+    duplicate_s: float = 0.0
 
 
 @dataclass(frozen=True, **_SLOTS)
