@@ -135,9 +135,8 @@ class LocalCache {
   // Counts a use of what is local of the match, in the present period.
   virtual void note_use(const Match& match) = 0;
   virtual void begin_period() = 0;
-  // The largest subtrees of this node's pages that are duplicates, unlocked and not retiring, within
-  // the bounds of the search.
-  // O(own edges).
+  // The largest subtrees of this node's pages that are duplicates, unlocked and not retiring,
+  // within the bounds of the search. O(own edges).
   virtual DuplicateSurvey survey(const DuplicateSearch& search) = 0;
   // Whether this page of the node's, whatever is below it, is a duplicate, unlocked and not
   // retiring.

@@ -138,6 +138,23 @@ def test_advice_where_nobody_frees(mesh):
     assert mesh["p1"].client.status()["local_tokens"] == 64
 
 
+def test_routing_makes_no_duplicate_where_it_would_stay(mesh):
+    mesh["p0"].client.insert(PROMPT, [(1000, 64)])
+    mesh.wait_agree()
+
+    def terms_of_p1():
+        candidates = mesh["r0"].client.explain(PROMPT).candidates
+        return next(each for each in candidates if each.addr == mesh["p1"].addr).terms
+
+    assert terms_of_p1().duplicate_s == 0
+    with mesh["p1"].client.subscribe("gc_advice"):
+        wait_until(lambda: terms_of_p1().duplicate_s > 0, "the router knows of it")
+        terms = terms_of_p1()
+        assert terms.duplicate_s == pytest.approx(3 * terms.compute_s)
+        with mesh["p1"].client.subscribe("gc_free"):
+            wait_until(lambda: terms_of_p1().duplicate_s == 0, "the router knows of it")
+
+
 def test_off_says_so(mesh_of):
     mesh = mesh_of(prefill=2, router=1).start()
     give_both(mesh)

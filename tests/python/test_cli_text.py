@@ -102,7 +102,7 @@ def test_explain(sidecar):
     assert names.split()[:4] == ["chosen", "rank", "addr", "role"]
     assert row.split() == (
         f"prefill 0 {ADDR} unified 0 (+4) 2 1500 5000 learned"
-        " 250.0 250.0 250.0 250.0 250.0 750.0 500.0"
+        " 250.0 250.0 250.0 250.0 250.0 250.0 750.0 500.0"
     ).split()
     assert units == "times are in milliseconds"
     assert excluded == f"{PEER} is left out: dead"
