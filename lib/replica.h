@@ -267,6 +267,7 @@ class Replica : private Journal {
   void advance_round(TimePoint now);
   bool ask_to_hold(TimePoint now, CollectionRound& round);
   void pass_over(Anchor first);
+  bool all_have_heard(const CollectionRound& round) const;
   void drop_refused(CollectionRound& round, NodeId holder, std::span<const Anchor> refused);
   bool still_goes(const CollectionRound& round, const CollectionRound::Item& item) const;
   void settle_round(CollectionRound& round);
@@ -355,6 +356,7 @@ class Replica : private Journal {
   Introduction introduce(TimePoint now, const Member* to, Epoch life) const;
   Former former_of(const Member& member, Epoch life) const;
   Duration former_lease(TimePoint now, const Member& member, Epoch life) const;
+  void note_former_lease(TimePoint now, Member& member, Duration lease);
   std::optional<std::string> settings_disagreement(const Introduction& hello) const;
   std::optional<std::string> disagreement(const Introduction& hello, NodeId from) const;
   void on_hello(TimePoint now, NodeId from, const Introduction& hello, Epoch epoch);

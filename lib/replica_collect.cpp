@@ -175,12 +175,22 @@ void Replica::advance_round(TimePoint now) {
   if (now < round.next_look) return;
   // What readers refer to may stay for long; it must not keep back what has come since.
   round.next_look = now + settings_.gc.period;
+  if (!all_have_heard(round)) return;
   const std::vector<HolderIndex> better = better_holders();
   const DuplicateSurvey others = cache_->survey(duplicate_search(better));
   if (others.found.empty()) return;
   if (collection_.passed_over.contains(others.found.front().first)) return;
   end_round(now);
   collection_.next_round = now;
+}
+
+// Whether every reader has said which of what the round retired it refers to.
+bool Replica::all_have_heard(const CollectionRound& round) const {
+  Seq last;
+  for (const CollectionRound::Item& item : round.items) last = std::max(last, item.page.seq);
+  return std::ranges::all_of(collection_.readers.all(), [&](const auto& each) {
+    return each.second.epoch == self_->epoch && each.second.applied >= last;
+  });
 }
 
 // True once all have answered, or were given up.

@@ -33,6 +33,12 @@ Duration Replica::former_lease(TimePoint now, const Member& member, Epoch life) 
   return member.epoch < life ? std::max(former, member.lease) : former;
 }
 
+void Replica::note_former_lease(TimePoint now, Member& member, Duration lease) {
+  if (lease == Duration{0}) return;
+  member.former_lease = std::max(former_lease(now, member, member.epoch), lease);
+  member.former_lapse = std::max(member.former_lapse, now + settings_.gc.lapsed_after(lease));
+}
+
 Introduction Replica::introduce(TimePoint now, const Member* to, Epoch life) const {
   Introduction hello;
   hello.protocol_min = settings_.protocol_min;
@@ -48,9 +54,7 @@ Introduction Replica::introduce(TimePoint now, const Member* to, Epoch life) con
   hello.bulk_addr = settings_.bulk_addr;
   hello.refute = self_->refute;
   if (cache_ && settings_.gc.mode != GcMode::off) hello.lease = settings_.gc.lease;
-  if (now < collection_.former_lapse) {
-    hello.lease = std::max(hello.lease, collection_.former_lease);
-  }
+  if (now < collection_.former_lapse) hello.earlier_lease = collection_.former_lease;
   if (to == nullptr) return hello;
   hello.seen = Standing{to->epoch, to->refute, to->state};
   hello.former = former_of(*to, life);
@@ -167,6 +171,7 @@ void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, 
     note_refute(now, member, hello.refute);
     member.former = hello.former;
     member.lease = hello.lease;
+    note_former_lease(now, member, hello.earlier_lease);
     on_former_lease(hello.former_lease);
     adopt_rank(now, member, hello.rank);
     member.introduced = true;

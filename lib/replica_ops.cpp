@@ -85,10 +85,7 @@ void Replica::begin_epoch(TimePoint now, NodeId id, Epoch epoch) {
   origin.head = {};
   origin.wants_snapshot = origin.replaces_all = origin.degraded = origin.had_ops = false;
   origin.failures = 0;
-  if (const Duration former = former_lease(now, member, epoch); former > Duration{0}) {
-    member.former_lease = former;
-    member.former_lapse = now + settings_.gc.lapsed_after(former);
-  }
+  note_former_lease(now, member, member.lease);
   member.lease = Duration{0};
   member.epoch = epoch;
   member.refute = 0;

@@ -64,6 +64,7 @@ Registrations::Asked Registrations::refer(TimePoint now, NodeId id, Epoch epoch,
     if (at.denied) {
       owner.untold.erase(page);
       owner.pages.erase(page);
+      owner.patience_ends.reset();
       return {Grant::refused, 0};
     }
     if (at.version % 2 == 0) {

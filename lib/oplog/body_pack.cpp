@@ -170,7 +170,7 @@ void pack_body(Packer& packer, const MarkerMessage& body) {
 }
 
 void pack_body(Packer& packer, const Introduction& body) {
-  packer.pack_array(19);
+  packer.pack_array(20);
   packer.pack_uint32(body.protocol_min);
   packer.pack_uint32(body.protocol_max);
   packer.pack_uint64(body.fingerprint);
@@ -191,6 +191,7 @@ void pack_body(Packer& packer, const Introduction& body) {
   pack_binary(packer, body.former.engine_token);
   body.former.has_slots ? packer.pack_true() : packer.pack_false();
   packer.pack_uint64(static_cast<std::uint64_t>(body.lease.count()));
+  packer.pack_uint64(static_cast<std::uint64_t>(body.earlier_lease.count()));
   packer.pack_uint64(static_cast<std::uint64_t>(body.former_lease.count()));
 }
 

@@ -99,7 +99,7 @@ bool read(ArrayReader& fields, Introduction& body) {
          fields.text(body.bulk_addr, limits::address_bytes_max) && fields.next() != nullptr &&
          read_refute(fields, body.refute) && read_standing(fields, body.seen) &&
          read_former(fields.next(), body.former) && read_lease(fields, body.lease) &&
-         read_lease(fields, body.former_lease);
+         read_lease(fields, body.earlier_lease) && read_lease(fields, body.former_lease);
 }
 
 bool read(ArrayReader& fields, RefusedMessage& body) {

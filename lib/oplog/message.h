@@ -189,12 +189,11 @@ struct Introduction {
   std::string engine_token;  // empty: the engine has said nothing of itself
   std::string publish_addr, bulk_addr;
   std::uint32_t refute = 0;
-  Standing seen;  // what the sender believes of the receiver
-  Former former;  // what the sender keeps of an earlier life of the receiver
-  // Of references to what the sender has, or earlier lives of it had, as long as such may stand; 0:
-  // there are none.
-  Duration lease{};
-  Duration former_lease{};  // the same of earlier lives of the receiver
+  Standing seen;             // what the sender believes of the receiver
+  Former former;             // what the sender keeps of an earlier life of the receiver
+  Duration lease{};          // of references to what the sender has; 0: it grants none
+  Duration earlier_lease{};  // of those that its earlier lives granted; 0: all have lapsed
+  Duration former_lease{};   // the same of earlier lives of the receiver
 };
 struct HelloMessage : Introduction {};
 struct WelcomeMessage : Introduction {};

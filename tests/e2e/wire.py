@@ -36,7 +36,7 @@ def hello(cluster: str, addr: str, page_size: int = 1, rank: int = 0, role: int 
     fingerprint = 12345
     head = [1, 1, fingerprint, cluster, page_size, addr, rank, role, b""]
     nothing_seen, no_former = [0, 0, 0], [0, 0, b"", False]
-    return [*head, endpoint, endpoint, None, 0, *nothing_seen, no_former, 0, 0]
+    return [*head, endpoint, endpoint, None, 0, *nothing_seen, no_former, 0, 0, 0]
 
 
 def publish_port(node: Node) -> int:

@@ -205,7 +205,7 @@ def test_marker():
 
 ENDPOINTS_P0, ENDPOINTS_D0 = ["10.0.0.1:7001", "10.0.0.1:7002"], ["10.0.0.2:7001", "10.0.0.2:7002"]
 TEN_S = 10_000_000  # for so long references stand
-NOTHING_KNOWN = [0, 0, ALIVE, [0, 0, b"", False], TEN_S, 0]
+NOTHING_KNOWN = [0, 0, ALIVE, [0, 0, b"", False], TEN_S, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ NOTHING_KNOWN = [0, 0, ALIVE, [0, 0, b"", False], TEN_S, 0]
         (
             "WELCOME",
             [P0, 0, PREFILL, b"\xaa\xbb", *ENDPOINTS_P0, None, 1],
-            [EPOCH_D0, 0, ALIVE, [1_759_000_000_000_000, 12, b"\xcc\xdd", True], TEN_S, 9_500_000],
+            [EPOCH_D0, 0, ALIVE, [1_759_000_000_000_000, 12, b"\xcc\xdd", True], TEN_S, 0, 9_500_000],
         ),
         ("JOIN", [D0, ANY_RANK, DECODE, b"", *ENDPOINTS_D0, None, 0], NOTHING_KNOWN),
     ],

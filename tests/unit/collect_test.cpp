@@ -416,6 +416,14 @@ TEST_CASE("an owner that restarts with a shorter lease, or collects no more, wai
     CHECK(mesh.network().run_until([&] { return !mesh.is_valid("d0", lease); }, 10s));
     mesh.run(5s);
     CHECK(mesh.evict_all("p1", 4).freed == run_of(20, 4));
+    // Later lives know nothing of that any more.
+    mesh.insert("p1", "abcd", 20);
+    mesh.run(1s);
+    mesh.crash("p1");
+    mesh.start("p1");
+    mesh.attach_engine("p1", "gpu");
+    mesh.run(3s);
+    CHECK(mesh.evict_all("p1", 4).freed == run_of(20, 4));
   }
 }
 

@@ -140,6 +140,7 @@ class RandomMessage {
     out.seen = standing();
     out.former = {Epoch{any_count()}, Seq{any_count()}, engine_token(), below(2) == 0};
     out.lease = lease();
+    out.earlier_lease = lease();
     out.former_lease = lease();
     return out;
   }

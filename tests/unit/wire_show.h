@@ -102,7 +102,8 @@ class WireShow {
     add(hello.seen);
     *this << "former" << hello.former.epoch.value << hello.former.seq.value;
     add_token(hello.former.engine_token);
-    *this << hello.former.has_slots << hello.lease.count() << hello.former_lease.count();
+    *this << hello.former.has_slots << hello.lease.count() << hello.earlier_lease.count()
+          << hello.former_lease.count();
   }
   void add(const RefusedMessage& refused) { *this << refused.reason; }
   void add(const Pulse& pulse) {

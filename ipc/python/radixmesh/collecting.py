@@ -55,9 +55,10 @@ class Freed:
 
     async def acknowledge_by_asyncio(self, told: FreedSlots) -> None:
         """As `acknowledge`; it counts also where it is cancelled."""
-        to_say = self._begin(told)
-        opening = open_streams(self._endpoint)
-        link = AioLink(self._endpoint, await within(self._endpoint, "gc_ack", opening))
+        await within(self._endpoint, "gc_ack", self._say(self._begin(told)))
+
+    async def _say(self, to_say: List[FreedSlots]) -> None:
+        link = AioLink(self._endpoint, await open_streams(self._endpoint))
         try:
             for each in to_say:
                 await link.call(methods.gc_ack(each.number))
