@@ -215,7 +215,8 @@ void Replica::receive_frames(TimePoint now, std::string_view payload, Via via, N
   }
 }
 
-// Whoever is no member may say HELLO, to be told why not, and ask to be let in.
+// Whoever is no member may say HELLO, to be told why not, and ask to be let in. One that beats was
+// a member and does not know that it was forgotten: told so, it asks to be let in again.
 void Replica::receive_from_stranger(TimePoint now, NodeId from, const Message& message, Via via) {
   if (via == Via::question && message.envelope.origin == from) {
     const Epoch epoch = message.envelope.epoch;
@@ -224,6 +225,8 @@ void Replica::receive_from_stranger(TimePoint now, NodeId from, const Message& m
     } else if (const auto* join = std::get_if<JoinMessage>(&message.body)) {
       on_join(now, from, *join);
       return;
+    } else if (std::holds_alternative<HeartbeatMessage>(message.body)) {
+      answer(from, Channel::control, RefusedMessage{"it is no member here"});
     }
   }
   count("unknown_senders");

@@ -215,7 +215,8 @@ NOTHING_KNOWN = [0, 0, ALIVE, [0, 0, b"", False], TEN_S, 0, 0]
         (
             "WELCOME",
             [P0, 0, PREFILL, b"\xaa\xbb", *ENDPOINTS_P0, None, 1],
-            [EPOCH_D0, 0, ALIVE, [1_759_000_000_000_000, 12, b"\xcc\xdd", True], TEN_S, 0, 9_500_000],
+            [EPOCH_D0, 0, ALIVE, [1_759_000_000_000_000, 12, b"\xcc\xdd", True]]
+            + [TEN_S, 0, 9_500_000],
         ),
         ("JOIN", [D0, ANY_RANK, DECODE, b"", *ENDPOINTS_D0, None, 0], NOTHING_KNOWN),
     ],
