@@ -81,10 +81,7 @@ Replica::Replica(ReplicaSettings settings, TimePoint now)
   }
   if (!joined_) {
     add_member(settings_.self, settings_.rank, role, false);
-    for (const std::string& addr : settings_.join) {
-      seeds_.emplace(node_id(settings_.cluster, addr), addr);
-    }
-    for (const auto& [id, addr] : seeds_) effects_.push_back(ConnectPeer{id, addr});
+    find_seeds(now);
   }
   self_ = find_member(node_id(settings_.cluster, settings_.self));
   self_->epoch = settings_.epoch;
@@ -118,14 +115,20 @@ Replica::~Replica() = default;
 void Replica::step(TimePoint now, const Input& input) {
   last_step_ = now;
   if (const auto* published = std::get_if<Published>(&input)) {
-    receive_frames(now, published->payload, Via::published, {});
+    receive_message(now, published->payload, Via::published, {});
   } else if (const auto* received = std::get_if<Received>(&input)) {
-    receive_frames(now, received->payload, received->is_answer ? Via::answer : Via::question,
-                   received->from);
+    receive_message(now, received->payload, received->is_answer ? Via::answer : Via::question,
+                    received->from);
+  } else if (const auto* report = std::get_if<LinkReport>(&input)) {
+    on_link_report(now, *report);
+  } else if (const auto* seeds = std::get_if<SeedsFound>(&input)) {
+    on_seeds(*seeds);
   } else if (const auto* subscribed = std::get_if<Subscribed>(&input)) {
     const Message marker = control(MarkerMessage{version_vector()});
     effects_.push_back(PublishMarker{subscribed->subscriber, encode(marker)});
   }
+  // Once a turn, whatever came in it.
+  if (std::holds_alternative<Tick>(input)) serve_bulk();
   tick(now);
 }
 
@@ -134,7 +137,6 @@ void Replica::tick(TimePoint now) {
   if (now >= next_look_) look_at_members(now);
   repair_what_is_due(now);
   recover_what_is_due(now);
-  serve_snapshots();
   if (links_changed_ && now >= next_restitch_) restitch(now);
   check_ring(now);
   ask_for_markers(now);
@@ -172,10 +174,16 @@ TimePoint Replica::next_deadline() const {
                       : staging->chunks == 0 ? recovery_->ask_again
                                              : staging->heard + settings_.timers.snapshot_silence);
   }
-  return donor_.has_work() ? TimePoint::min() : due;
+  return donor_.has_work() || !replays_.empty() ? TimePoint::min() : due;
 }
 
 // ---- messages in -------------------------------------------------------------------------------
+
+void Replica::receive_message(TimePoint now, std::string_view payload, Via via, NodeId from) {
+  of_message_.emplace();
+  receive_frames(now, payload, via, from);
+  of_message_.reset();
+}
 
 void Replica::receive_frames(TimePoint now, std::string_view payload, Via via, NodeId from) {
   while (!payload.empty()) {
@@ -353,11 +361,19 @@ Message Replica::control(Body body) const {
                  std::move(body)};
 }
 
+// What one message brings about is bounded: it has one frame, unless it is hostile.
 void Replica::ask(NodeId peer, Channel channel, Body body) {
+  if (of_message_ &&
+      ++of_message_->questions > limits::answers_of_a_message_max + members_.size()) {
+    return count("questions_dropped");
+  }
   effects_.push_back(Ask{peer, channel, encode(control(std::move(body)))});
 }
 
 void Replica::answer(NodeId peer, Channel channel, Body body) {
+  if (of_message_ && ++of_message_->answers > limits::answers_of_a_message_max) {
+    return count("answers_dropped");
+  }
   effects_.push_back(Answer{peer, channel, encode(control(std::move(body)))});
 }
 

@@ -22,16 +22,8 @@
 //  I3  equal version vectors, equal lookups on every node; equal digests prove it
 //  I4  own ops are in the op log before they are published
 //
-// The methods stand in files by what they do: replica.cpp (start, step, time, messages in),
-// replica_engine.cpp (the engine's verbs), replica_ops.cpp (ops in and out), replica_repair.cpp
-// (replay), replica_snapshot.cpp, replica_recover.cpp (a new life takes its former state back),
-// replica_greet.cpp (HELLO and WELCOME), replica_members.cpp (who is there: news, joining,
-// leaving), replica_life.cpp (heartbeats, suspicion, the ring), replica_links.cpp (HEADs, markers,
-// topology, readiness), replica_route.cpp (where a prompt should run), replica_refer.cpp
-// (references to what other nodes hold), replica_readers.cpp (others' references to what this node
-// holds, and removals that wait for them), replica_collect.cpp (rounds that collect duplicates),
-// replica_hold.cpp (what is kept for rounds of others), replica_show.cpp and replica_show_gc.cpp
-// (what is shown).
+// The methods stand in files by what they do; the declarations below say in which. What the verbs
+// answer is in replica_answers.h, what is shown in replica_view.h.
 #pragma once
 
 #include <map>
@@ -49,6 +41,7 @@
 #include "lib/oplog/codec.h"
 #include "lib/oplog/op_log.h"
 #include "lib/oplog/snapshot_donor.h"
+#include "lib/replica_answers.h"
 #include "lib/replica_io.h"
 #include "lib/replica_origin.h"
 #include "lib/replica_view.h"
@@ -91,10 +84,6 @@ class Replica : private Journal {
   // See LocalCache. A router holds nothing: use_another_node.
   Result<InsertResult> insert(TimePoint now, const CacheNamespace& name,
                               std::span<const TokenId> tokens, const SlotRuns& slots);
-  struct Evicted {
-    SlotRuns freed;
-    std::uint64_t retiring = 0;  // tokens on their way out: other nodes may read them still
-  };
   Result<Evicted> evict(TimePoint now, std::uint64_t num_tokens);
   Result<SlotRuns> remove(TimePoint now, const CacheNamespace& name,
                           std::span<const TokenId> tokens);
@@ -104,17 +93,7 @@ class Replica : private Journal {
   // match_prefix, and a lock on the local part until release(). Nothing is locked where nothing
   // matched; such a path may be released as well. With `remote`, a reference to what the best other
   // holder has beyond that: the answer may have to wait for that node.
-  struct Acquired {
-    MatchView match;
-    LockedPath path;
-    ReferenceId reference = 0;
-    std::vector<SegmentView> segments;  // what is locked here, and what is referred to there
-    struct Wait {
-      NodeId owner;
-      Anchor page;
-    };
-    std::optional<Wait> wait;  // nothing is locked yet: ask again when waits() is false
-  };
+  using Acquired = radixmesh::Acquired;
   Result<Acquired> acquire(TimePoint now, const CacheNamespace& name,
                            std::span<const TokenId> tokens, bool remote = false);
   bool waits(TimePoint now, const Acquired::Wait& wait) const;
@@ -143,11 +122,7 @@ class Replica : private Journal {
   // what the node holds is not this engine's, and goes. Empty: it says nothing. What is older than
   // `known` is not taken back: a life in between began empty, or removed what the engine then
   // freed.
-  struct KnownState {
-    Epoch epoch;
-    Seq seq;
-    friend auto operator<=>(const KnownState&, const KnownState&) = default;
-  };
+  using KnownState = radixmesh::KnownState;
   void attach_engine(TimePoint now, std::string_view engine_token, KnownState known = {});
   bool recovering() const { return recovery_.has_value(); }
 
@@ -195,6 +170,7 @@ class Replica : private Journal {
   void look_by(TimePoint due);  // at the members, at the latest
   // How a message came: on a PUB socket, or straight from a peer as a question or an answer.
   enum class Via : std::uint8_t { published, question, answer };
+  void receive_message(TimePoint now, std::string_view payload, Via via, NodeId from);
   void receive_frames(TimePoint now, std::string_view payload, Via via, NodeId from);
   void receive_published(TimePoint now, const Message& message, std::string_view frame);
   void receive_from_stranger(TimePoint now, NodeId from, const Message& message, Via via);
@@ -304,7 +280,10 @@ class Replica : private Journal {
   // replica_ops.cpp
   // `live`: it came as published; a replay of it proves nothing about its origin's life.
   void on_op(TimePoint now, const Message& message, std::string_view frame, bool live);
+  std::size_t held_bytes() const;
+  bool has_room(HolderIndex holder, std::size_t tokens);
   void on_unreadable_op(TimePoint now, const Envelope& envelope);
+  bool hear_of_epoch(TimePoint now, Member& member, Epoch epoch);
   void begin_epoch(TimePoint now, NodeId id, Epoch epoch);
   void apply_next(TimePoint now, NodeId id, Origin& origin, const Message& message,
                   std::string_view frame);
@@ -314,6 +293,8 @@ class Replica : private Journal {
                                           std::span<const Anchor> firsts, bool retiring);
   void relay(TimePoint now, const Envelope& envelope, std::string_view frame);
   void note_head(TimePoint now, NodeId id, Epoch epoch, Seq head);
+  void believe_head(TimePoint now, NodeId id, Seq head);
+  static bool nobody_is_above(Epoch epoch);
   void outgrow_epoch(TimePoint now, Epoch seen, bool not_mine = false);
 
   // replica_repair.cpp
@@ -327,6 +308,13 @@ class Replica : private Journal {
   void want_snapshot(TimePoint now, NodeId id, Origin& origin, std::string_view why,
                      bool is_failure);
   void on_replay_request(NodeId from, const ReplayRequest& request);
+  // A request that waits to be answered, in parts.
+  struct Replay {
+    ReplayRequest request;
+    std::size_t sent = 0;  // bytes
+  };
+  void serve_bulk();
+  bool serve_replay(NodeId to, Replay& replay, std::size_t& bytes);
   void on_replay(TimePoint now, NodeId from, const ReplayMessage& replay);
 
   // replica_snapshot.cpp
@@ -336,7 +324,7 @@ class Replica : private Journal {
   void commit(TimePoint now, NodeId id, Origin& origin, const SnapshotChunk& chunk);
   void abandon_staging(Origin& origin);
   void drop_staging(std::optional<Staging>& staging);
-  void serve_snapshots();
+  void serve_snapshots(std::size_t bytes);
   std::optional<DonorState> donor_state(NodeId peer, NodeId origin) const;
 
   // replica_recover.cpp
@@ -353,6 +341,10 @@ class Replica : private Journal {
 
   // replica_greet.cpp
   void greet(TimePoint now);
+  void say_hello(TimePoint now, Member& member);
+  void doubt(TimePoint now, Member& member);
+  OwnNumbers numbers_of(const Member& member) const;
+  void correct_numbers(TimePoint now, Member& member, const Introduction& said);
   Introduction introduce(TimePoint now, const Member* to, Epoch life) const;
   Former former_of(const Member& member, Epoch life) const;
   Duration former_lease(TimePoint now, const Member& member, Epoch life) const;
@@ -367,6 +359,8 @@ class Replica : private Journal {
   // replica_members.cpp
   Member& add_member(const std::string& addr, NodeRank rank, Role role, bool configured);
   void remove_member(NodeId id);
+  void relearn(NodeId id);
+  bool make_room_for_member();
   void rank_changed();
   NodeRank next_rank() const;
   MemberNews news_of(const Member& member) const;
@@ -376,6 +370,8 @@ class Replica : private Journal {
   void on_news_of_self(TimePoint now, const MemberNews& news);
   void exchange_views(TimePoint now, NodeId with, std::uint64_t view_hash);
   void send_members(NodeId to, bool as_answer, bool wants_answer);
+  void find_seeds(TimePoint now);
+  void on_seeds(const SeedsFound& found);
   void ask_to_join(TimePoint now);
   void on_join(TimePoint now, NodeId from, const JoinMessage& join);
   JoinMessage request_to_join() const;
@@ -383,6 +379,7 @@ class Replica : private Journal {
   void on_joined(TimePoint now, const JoinedMessage& joined);
   void on_refused_to_join(NodeId seed, const RefusedMessage& refused);
   void forget_the_gone(TimePoint now);
+  Duration kept_for(const Member& member) const;
   void forget(NodeId id, Origin& origin);
   void adopt_rank(TimePoint now, Member& member, NodeRank rank);
   void settle_rank(TimePoint now, const Member& other);
@@ -425,13 +422,16 @@ class Replica : private Journal {
   void take_over_if_lagging(TimePoint now, NodeId id, Origin& origin);
   void ask_for_markers(TimePoint now);
   void check_ready(TimePoint now);
+  void on_link_report(TimePoint now, const LinkReport& report);
 
   ReplicaSettings settings_;
   std::map<NodeId, Member> members_;  // all, this node included
   std::vector<NodeId> by_rank_;
   Member* self_ = nullptr;
   TimePoint started_, last_step_;
-  std::map<NodeId, std::string> seeds_;  // whom to ask to be let in
+  std::map<NodeId, std::string> seeds_;    // whom to ask to be let in
+  std::map<NodeId, std::string> seed_of_;  // of which of the names each is an address
+  TimePoint next_find_seeds_ = kNever;
   bool joined_ = true;
   TimePoint leave_at_ = kNever;
 
@@ -444,6 +444,7 @@ class Replica : private Journal {
   Seq head_;                               // own last op
   OpLog op_log_;
   SnapshotDonor donor_;
+  std::map<NodeId, std::map<NodeId, Replay>> replays_;  // by who asked, then by origin
   std::uint64_t next_session_;
   Match match_;
 
@@ -464,6 +465,7 @@ class Replica : private Journal {
   TimePoint next_forget_ = TimePoint::min();
   TimePoint next_stranger_line_ = TimePoint::min();  // of the log
   std::uint64_t beat_ = 0;
+  TimePoint next_outgrowing_ = TimePoint::min();
 
   Health health_;
   bool isolated_ = false;  // too many seem gone at once: the fault may be here, nobody is accused
@@ -486,6 +488,11 @@ class Replica : private Journal {
 
   std::map<std::string, std::uint64_t, std::less<>> counters_;
   std::uint64_t ops_applied_ = 0;
+  // What the message that is being read brought about.
+  struct OfMessage {
+    std::size_t answers = 0, questions = 0;
+  };
+  std::optional<OfMessage> of_message_;
   std::vector<Effect> effects_;
 };
 

@@ -113,7 +113,7 @@ Replica::Result<InsertResult> Replica::insert(TimePoint now, const CacheNamespac
   return result;
 }
 
-Replica::Result<Replica::Evicted> Replica::evict(TimePoint now, std::uint64_t num_tokens) {
+Replica::Result<Evicted> Replica::evict(TimePoint now, std::uint64_t num_tokens) {
   if (!cache_) return refuse_on_router();
   Evicted evicted;
   if (may_free(now) && !readers_must_agree()) {

@@ -1,10 +1,14 @@
 // HELLO and WELCOME: two nodes find out whether they may talk, and where the other one is.
 #include <algorithm>
 
+#include "lib/base/limits.h"
 #include "lib/replica.h"
 
 namespace radixmesh {
 namespace {
+
+// Without an answer, until another address is tried.
+constexpr std::uint32_t kHellosBeforeRedial = 6;
 
 std::string differs(std::string_view what, const std::string& here, const std::string& there) {
   return std::string(what) + " differs: " + here + " here, " + there + " there";
@@ -55,8 +59,15 @@ Introduction Replica::introduce(TimePoint now, const Member* to, Epoch life) con
   hello.refute = self_->refute;
   if (cache_ && settings_.gc.mode != GcMode::off) hello.lease = settings_.gc.lease;
   if (now < collection_.former_lapse) hello.earlier_lease = collection_.former_lease;
+  hello.beat = beat_;
+  hello.head = head_;
+  hello.bookings = bookings_beat_;
+  hello.round = collection_.last_round;
   if (to == nullptr) return hello;
-  hello.seen = Standing{to->epoch, to->refute, to->state};
+  std::tie(hello.nonce, hello.stamp) = registrations_.last_said(to->id);
+  // A life that this node has not met is accused of nothing.
+  const MemberState state = to->epoch_is_hearsay ? MemberState::alive : to->state;
+  hello.seen = Standing{to->epoch, to->refute, state};
   hello.former = former_of(*to, life);
   hello.former_lease = former_lease(now, *to, life);
   return hello;
@@ -64,22 +75,90 @@ Introduction Replica::introduce(TimePoint now, const Member* to, Epoch life) con
 
 // Says HELLO to whoever is not introduced, again and again: starting order does not matter, and a
 // node that is back is found, after a partition as well. The pauses grow while nothing comes back.
+//
+// Whoever is introduced is asked now and then all the same: what it says of itself ends whatever
+// others said of it wrongly.
 void Replica::greet(TimePoint now) {
   if (draining() || !joined_) return;
   for (auto& [id, member] : members_) {
-    if (id == self_->id || (member.introduced && !member.asks_back)) continue;
+    if (id == self_->id) continue;
+    if (member.introduced && !member.asks_back) {
+      if (now >= member.next_audit) say_hello(now, member);
+      look_by(member.next_audit);
+      continue;
+    }
     if (now >= member.next_hello) {
       const Duration pause = settings_.timers.hello * (1 << std::min(member.hellos / 4, 8u));
       member.next_hello = now + std::min(pause, settings_.timers.hello_max);
       ++member.hellos;
+      // There is a connection, and nobody who answers to this name.
+      if (member.hellos % kHellosBeforeRedial == 0) effects_.push_back(Redial{id});
       // One that is in nobody's lists may be forgotten where it was let in: it asks for that again.
       if (!self_->configured && !member.refusal.empty()) {
         ask(id, Channel::control, request_to_join());
       }
-      ask(id, Channel::control, HelloMessage{introduce(now, &member, Epoch{})});
+      say_hello(now, member);
     }
     look_by(member.next_hello);
   }
+}
+
+void Replica::say_hello(TimePoint now, Member& member) {
+  member.last_hello = now;
+  member.next_audit = now + settings_.timers.audit;
+  member.believed = numbers_of(member);
+  HelloMessage hello{introduce(now, &member, Epoch{})};
+  hello.question = ++member.questions;
+  ask(member.id, Channel::control, std::move(hello));
+}
+
+// Something was heard of a member that only the member itself can confirm.
+void Replica::doubt(TimePoint now, Member& member) {
+  member.asks_back = true;
+  const TimePoint soonest = member.last_hello == TimePoint::min()
+                                ? now
+                                : std::max(now, member.last_hello + settings_.timers.hello / 5);
+  member.next_hello = std::min(member.next_hello, soonest);
+  look_by(member.next_hello);
+}
+
+// What this node believes of the numbers that only the member itself raises.
+OwnNumbers Replica::numbers_of(const Member& member) const {
+  OwnNumbers numbers{
+      member.refute, member.last_beat, router_.promises_heard(member.id), {}, 0, 0, 0};
+  numbers.head = origins_.at(member.id).head;
+  std::tie(numbers.nonce, numbers.stamp) = collection_.readers.last_said(member.id);
+  const auto held = collection_.held.find(member.id);
+  if (held != collection_.held.end()) numbers.round = held->second.round;
+  return numbers;
+}
+
+// The member's own word about its numbers. One that was believed before it was asked, and is above
+// that, came from somebody else.
+void Replica::correct_numbers(TimePoint now, Member& member, const Introduction& said) {
+  if (!member.believed || said.question != member.questions) return;
+  const OwnNumbers before = *std::exchange(member.believed, std::nullopt);
+  const auto wrong = [this](auto believed, auto told) {
+    if (believed <= told) return false;
+    count("numbers_disbelieved");
+    return true;
+  };
+  if (wrong(before.refute, said.refute)) {
+    member.refute = said.refute;
+    view_changed();
+  }
+  if (wrong(before.beat, said.beat)) member.last_beat = said.beat;
+  if (wrong(before.bookings, said.bookings)) {
+    router_.disbelieve_promises(now, member.id, said.bookings);
+  }
+  if (wrong(before.head, said.head)) believe_head(now, member.id, said.head);
+  const auto word = std::pair(before.nonce, before.stamp);
+  if (wrong(word, std::pair(said.nonce, said.stamp))) {
+    // What it may have referred to under its own registration stands until the lease lapses.
+    reader_began_anew(member.id);
+    collection_.readers.believe(member.id, {member.epoch, said.nonce, said.stamp});
+  }
+  if (wrong(before.round, said.round)) forget_rounds_of(member.id);
 }
 
 // What differs of the settings that must agree everywhere, as one sentence.
@@ -137,17 +216,17 @@ void Replica::on_hello(TimePoint now, NodeId from, const Introduction& hello, Ep
   Member& member = *find_member(from);
   if (!member.introduced || epoch > member.epoch) {
     const bool again = member.impostor && member.hello_epoch == epoch;
-    member.asks_back = true;
     member.hello_epoch = epoch;
-    member.next_hello = std::min(member.next_hello, now);
-    look_by(now);
+    doubt(now, member);
     if (again) {
       reason = "another process answers at the address " + member.addr;
       turn_down(now, hello, *reason);
       return answer(from, Channel::control, RefusedMessage{*reason});
     }
   }
-  answer(from, Channel::control, WelcomeMessage{introduce(now, &member, epoch)});
+  WelcomeMessage welcome{introduce(now, &member, epoch)};
+  welcome.question = hello.question;
+  answer(from, Channel::control, std::move(welcome));
 }
 
 void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, Epoch epoch) {
@@ -155,7 +234,16 @@ void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, 
     find_member(from)->introduced = false;
     return turn_down(now, hello, *reason);
   }
+  if (epoch.value > limits::epoch_max) {
+    find_member(from)->introduced = false;
+    return turn_down(now, hello, "its clock is centuries ahead");
+  }
+  // It goes on above whatever it is told that others know, but where that cannot be outgrown.
+  const Member& known = *find_member(from);
+  const bool is_fresh = hello.question > 0 && hello.question >= known.fresh_question;
+  if (epoch < known.epoch && nobody_is_above(known.epoch) && is_fresh) relearn(from);
   Member& member = *find_member(from);
+  if (epoch == member.epoch) member.epoch_is_hearsay = false;
   member.asks_back = false;
   member.hellos = 0;
   member.impostor = epoch < member.hello_epoch;
@@ -168,6 +256,7 @@ void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, 
     member.bulk_addr = hello.bulk_addr;
     member.engine_token = hello.engine_token;
     member.refusal.clear();
+    correct_numbers(now, member, hello);
     note_refute(now, member, hello.refute);
     member.former = hello.former;
     member.lease = hello.lease;

@@ -7,6 +7,11 @@
 namespace radixmesh {
 
 void Replica::on_hold(TimePoint now, NodeId from, const HoldMessage& hold) {
+  // Who takes no part in collecting keeps nothing for it either.
+  if (settings_.gc.mode == GcMode::off) {
+    if (hold.pages.empty()) return;
+    return answer(from, Channel::control, HeldMessage{hold.round, hold.pages});
+  }
   HeldForRound& held = collection_.held[from];
   if (hold.round < held.round) return count("holds_outdated");
   if (hold.round > held.round) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lib/base/ids.h"
+#include "lib/base/link.h"
 #include "lib/base/time.h"
 #include "lib/gc/settings.h"
 #include "lib/mesh/member.h"
@@ -45,7 +46,12 @@ struct Timers {
   Duration unseen_wait = std::chrono::seconds(5);
   // Entries of one that is dead or left are dropped; one that had joined is forgotten wholly later.
   Duration forget_after = std::chrono::minutes(10);
-  Duration reap_after = std::chrono::hours(24);
+  // ... by this, or when it was gone for as long as it had lived, but not before the other.
+  Duration reap_after = std::chrono::hours(24), reap_after_min = std::chrono::minutes(10);
+  Duration find_seeds = std::chrono::seconds(5);  // between two look-ups of whom to ask
+  // Every member is asked directly what it says of itself, whatever is heard of it: so long at most
+  // does a wrong word of others stand.
+  Duration audit = std::chrono::seconds(20);
   Duration view_exchange = std::chrono::seconds(1);  // between two with the same peer
   // A new life's wait for its former state, once its engine has said who it is; and how long others
   // keep that state for it, hidden.
@@ -101,9 +107,20 @@ struct Received {
 struct Subscribed {
   NodeId subscriber;
 };
+// One of the connections to a peer came up, or what is wrong with it is something else now.
+struct LinkReport {
+  LinkKey link;
+  LinkTrouble trouble = LinkTrouble::none;
+};
+// What `seed`, one of ReplicaSettings::join, stands for now: each "number:port". None: it does not
+// resolve.
+struct SeedsFound {
+  std::string seed;
+  std::vector<std::string> addresses;
+};
 // Only time has passed.
 struct Tick {};
-using Input = std::variant<Published, Received, Subscribed, Tick>;
+using Input = std::variant<Published, Received, Subscribed, LinkReport, SeedsFound, Tick>;
 
 // ---- effects -----------------------------------------------------------------------------------
 
@@ -158,6 +175,13 @@ struct ConnectPeer {
 struct DropPeer {
   NodeId peer;
 };
+// What the seeds stand for is to be looked up, and told by SeedsFound.
+struct FindSeeds {};
+// Whoever answers at a peer's address is not it, or nobody does: its name may stand for another
+// place by now, or for several.
+struct Redial {
+  NodeId peer;
+};
 // Where a peer's bulk ROUTER is; an earlier connection to another place is closed.
 struct BulkPeer {
   NodeId peer;
@@ -198,7 +222,7 @@ struct LogLine {
 };
 
 using Effect = std::variant<Publish, PublishMarker, Ask, Answer, SubscribeTo, UnsubscribeFrom,
-                            AskMarkers, ListenToGroup, ConnectPeer, DropPeer, BulkPeer, OpApplied,
-                            MembershipChanged, GcFree, Left, LogLine>;
+                            AskMarkers, ListenToGroup, ConnectPeer, DropPeer, FindSeeds, Redial,
+                            BulkPeer, OpApplied, MembershipChanged, GcFree, Left, LogLine>;
 
 }  // namespace radixmesh

@@ -34,6 +34,7 @@ void Replica::heard_from(TimePoint now, Member& member) {
 
 void Replica::set_state(TimePoint now, Member& member, MemberState state) {
   if (member.state == state) return;
+  if (member.state <= MemberState::suspect) member.lived += now - member.state_since;
   member.state = state;
   member.state_since = now;
   view_changed();

@@ -70,7 +70,7 @@ void Replica::on_head(TimePoint now, const Envelope& envelope, const HeadMessage
   Member* member = find_member(envelope.origin);
   if (member == nullptr) return count("unknown_origins");
   if (envelope.epoch < member->epoch) return count("heads_of_stale_epoch");
-  if (envelope.epoch > member->epoch) begin_epoch(now, envelope.origin, envelope.epoch);
+  if (envelope.epoch > member->epoch && !hear_of_epoch(now, *member, envelope.epoch)) return;
   if (head.beat <= member->last_beat) return;  // seen already, on another way
   member->last_beat = head.beat;
   member->last_published = now;
@@ -78,8 +78,9 @@ void Replica::on_head(TimePoint now, const Envelope& envelope, const HeadMessage
   Origin& origin = origins_.at(envelope.origin);
   if (head.taken_over) on_taken_over(now, envelope.origin, origin, *head.taken_over);
   note_head(now, envelope.origin, envelope.epoch, head.head);
-  adopt_rank(now, *member, head.rank);
-  note_refute(now, *member, head.refute);
+  // Of what only it can say, it is asked.
+  const bool another_rank = head.rank != kAnyRank && head.rank != member->rank;
+  if (head.refute > member->refute || another_rank) doubt(now, *member);
   member->engine_token = head.engine_token;
   heard_from(now, *member);
   note_load(now, *member, head.load);
@@ -253,6 +254,18 @@ void Replica::ask_for_markers(TimePoint now) {
   next_marker_ask_ = missing || ring ? now + settings_.timers.marker : kNever;
   if (missing) effects_.push_back(AskMarkers{});
   if (ring) restitch(now);
+}
+
+// A connection that came up is greeted over at once.
+void Replica::on_link_report(TimePoint now, const LinkReport& report) {
+  Member* member = find_member(report.link.peer);
+  if (member == nullptr) return;
+  member->links.at(static_cast<std::size_t>(report.link.kind)) = report.trouble;
+  const bool control_is_up =
+      report.link.kind == LinkKind::control && report.trouble == LinkTrouble::none;
+  if (!control_is_up || member->introduced) return;
+  member->next_hello = std::min(member->next_hello, now);
+  look_by(now);
 }
 
 // Ready once nothing is missing that existed when this node came: the ring was verified with it,

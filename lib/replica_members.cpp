@@ -62,6 +62,33 @@ void Replica::remove_member(NodeId id) {
   view_changed();
 }
 
+// Whatever was known of it was wrong: it is met as if for the first time.
+void Replica::relearn(NodeId id) {
+  const Member old = members_.at(id);
+  remove_member(id);
+  // Questions go on: an answer to an earlier one is no answer to the next.
+  add_member(old.addr, old.rank, old.role, old.configured).questions = old.questions;
+  count("members_relearned");
+}
+
+// False where the mesh is full. Who is gone, and stands in no list, makes way; so many that never
+// answered themselves are let in.
+bool Replica::make_room_for_member() {
+  std::size_t unproven = 0;
+  const Member* gone = nullptr;
+  for (const auto& [id, member] : members_) {
+    if (member.configured || id == self_->id) continue;
+    if (member.epoch.value == 0) ++unproven;
+    if (member.state < MemberState::dead) continue;
+    if (gone == nullptr || member.state_since < gone->state_since) gone = &member;
+  }
+  if (unproven >= limits::unproven_members_max) return false;
+  if (members_.size() < limits::members_max) return true;
+  if (gone == nullptr) return false;
+  remove_member(gone->id);
+  return true;
+}
+
 void Replica::rank_changed() {
   std::ranges::sort(by_rank_, {},
                     [this](NodeId id) { return std::tuple(members_.at(id).rank, id); });
@@ -105,7 +132,7 @@ void Replica::on_news_of(TimePoint now, NodeId from, const MemberNews& news) {
   if (id == self_->id) return on_news_of_self(now, news);
   Member* member = find_member(id);
   if (member == nullptr) {
-    if (news.state != MemberState::alive || members_.size() >= limits::members_max) return;
+    if (news.state != MemberState::alive || !make_room_for_member()) return;
     member = &add_member(news.addr, news.rank, news.role, false);
     member->next_hello = now;
     look_by(now);
@@ -116,17 +143,12 @@ void Replica::on_news_of(TimePoint now, NodeId from, const MemberNews& news) {
   }
   if (news.epoch < member->epoch) return;
   const bool own_word = from == id && news.refute >= member->refute;
-  if (own_word || news.refute > member->refute) adopt_rank(now, *member, news.rank);
+  if (own_word) adopt_rank(now, *member, news.rank);
   if (news.epoch > member->epoch || news.refute > member->refute) {
-    if (news.epoch == member->epoch) note_refute(now, *member, news.refute);
-    if (news.state == MemberState::alive) {
-      // It lives, as someone knows: see for yourself.
-      const bool this_life = news.epoch == member->epoch;
-      if (member->state == MemberState::suspect && this_life) heard_from(now, *member);
-      member->next_hello = std::min(member->next_hello, now);
-      look_by(now);
-    }
-    if (news.epoch > member->epoch) return;  // it becomes known by its WELCOME
+    // It lives, as someone knows. What is new of it becomes known by its own WELCOME.
+    const bool this_life = news.epoch == member->epoch && news.state == MemberState::alive;
+    if (member->state == MemberState::suspect && this_life) heard_from(now, *member);
+    if (!(own_word && news.state == MemberState::left)) return doubt(now, *member);
   }
   if (news.refute < member->refute || news.state == MemberState::alive) return;
   if (news.state != MemberState::left) member->accusers.insert(from);
@@ -209,10 +231,39 @@ void Replica::send_members(NodeId to, bool as_answer, bool wants_answer) {
 
 // ---- joining -----------------------------------------------------------------------------------
 
+// What the names of the seeds stand for may change, and is not always known at the start.
+void Replica::find_seeds(TimePoint now) {
+  next_find_seeds_ = now + settings_.timers.find_seeds;
+  effects_.push_back(FindSeeds{});
+}
+
+// Each address that a seed stands for is one to ask. Those that it no longer stands for are let go.
+void Replica::on_seeds(const SeedsFound& found) {
+  std::set<NodeId> now_there;
+  for (const std::string& addr : found.addresses) {
+    const NodeId id = node_id(settings_.cluster, addr);
+    now_there.insert(id);
+    if (seeds_.size() >= limits::seeds_max || !seeds_.emplace(id, addr).second) continue;
+    seed_of_[id] = found.seed;
+    if (find_member(id) == nullptr) effects_.push_back(ConnectPeer{id, addr});
+    next_join_ = TimePoint::min();
+  }
+  // A name that does not resolve for once takes nobody away.
+  if (found.addresses.empty()) return;
+  std::erase_if(seeds_, [&](const auto& seed) {
+    if (seed_of_.at(seed.first) != found.seed || now_there.contains(seed.first)) return false;
+    if (find_member(seed.first) == nullptr) effects_.push_back(DropPeer{seed.first});
+    seed_of_.erase(seed.first);
+    return true;
+  });
+}
+
 // Goes on asking while it knows nobody that lives: then nobody may know of it either.
 void Replica::ask_to_join(TimePoint now) {
-  if (seeds_.empty() || draining()) return;
+  if (settings_.join.empty() || draining()) return;
   if (joined_ && view_.places.size() > 1) return;
+  if (now >= next_find_seeds_) find_seeds(now);
+  look_by(next_find_seeds_);
   if (now >= next_join_) {
     next_join_ = now + settings_.timers.hello;
     for (const auto& [id, addr] : seeds_) {
@@ -233,7 +284,6 @@ JoinMessage Replica::request_to_join() const {
 std::optional<std::string> Replica::objection_to(const JoinMessage& join, NodeId from) const {
   if (!joined_) return "I have not joined myself";
   const Member* known = find_member(from);
-  if (known == nullptr && members_.size() >= limits::members_max) return "the mesh is full";
   if (const auto reason = settings_disagreement(join)) return reason;
   if (node_id(settings_.cluster, join.addr) != from) return "the address is not the identity";
   if (known != nullptr && join.role != known->role) {
@@ -257,6 +307,11 @@ void Replica::on_join(TimePoint now, NodeId from, const JoinMessage& join) {
     return answer(from, Channel::control, RefusedMessage{*reason});
   }
   Member* member = find_member(from);
+  if (member == nullptr && !make_room_for_member()) {
+    const std::string reason = "the mesh is full";
+    turn_down(now, join, reason);
+    return answer(from, Channel::control, RefusedMessage{reason});
+  }
   if (member == nullptr) {
     const NodeRank rank = join.rank == kAnyRank ? next_rank() : join.rank;
     member = &add_member(join.addr, rank, join.role, false);
@@ -335,9 +390,8 @@ void Replica::forget_the_gone(TimePoint now) {
     const Duration gone = now - member.state_since;
     if (!origin.forgotten && gone >= settings_.timers.forget_after) forget(id, origin);
     const bool never_came = member.epoch.value == 0 && gone >= settings_.timers.former_kept;
-    const bool reap = member.state == MemberState::left
-                          ? gone >= settings_.timers.forget_after
-                          : gone >= settings_.timers.reap_after || never_came;
+    const bool reap = member.state == MemberState::left ? gone >= settings_.timers.forget_after
+                                                        : gone >= kept_for(member) || never_came;
     // As long as the lease of what it refers to here stands, it is known why that must stay.
     const ReaderSession* session = collection_.readers.find(id);
     const bool refers = session != nullptr && now < session->expires;
@@ -345,6 +399,13 @@ void Replica::forget_the_gone(TimePoint now) {
     if (!origin.forgotten) look_by(member.state_since + settings_.timers.forget_after);
   }
   for (NodeId id : reaped) remove_member(id);
+}
+
+// One that joined and died is remembered for as long as it had lived, within bounds: who came for a
+// moment is soon forgotten.
+Duration Replica::kept_for(const Member& member) const {
+  const Timers& timers = settings_.timers;
+  return std::clamp(member.lived, timers.reap_after_min, timers.reap_after);
 }
 
 // Its entries go; its epoch stays known, so that nothing of an earlier life ever counts again.

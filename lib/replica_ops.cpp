@@ -27,9 +27,14 @@ void Replica::on_op(TimePoint now, const Message& message, std::string_view fram
     count("unknown_origins");
     return;
   }
+  if (envelope.epoch == origin->stream.epoch() &&
+      envelope.seq.value > origin->stream.applied().value + 1 &&
+      held_bytes() + frame.size() > limits::pending_all_bytes_max) {
+    return count("ops_dropped_after_gap");
+  }
   auto verdict = origin->stream.offer(envelope.epoch, envelope.seq, frame);
   if (verdict == OriginStream::Verdict::new_epoch) {
-    begin_epoch(now, envelope.origin, envelope.epoch);
+    if (!hear_of_epoch(now, *find_member(envelope.origin), envelope.epoch)) return;
     verdict = origin->stream.offer(envelope.epoch, envelope.seq, frame);
   }
   switch (verdict) {
@@ -54,9 +59,16 @@ void Replica::on_op(TimePoint now, const Message& message, std::string_view fram
       count("ops_of_stale_epoch");
       return;
     case OriginStream::Verdict::new_epoch:
-      return;  // begin_epoch() has made it the present one
+      return;  // hear_of_epoch() has made it the present one
   }
   note_head(now, envelope.origin, envelope.epoch, envelope.seq);
+}
+
+// Of all origins, after gaps.
+std::size_t Replica::held_bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& [id, origin] : origins_) bytes += origin.stream.held_bytes();
+  return bytes;
 }
 
 // An op that cannot be read is as good as lost, and cannot be skipped: it is asked for again, and
@@ -68,6 +80,21 @@ void Replica::on_unreadable_op(TimePoint now, const Envelope& envelope) {
   if (envelope.seq.value != origin->stream.applied().value + 1) return;
   note_head(now, envelope.origin, envelope.epoch, envelope.seq);
   if (++origin->failures >= 2) want_snapshot(now, envelope.origin, *origin, "unreadable_op", true);
+}
+
+// Others say that a node lives a later life. Of one that is not heard here that is believed until
+// it says otherwise itself; one that is heard is asked, and until then it lives the life that it
+// told.
+bool Replica::hear_of_epoch(TimePoint now, Member& member, Epoch epoch) {
+  doubt(now, member);
+  if (member.introduced || epoch.value > limits::epoch_max) {
+    count("unknown_epochs");
+    return false;
+  }
+  begin_epoch(now, member.id, epoch);
+  member.epoch_is_hearsay = true;
+  member.fresh_question = member.questions + 1;
+  return true;
 }
 
 // A later life of a node: nothing of the earlier one is shown any more. What it had is kept for a
@@ -88,6 +115,7 @@ void Replica::begin_epoch(TimePoint now, NodeId id, Epoch epoch) {
   note_former_lease(now, member, member.lease);
   member.lease = Duration{0};
   member.epoch = epoch;
+  member.epoch_is_hearsay = false;
   member.refute = 0;
   member.last_beat = 0;
   member.introduced = false;
@@ -152,6 +180,7 @@ bool Replica::apply(NodeId id, Origin& origin, const Message& message) {
   std::uint64_t tokens = 0;
   const Seq seq = message.envelope.seq;
   if (const auto* insert = std::get_if<InsertOp>(&message.body)) {
+    if (!has_room(origin.holder, insert->tokens.size())) return false;
     const auto added = relation_->store(
         origin.holder, Insertion{seq, insert->anchor, insert->name, insert->tokens, insert->slots});
     if (!added) return false;
@@ -182,6 +211,14 @@ bool Replica::apply(NodeId id, Origin& origin, const Message& message) {
   effects_.push_back(OpApplied{find_member(id)->addr, message.envelope.epoch, seq,
                                static_cast<MessageType>(message.envelope.type), tokens});
   return true;
+}
+
+// Whether so many tokens more may be kept of a holder.
+bool Replica::has_room(HolderIndex holder, std::size_t tokens) {
+  const bool fits = relation_->tokens_of(holder) + tokens <= limits::holder_tokens_max &&
+                    relation_->token_count() + tokens <= limits::tree_tokens_max;
+  if (!fits) count("tokens_past_bounds");
+  return fits;
 }
 
 // Pages of a holder begin to retire, or no longer do. Nothing, and nothing has changed, if one of
@@ -217,10 +254,24 @@ void Replica::relay(TimePoint now, const Envelope& envelope, std::string_view fr
 void Replica::note_head(TimePoint now, NodeId id, Epoch epoch, Seq head) {
   Origin* origin = find_origin(id);
   if (origin == nullptr || epoch < origin->stream.epoch()) return;
-  if (epoch > origin->stream.epoch()) begin_epoch(now, id, epoch);
+  if (epoch > origin->stream.epoch() && !hear_of_epoch(now, *find_member(id), epoch)) return;
   if (origin->forgotten) return;
   origin->head = std::max(origin->head, head);
   update_repair(now, id, *origin);
+}
+
+// The origin itself says that it has no more than this: what was said to be above never was.
+void Replica::believe_head(TimePoint now, NodeId id, Seq head) {
+  Origin& origin = origins_.at(id);
+  origin.head = std::max(head, origin.stream.applied());
+  const auto needed = barrier_.find(id);
+  if (needed != barrier_.end() && needed->second.applied > origin.head) barrier_.erase(needed);
+  update_repair(now, id, origin);
+}
+
+// Whether a life of that epoch can be outgrown no more.
+bool Replica::nobody_is_above(Epoch epoch) {
+  return epoch.value + 2 * kEpochStepMax > limits::epoch_max;
 }
 
 // Others know a later life of this node than the one it lives: its clock went back, or a process
@@ -228,10 +279,13 @@ void Replica::note_head(TimePoint now, NodeId id, Epoch epoch, Seq head) {
 // whoever has all of the old one goes on with that, the others take a snapshot. Not just one
 // higher: an earlier life may have outgrown the same epoch, and some know that one.
 void Replica::outgrow_epoch(TimePoint now, Epoch seen, bool not_mine) {
-  if (seen.value >= limits::count_max) return count("unknown_epochs");  // nobody can be above it
+  if (nobody_is_above(seen)) return count("unknown_epochs");
+  // Each is a snapshot for everybody: whoever goes on saying so does not drive it.
+  if (last_step_ < next_outgrowing_) return count("epochs_not_outgrown");
+  next_outgrowing_ = last_step_ + settings_.timers.head_idle;
   const std::uint64_t own = settings_.seed;
   const std::uint64_t step = 1 + XXH3_64bits(&own, sizeof own) % kEpochStepMax;
-  const Epoch next{std::min(seen.value + step, limits::count_max)};
+  const Epoch next{std::max(seen, self_->epoch).value + step};
   const Epoch old = std::exchange(self_->epoch, next);
   // Of an epoch that two lives had nobody has just this one's: all take a snapshot.
   const Seq kept = not_mine ? Seq{limits::count_max} : head_;

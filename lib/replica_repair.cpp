@@ -153,36 +153,66 @@ void Replica::want_snapshot(TimePoint now, NodeId id, Origin& origin, std::strin
 
 // ---- replay ------------------------------------------------------------------------------------
 
+// It waits for its turn, with those of all others: see serve_bulk().
 void Replica::on_replay_request(NodeId from, const ReplayRequest& request) {
-  ReplayMessage reply{request.origin, request.epoch, ReplayStatus::frames, {}};
-  const std::optional<DonorState> state = donor_state(from, request.origin);
-  if (!state || state->epoch != request.epoch || state->applied < request.first) {
-    reply.status = ReplayStatus::unknown;
-    answer(from, Channel::bulk, std::move(reply));
-    return;
+  auto& waiting = replays_[from];
+  const auto found = waiting.find(request.origin);
+  if (found == waiting.end() && waiting.size() >= limits::replays_waiting_max) {
+    return count("replays_refused");
   }
-  std::size_t sent = 0;
-  const Seq last = std::min(request.last, state->applied);
-  for (Seq seq = request.first; seq <= last; ++seq.value) {
-    const Bytes* frame = op_log_.find(request.origin, request.epoch, seq);
+  waiting[request.origin] = {request, 0};
+}
+
+// One part of an answer for every peer that waits, and so on, as far as the turn's bound goes; the
+// rest of it is for snapshots.
+void Replica::serve_bulk() {
+  std::size_t bytes = 0;
+  while (!replays_.empty() && bytes < limits::bulk_bytes_per_turn_max) {
+    for (auto peer = replays_.begin(); peer != replays_.end();) {
+      auto& waiting = peer->second;
+      const bool goes_on =
+          !waiting.empty() && serve_replay(peer->first, waiting.begin()->second, bytes);
+      if (!goes_on && !waiting.empty()) waiting.erase(waiting.begin());
+      peer = waiting.empty() ? replays_.erase(peer) : std::next(peer);
+    }
+  }
+  serve_snapshots(bytes);
+}
+
+// The next part of it; false if it was the last.
+bool Replica::serve_replay(NodeId to, Replay& replay, std::size_t& bytes) {
+  ReplayRequest& request = replay.request;
+  ReplayMessage reply{request.origin, request.epoch, ReplayStatus::frames, {}};
+  const std::optional<DonorState> state =
+      members_.contains(to) ? donor_state(to, request.origin) : std::nullopt;
+  const bool known = state && state->epoch == request.epoch && state->applied >= request.first;
+  if (!known) reply.status = ReplayStatus::unknown;
+  const Seq last = known ? std::min(request.last, state->applied) : Seq{};
+  const bool is_first = replay.sent == 0;
+  bool goes_on = false;
+  for (; request.first <= last; ++request.first.value) {
+    const Bytes* frame = op_log_.find(request.origin, request.epoch, request.first);
     if (frame == nullptr ||
         frame->size() + limits::replay_overhead_bytes_max > limits::frame_bytes_max) {
-      if (seq == request.first) reply.status = ReplayStatus::snapshot_needed;
+      if (is_first && reply.frames.empty()) reply.status = ReplayStatus::snapshot_needed;
       break;
     }
     if (!reply.frames.empty() &&
         reply.frames.size() + frame->size() > limits::insert_payload_bytes_max) {
-      sent += reply.frames.size();
-      answer(from, Channel::bulk, std::exchange(reply, {request.origin, request.epoch, {}, {}}));
-      if (sent >= limits::replay_bytes_max) return;
+      goes_on = replay.sent + reply.frames.size() < limits::replay_bytes_max;
+      break;
     }
     reply.frames.append(*frame);
   }
-  count("replays_served");
-  answer(from, Channel::bulk, std::move(reply));
+  if (!is_first && reply.frames.empty()) return false;
+  if (is_first && reply.status != ReplayStatus::unknown) count("replays_served");
+  replay.sent += reply.frames.size();
+  bytes += reply.frames.size() + limits::replay_overhead_bytes_max;
+  effects_.push_back(Answer{to, Channel::bulk, encode(control(std::move(reply)))});
+  return goes_on;
 }
 
-void Replica::on_replay(TimePoint now, NodeId, const ReplayMessage& replay) {
+void Replica::on_replay(TimePoint now, NodeId from, const ReplayMessage& replay) {
   Origin* origin = find_origin(replay.origin);
   if (origin == nullptr || !lagging_.contains(replay.origin) ||
       replay.epoch != origin->stream.epoch()) {
@@ -194,6 +224,9 @@ void Replica::on_replay(TimePoint now, NodeId, const ReplayMessage& replay) {
     origin->repair.progressed(now, repair_pace());
     look_at_repair_of(*origin);
     return;
+  }
+  if (replay.status == ReplayStatus::unknown && from == replay.origin) {
+    return believe_head(now, from, origin->stream.applied());
   }
   if (!replay.frames.empty()) origin->repaired = RepairNote{now, "replay"};
   std::string_view frames = replay.frames;

@@ -46,9 +46,8 @@ void Replica::on_snapshot_request(TimePoint now, NodeId from, const SnapshotRequ
   answer(from, Channel::bulk, std::move(none));
 }
 
-void Replica::serve_snapshots() {
-  std::size_t bytes = 0;
-  while (bytes < limits::bulk_bytes_per_step_max) {
+void Replica::serve_snapshots(std::size_t bytes) {
+  while (bytes < limits::bulk_bytes_per_turn_max) {
     auto next = donor_.next(*relation_, cache_ != nullptr && settings_.keep_remote_slots,
                             [this](NodeId peer, NodeId id) { return donor_state(peer, id); });
     if (!next) return;
@@ -111,6 +110,7 @@ bool Replica::stage(Staging& staging, const SnapshotChunk& chunk) {
     // Entries come in the order of their seq, also where an earlier one is gone again.
     if (entry.seq <= staging.last_entry || entry.seq > chunk.as_of) return false;
     staging.last_entry = entry.seq;
+    if (!has_room(*staging.holder, entry.body.tokens.size())) return false;
     const auto added = relation_->store(
         *staging.holder, Insertion{entry.seq, Anchor{entry.parent, entry.begin}, entry.body.name,
                                    entry.body.tokens, entry.body.slots});
@@ -134,9 +134,17 @@ void Replica::commit(TimePoint now, NodeId id, Origin& origin, const SnapshotChu
     update_repair(now, id, origin);
     return;
   }
+  if (chunk.epoch > origin.stream.epoch() && find_member(id)->introduced) {
+    abandon_staging(origin);
+    update_repair(now, id, origin);
+    return void(hear_of_epoch(now, *find_member(id), chunk.epoch));
+  }
   const HolderIndex fresh = *origin.staging->holder;
   origin.staging->holder.reset();
-  if (chunk.epoch > origin.stream.epoch()) begin_epoch(now, id, chunk.epoch);
+  if (chunk.epoch > origin.stream.epoch() && !hear_of_epoch(now, *find_member(id), chunk.epoch)) {
+    relation_->drop_holder(fresh);
+    return abandon_staging(origin);
+  }
   origin.had_ops = false;
   abandon_staging(origin);
   donor_.replaced(id);

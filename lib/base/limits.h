@@ -29,8 +29,18 @@ inline constexpr std::uint32_t merge_copy_tokens_max = 4096;
 
 // One op or control message. High-water marks count messages, so messages must have a size.
 inline constexpr std::size_t frame_bytes_max = 64 * 1024;
-// Several frames may share a ZeroMQ message; a larger message is refused by the socket.
-inline constexpr std::size_t message_bytes_max = 1024 * 1024;
+// Several frames may share a ZeroMQ message; who sends a larger one is cut. Questions of the bulk
+// socket are few and small.
+inline constexpr std::size_t message_bytes_max = 66 * 1024;
+inline constexpr std::size_t bulk_question_bytes_max = 1024;
+// Messages that wait at a socket, for each connection: published ones, which come from members
+// alone; questions that came in, and what goes out on the control and the bulk socket; changes of
+// subscriptions.
+inline constexpr int published_messages_max = 1000;
+inline constexpr int questions_waiting_max = 32;
+inline constexpr int control_messages_max = 100;
+inline constexpr int bulk_messages_max = 64;
+inline constexpr int subscription_messages_max = 16;
 // Tokens and slots of one INSERT as packed: the rest of a frame is for the namespace and what wraps
 // it.
 inline constexpr std::size_t insert_payload_bytes_max = 48 * 1024;
@@ -45,12 +55,19 @@ inline constexpr std::size_t delete_entries_max = 1024;
 inline constexpr std::size_t members_max = 1024;
 // Above it `auto` arranges groups: a mesh of N nodes has N (N - 1) links, and each op N - 1 sends.
 inline constexpr std::size_t mesh_members_max = 64;
+// An epoch that is believed is a time before the year 2255: above it no clock is right, and below
+// it there is always a later one.
+inline constexpr std::uint64_t epoch_max = std::uint64_t{9'000'000'000'000'000};
+// Members that were told of, or asked to be let in, and have not answered themselves yet.
+inline constexpr std::size_t unproven_members_max = 64;
 // What a rank may be when it is given; higher ones are handed out after it.
 inline constexpr std::uint32_t given_rank_max = 1'000'000;
 // Any rank on the wire, and any counter of refutations: so that the next one always exists.
 inline constexpr std::uint32_t rank_max = 1u << 30;
 inline constexpr std::uint32_t refute_max = 1u << 30;
 inline constexpr std::size_t address_bytes_max = 256;
+// Addresses that one who joins asks.
+inline constexpr std::size_t seeds_max = 256;
 // Origins in one heartbeat, and news in one message: what is more comes in turn, or in several.
 inline constexpr std::size_t heartbeat_digests_max = 512;
 inline constexpr std::size_t news_per_message_max = 64;
@@ -63,10 +80,22 @@ inline constexpr std::size_t reason_bytes_max = 512;
 // Frames held after a gap, for one origin. When full, the newest is dropped: repair fetches it.
 inline constexpr std::size_t pending_frames_max = 4096;
 inline constexpr std::size_t pending_bytes_max = 8 * 1024 * 1024;
+// ... and of all origins together.
+inline constexpr std::size_t pending_all_bytes_max = 256 * 1024 * 1024;
+// What one origin may hold, in its entries here and again in a snapshot on its way; and distinct
+// tokens of the whole tree, whose memory they bound at 4.3 bytes each. What is more is not stored:
+// its origin counts as degraded.
+inline constexpr std::uint64_t holder_tokens_max = 64 * 1024 * 1024;
+inline constexpr std::uint64_t tree_tokens_max = 512 * 1024 * 1024;
 // Op log: own ops, and all others' together. Past it the oldest go, and a peer that needs them
 // takes a snapshot instead.
 inline constexpr std::size_t own_log_bytes_max = 64 * 1024 * 1024;
 inline constexpr std::size_t other_log_bytes_max = 64 * 1024 * 1024;
+// Requests of one peer that wait, one for an origin; the asker asks again for what is refused.
+inline constexpr std::size_t replays_waiting_max = 64;
+// Answers, and questions, that one message brings about: it has one frame, unless it is hostile.
+// Questions may go to every member as well.
+inline constexpr std::size_t answers_of_a_message_max = 64;
 // One answer to a REPLAY request. The asker asks again for the rest.
 inline constexpr std::size_t replay_bytes_max = 512 * 1024;
 // Snapshot chunks that a receiver lets be under way at once (credit), and sessions of one donor.
@@ -74,8 +103,9 @@ inline constexpr std::uint32_t snapshot_credit_chunks = 16;
 inline constexpr std::size_t snapshot_sessions_max = 64;
 // Removals remembered for a snapshot session between two chunks; past it the session starts anew.
 inline constexpr std::size_t snapshot_removals_max = 64 * 1024;
-// Bulk work per step of the core: bounds how long live traffic waits behind a repair.
-inline constexpr std::size_t bulk_bytes_per_step_max = 256 * 1024;
+// Bulk work per turn, replays and snapshots together: bounds how long live traffic waits behind a
+// repair.
+inline constexpr std::size_t bulk_bytes_per_turn_max = 256 * 1024;
 
 // ---- collecting duplicates ---------------------------------------------------------------------
 
@@ -102,6 +132,43 @@ inline constexpr std::size_t bookings_max = 300'000;
 inline constexpr std::uint32_t reported_requests_max = 0xFFFFFFFF;
 // Prompts that were routed a moment ago, in each of two generations.
 inline constexpr std::uint64_t speculative_bytes_max = 32 * 1024 * 1024;
+
+// ---- one turn of the loop ----------------------------------------------------------------------
+
+// For how long a turn takes in what came, and how much of it: then the core's effects are performed
+// and the engine is looked at.
+inline constexpr std::chrono::milliseconds turn_input_max = 10ms;
+inline constexpr std::size_t turn_input_bytes_max = 8 * 1024 * 1024;
+// A longer turn is logged.
+inline constexpr std::chrono::milliseconds turn_long = 100ms;
+
+// ---- names and connections ---------------------------------------------------------------------
+
+// Look-ups under way at once, each for so long at most; what is more waits for its turn.
+inline constexpr std::size_t name_lookups_max = 128;
+inline constexpr std::chrono::milliseconds name_lookup_max = 5s;
+// Of all that one name stands for, so many are tried.
+inline constexpr std::size_t addresses_of_a_name_max = 64;
+// Who connected and said nothing at all for so long is cut. Members say something on every
+// connection, at the latest after the second.
+inline constexpr std::chrono::seconds silent_connection_max = 30s;
+inline constexpr std::chrono::seconds sign_of_life_every = 10s;
+// Connections to one bound socket: of those that no member's identity came over, of one node, and
+// in all. Past them the one that was heard least lately is cut.
+inline constexpr std::size_t stranger_connections_max = 64;
+inline constexpr std::size_t connections_of_a_node_max = 2;
+inline constexpr std::size_t connections_max = 2048;
+// Topics of one connection: two lanes, a group's, a marker's, and those of a group before.
+inline constexpr std::uint32_t topics_of_a_connection_max = 16;
+
+// ---- the log -----------------------------------------------------------------------------------
+
+// Lines that wait for whoever reads them; a full pipe holds as much again.
+inline constexpr std::size_t log_queue_bytes_max = 256 * 1024;
+// A minute: of one event about one node, of one event, and in all.
+inline constexpr std::uint64_t log_lines_per_kind_max = 5;
+inline constexpr std::uint64_t log_lines_per_event_max = 120;
+inline constexpr std::uint64_t log_lines_per_minute_max = 600;
 
 // ---- the engine's side -------------------------------------------------------------------------
 

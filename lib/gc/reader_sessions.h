@@ -58,6 +58,14 @@ class ReaderSessions {
   enum class Verdict : std::uint8_t { registers, says_more, again, outdated };
   Verdict judge(NodeId reader, const ReaderWord& word);
 
+  // The nonce and the stamp of what a reader said last; and that it never said so, but this.
+  std::pair<std::uint64_t, std::uint64_t> last_said(NodeId reader) const {
+    const auto found = last_.find(reader);
+    if (found == last_.end()) return {0, 0};
+    return {found->second.nonce, found->second.stamp};
+  }
+  void believe(NodeId reader, const ReaderWord& word) { last_[reader] = word; }
+
   bool empty() const { return sessions_.empty(); }
   const std::map<NodeId, ReaderSession>& all() const { return sessions_; }
   ReaderSession* find(NodeId reader);

@@ -168,7 +168,15 @@ void Registrations::on_registered(TimePoint now, NodeId id, Epoch epoch,
   if (was_ending && answer.stamp == owner.stamp) owners_.erase(found);
 }
 
-void Registrations::drop(NodeId owner) { owners_.erase(owner); }
+void Registrations::drop(NodeId owner) {
+  owners_.erase(owner);
+  said_.erase(owner);
+}
+
+std::pair<std::uint64_t, std::uint64_t> Registrations::last_said(NodeId owner) const {
+  const auto found = said_.find(owner);
+  return found == said_.end() ? std::pair<std::uint64_t, std::uint64_t>{} : found->second;
+}
 
 void Registrations::begin_anew(TimePoint now, NodeId id) {
   const auto found = owners_.find(id);
@@ -228,6 +236,7 @@ std::vector<std::pair<NodeId, RegisterMessage>> Registrations::due(TimePoint now
     RegisterMessage message;
     message.nonce = owner.nonce;
     message.stamp = owner.stamp;
+    said_[id] = {owner.nonce, owner.stamp};
     message.ends = owner.ending;
     for (Anchor page : owner.untold) {
       if (message.registers.size() == limits::gc_pages_max) break;

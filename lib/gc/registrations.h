@@ -71,6 +71,9 @@ class Registrations {
   std::vector<Anchor> pages_of(NodeId owner) const;
   TimePoint next_due() const;
 
+  // The nonce and the stamp of what was said last to this owner; zeros where nothing was.
+  std::pair<std::uint64_t, std::uint64_t> last_said(NodeId owner) const;
+
   // References by owner, for being shown; those that were granted and stand.
   std::map<NodeId, std::size_t> counts(TimePoint now) const;
 
@@ -114,6 +117,7 @@ class Registrations {
 
   GcSettings settings_;
   std::map<NodeId, Owner> owners_;
+  std::map<NodeId, std::pair<std::uint64_t, std::uint64_t>> said_;  // also of what has ended
   std::map<ReferenceId, Reference> references_;
   ReferenceId last_reference_ = 0;
   std::uint64_t last_nonce_ = 0;

@@ -1,19 +1,30 @@
 // A member of the mesh as this node sees it.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
 
 #include "lib/base/ids.h"
+#include "lib/base/link.h"
 #include "lib/base/member_state.h"
 #include "lib/base/role.h"
 #include "lib/base/time.h"
 #include "lib/oplog/message.h"
 
 namespace radixmesh {
+
+// A member's own numbers, each of which only it raises.
+struct OwnNumbers {
+  std::uint32_t refute = 0;
+  std::uint64_t beat = 0, bookings = 0;
+  Seq head;
+  std::uint64_t nonce = 0, stamp = 0, round = 0;
+};
 
 struct Member {
   NodeId id;
@@ -27,17 +38,26 @@ struct Member {
   TimePoint state_since{};
 
   // ---- greeting --------------------------------------------------------------------------------
-  bool introduced = false;  // its WELCOME of this epoch arrived, and its settings agree
-  bool asks_back = false;   // someone said HELLO in its name, with news: ask it itself
-  Epoch hello_epoch;        // of that HELLO
-  bool impostor = false;    // the address answered with an earlier life than that
+  bool introduced = false;        // its WELCOME of this epoch arrived, and its settings agree
+  bool asks_back = false;         // someone said HELLO in its name, with news: ask it itself
+  Epoch hello_epoch;              // of that HELLO
+  bool epoch_is_hearsay = false;  // others told its epoch: its own word counts, whatever it is
+  bool impostor = false;          // the address answered with an earlier life than that
   std::string publish_addr, bulk_addr;
   std::string engine_token;
+  Duration lived{};     // for how long it was seen alive
   std::string refusal;  // why one of us refused the other; empty if nobody did
-  TimePoint next_hello = TimePoint::min();
-  std::uint32_t hellos = 0;  // since it was last heard: the pauses grow
-  Former former;             // what it keeps of an earlier life of this node
-  Duration lease{};          // of references to what it has
+  TimePoint next_hello = TimePoint::min(), last_hello = TimePoint::min();
+  TimePoint next_audit = kNever;  // once it is introduced: it is asked all the same
+  // What was believed of it when it was asked: what it answers is never below that, but where that
+  // was wrong. Nothing while it is not asked.
+  std::optional<OwnNumbers> believed;
+  std::uint64_t questions = 0;       // HELLOs to it
+  std::uint64_t fresh_question = 0;  // the first since its epoch was heard of through others
+  std::uint32_t hellos = 0;          // since it was last heard: the pauses grow
+  std::array<LinkTrouble, std::size(kLinkKinds)> links{};  // by kind, as the shell tells
+  Former former;     // what it keeps of an earlier life of this node
+  Duration lease{};  // of references to what it has
   // The longest that earlier lives of it granted, as long as such references may stand.
   Duration former_lease{};
   TimePoint former_lapse = TimePoint::min();

@@ -170,7 +170,7 @@ void pack_body(Packer& packer, const MarkerMessage& body) {
 }
 
 void pack_body(Packer& packer, const Introduction& body) {
-  packer.pack_array(20);
+  packer.pack_array(27);
   packer.pack_uint32(body.protocol_min);
   packer.pack_uint32(body.protocol_max);
   packer.pack_uint64(body.fingerprint);
@@ -193,6 +193,13 @@ void pack_body(Packer& packer, const Introduction& body) {
   packer.pack_uint64(static_cast<std::uint64_t>(body.lease.count()));
   packer.pack_uint64(static_cast<std::uint64_t>(body.earlier_lease.count()));
   packer.pack_uint64(static_cast<std::uint64_t>(body.former_lease.count()));
+  packer.pack_uint64(body.beat);
+  packer.pack_uint64(body.head.value);
+  packer.pack_uint64(body.bookings);
+  packer.pack_uint64(body.nonce);
+  packer.pack_uint64(body.stamp);
+  packer.pack_uint64(body.round);
+  packer.pack_uint64(body.question);
 }
 
 void pack_body(Packer& packer, const RefusedMessage& body) {

@@ -88,6 +88,12 @@ bool read_former(const Object* object, Former& former) {
          read_engine_token(fields, former.engine_token) && fields.boolean(former.has_slots);
 }
 
+bool read_own_numbers(ArrayReader& fields, Introduction& body) {
+  return fields.count(body.beat) && fields.count(body.head.value) && fields.count(body.bookings) &&
+         fields.count(body.nonce) && fields.count(body.stamp) && fields.count(body.round) &&
+         fields.count(body.question);
+}
+
 bool read(ArrayReader& fields, Introduction& body) {
   return fields.u32(body.protocol_min) && fields.u32(body.protocol_max) &&
          body.protocol_min <= body.protocol_max && fields.u64(body.fingerprint) &&
@@ -99,7 +105,8 @@ bool read(ArrayReader& fields, Introduction& body) {
          fields.text(body.bulk_addr, limits::address_bytes_max) && fields.next() != nullptr &&
          read_refute(fields, body.refute) && read_standing(fields, body.seen) &&
          read_former(fields.next(), body.former) && read_lease(fields, body.lease) &&
-         read_lease(fields, body.earlier_lease) && read_lease(fields, body.former_lease);
+         read_lease(fields, body.earlier_lease) && read_lease(fields, body.former_lease) &&
+         read_own_numbers(fields, body);
 }
 
 bool read(ArrayReader& fields, RefusedMessage& body) {

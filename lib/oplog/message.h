@@ -194,6 +194,13 @@ struct Introduction {
   Duration lease{};          // of references to what the sender has; 0: it grants none
   Duration earlier_lease{};  // of those that its earlier lives granted; 0: all have lapsed
   Duration former_lease{};   // the same of earlier lives of the receiver
+  // How far the sender's own numbers are: whoever believes in higher ones was told wrongly.
+  std::uint64_t beat = 0;      // of its HEADs
+  Seq head;                    // of its ops
+  std::uint64_t bookings = 0;  // of its BOOKINGS
+  // ... and those of what it says to the receiver alone: REGISTER's two, and HOLD's rounds.
+  std::uint64_t nonce = 0, stamp = 0, round = 0;
+  std::uint64_t question = 0;  // counts HELLOs to the receiver; WELCOME repeats the one it answers
 };
 struct HelloMessage : Introduction {};
 struct WelcomeMessage : Introduction {};

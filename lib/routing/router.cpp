@@ -79,6 +79,17 @@ bool Router::note_promises(TimePoint now, NodeId router, Epoch epoch, std::uint6
   return true;
 }
 
+std::uint64_t Router::promises_heard(NodeId router) const {
+  const auto found = others_.find(router);
+  return found == others_.end() ? 0 : found->second.version;
+}
+
+void Router::disbelieve_promises(TimePoint now, NodeId router, std::uint64_t version) {
+  OtherRouter& other = others_[router];
+  other.version = version;
+  for (const auto& [node, promise] : std::exchange(other.promises, {})) refresh(now, node);
+}
+
 void Router::refresh(TimePoint now, NodeId node) {
   Promise sum;
   const auto own = bookings_.promises().find(node);

@@ -88,6 +88,10 @@ class Router {
   using PromiseRow = std::pair<NodeId, Promise>;
   bool note_promises(TimePoint now, NodeId router, Epoch epoch, std::uint64_t version,
                      std::span<const PromiseRow> promises);
+  // The version of what that router said last; and that it never said so, but at the most this
+  // version: nothing of it counts until it says more.
+  std::uint64_t promises_heard(NodeId router) const;
+  void disbelieve_promises(TimePoint now, NodeId router, std::uint64_t version);
   // A node is dead, has left, or begins a new life: nothing that was promised to it, by it or
   // routed to it counts any more.
   void forget(TimePoint now, NodeId node);

@@ -206,19 +206,24 @@ def test_marker():
 ENDPOINTS_P0, ENDPOINTS_D0 = ["10.0.0.1:7001", "10.0.0.1:7002"], ["10.0.0.2:7001", "10.0.0.2:7002"]
 TEN_S = 10_000_000  # for so long references stand
 NOTHING_KNOWN = [0, 0, ALIVE, [0, 0, b"", False], TEN_S, 0, 0]
+NUMBERS_P0, NUMBERS_D0 = [7, 2, 0, 1, 70_000_000, 0, 2], [300, 5, 3, 0, 0, 0, 2]
 
 
 @pytest.mark.parametrize(
     "name, who, knows",
     [
-        ("HELLO", [D0, 1, DECODE, b"", *ENDPOINTS_D0, None, 0], NOTHING_KNOWN),
+        ("HELLO", [D0, 1, DECODE, b"", *ENDPOINTS_D0, None, 0], NOTHING_KNOWN + NUMBERS_D0),
         (
             "WELCOME",
             [P0, 0, PREFILL, b"\xaa\xbb", *ENDPOINTS_P0, None, 1],
             [EPOCH_D0, 0, ALIVE, [1_759_000_000_000_000, 12, b"\xcc\xdd", True]]
-            + [TEN_S, 0, 9_500_000],
+            + [TEN_S, 0, 9_500_000, *NUMBERS_P0],
         ),
-        ("JOIN", [D0, ANY_RANK, DECODE, b"", *ENDPOINTS_D0, None, 0], NOTHING_KNOWN),
+        (
+            "JOIN",
+            [D0, ANY_RANK, DECODE, b"", *ENDPOINTS_D0, None, 0],
+            NOTHING_KNOWN + NUMBERS_D0,
+        ),
     ],
 )
 def test_introductions(name, who, knows):

@@ -240,6 +240,10 @@ void Network::perform_one(std::size_t node, const Effect& effect) {
     ask_marker(node, to);
   } else if (const auto* listen = std::get_if<ListenToGroup>(&effect)) {
     nodes_[node].group = listen->group;
+  } else if (std::holds_alternative<FindSeeds>(effect)) {
+    for (const std::string& seed : nodes_[node].join) {
+      nodes_[node].replica->step(now_, SeedsFound{seed, {seed}});
+    }
   } else if (std::holds_alternative<AskMarkers>(effect)) {
     for (std::size_t to = 0; to < nodes_.size(); ++to) {
       if (link(to, node).subscribed) ask_marker(node, to);

@@ -42,7 +42,7 @@ class Mesh : public NamedMesh {
     REQUIRE(!removed);
     return removed.error().code;
   }
-  Replica::Evicted evict_all(std::string_view name, std::uint64_t tokens) {
+  Evicted evict_all(std::string_view name, std::uint64_t tokens) {
     auto evicted = at(name).evict(now(), tokens);
     network().perform(index(name));
     REQUIRE(evicted);
@@ -464,7 +464,7 @@ TEST_CASE("where others are registered, evict frees what nobody refers to, as so
     mesh.insert("p0", "wxyz", 20);
     mesh.run(1s);
     const auto lease = mesh.acquire("d0", "abcd", true);
-    Replica::Evicted evicted = mesh.evict_all("p0", 8);
+    Evicted evicted = mesh.evict_all("p0", 8);
     if (mode == GcMode::local_ref) {
       CHECK(evicted.freed.empty());
       CHECK(evicted.retiring == 8);

@@ -33,8 +33,10 @@ class LoneReplica {
 
   void published(const Bytes& payload) { replica.step(now, Published{payload}); }
   void published(const Message& message) { published(encode(message)); }
+  // The shell's turn then ends, as turns do.
   void asked(const std::string& from, const Bytes& payload) {
     replica.step(now, Received{id(from), Channel::control, false, payload});
+    replica.step(now, Tick{});
   }
   void answered(const std::string& from, const Bytes& payload) {
     replica.step(now, Received{id(from), Channel::bulk, true, payload});

@@ -95,7 +95,13 @@ inline Introduction example_introduction(bool of_p0) {
   hello.publish_addr = of_p0 ? "10.0.0.1:7001" : "10.0.0.2:7001";
   hello.bulk_addr = of_p0 ? "10.0.0.1:7002" : "10.0.0.2:7002";
   hello.lease = std::chrono::seconds(10);
+  hello.beat = of_p0 ? 7 : 300;
+  hello.head = Seq{of_p0 ? 2u : 5u};
+  hello.bookings = of_p0 ? 0 : 3;
+  hello.question = 2;
   if (!of_p0) return hello;
+  hello.nonce = 1;
+  hello.stamp = 70'000'000;
   hello.engine_token = "\xAA\xBB";
   hello.refute = 1;
   hello.seen = {kEpochD0, 0, MemberState::alive};

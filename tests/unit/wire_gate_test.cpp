@@ -171,7 +171,8 @@ TEST_CASE("refused: DELETEs and RESETs that break a rule of their body") {
 const std::string kDigest = "c4 10 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 ";
 const std::string kHead = "96 40 07 05 00 01 99 01 01 " + kDigest;
 const std::string kIntroduction = "01 01 01 a1 64 01 a1 61 00 00 c4 00 a1 70 a1 62 c0 ";
-const std::string kHello = "96 42 07 05 00 01 dc 00 14 " + kIntroduction;
+const std::string kHello = "96 42 07 05 00 01 dc 00 1b " + kIntroduction;
+const std::string kOwnNumbers = " 00 00 00 00 00 00 00";
 const std::string kLongHead = "96 40 07 05 00 01 9c 01 01 " + kDigest;
 const std::string kHeartbeat = "96 45 07 05 00 01 98 01 02 ";
 const std::string kNews = "96 4e 07 05 00 01 92 ";
@@ -183,8 +184,9 @@ TEST_CASE("accepted: the least that control messages may say, and fields after t
       {"HEAD that took over nothing", kHead + "c0 90 00 c4 00 92 00 00 90"},
       {"HEAD that keeps duplicates", kLongHead + "c0 90 00 c4 00 c0 90 c3 00 c3"},
       {"HEAD with more in its arrays", kHead + "96 01 02 c0 04 05 06 90 00 c4 00 93 05 04 90 90"},
-      {"HELLO", kHello + "00 00 00 00 94 00 00 c4 00 c2 00 00 00"},
-      {"HELLO with more in `former`", kHello + "00 00 00 00 95 00 00 c4 00 c2 2a 00 00 00"},
+      {"HELLO", kHello + "00 00 00 00 94 00 00 c4 00 c2 00 00 00" + kOwnNumbers},
+      {"HELLO with more in `former`",
+       kHello + "00 00 00 00 95 00 00 c4 00 c2 2a 00 00 00" + kOwnNumbers},
       {"HEARTBEAT", kHeartbeat + "00 00 00 c0 90 90"},
       {"HEARTBEAT of one digest", kHeartbeat + "05 01 03 c0 94 08 05 01 " + kDigest + "90"},
       {"SNAPSHOT_REQUEST", "96 49 07 05 00 01 96 08 05 00 01 c3 c4 00"},
@@ -235,13 +237,19 @@ TEST_CASE("refused: introductions and heartbeats that break a rule of their body
       {{"HELLO that ends with the endpoints", "96 42 07 05 00 01 9c " + kIntroduction},
        {"HELLO with two thirds of a standing",
         "96 42 07 05 00 01 9f " + kIntroduction + "00 00 00"},
-       {"HELLO with a state of 4", kHello + "00 00 00 04 94 00 00 c4 00 c2 00 00 00"},
+       {"HELLO with a state of 4", kHello + "00 00 00 04 94 00 00 c4 00 c2 00 00 00" + kOwnNumbers},
        {"HELLO without `former`", "96 42 07 05 00 01 dc 00 10 " + kIntroduction + "00 00 00 00"},
-       {"HELLO whose `former` is nil", kHello + "00 00 00 00 c0 00 00 00"},
-       {"HELLO whose `former` is short", kHello + "00 00 00 00 93 00 00 c4 00 00 00 00"},
-       {"HELLO whose `former` has 0 for false", kHello + "00 00 00 00 94 00 00 c4 00 00 00 00 00"},
-       {"HELLO whose `former` is of a text", kHello + "00 00 00 00 94 00 00 a0 c2 00 00 00"},
-       {"HELLO with a lease below 0", kHello + "00 00 00 00 94 00 00 c4 00 c2 ff 00 00"},
+       {"HELLO whose `former` is nil", kHello + "00 00 00 00 c0 00 00 00" + kOwnNumbers},
+       {"HELLO whose `former` is short",
+        kHello + "00 00 00 00 93 00 00 c4 00 00 00 00" + kOwnNumbers},
+       {"HELLO whose `former` has 0 for false",
+        kHello + "00 00 00 00 94 00 00 c4 00 00 00 00 00" + kOwnNumbers},
+       {"HELLO whose `former` is of a text",
+        kHello + "00 00 00 00 94 00 00 a0 c2 00 00 00" + kOwnNumbers},
+       {"HELLO with a lease below 0",
+        kHello + "00 00 00 00 94 00 00 c4 00 c2 ff 00 00" + kOwnNumbers},
+       {"HELLO without its number", "96 42 07 05 00 01 dc 00 1a " + kIntroduction +
+                                        "00 00 00 00 94 00 00 c4 00 c2 00 00 00 00 00 00 00 00 00"},
        {"HELLO without the former lease",
         "96 42 07 05 00 01 dc 00 13 " + kIntroduction + "00 00 00 00 94 00 00 c4 00 c2 00 00"},
        {"REFUSED with binary", "96 44 07 05 00 01 91 c4 01 61"},
@@ -408,6 +416,10 @@ TEST_CASE_TEMPLATE("refused: introductions past the bounds", T, HelloMessage, We
   CHECK(with([](T& it) { it.lease = kLongLease; }) == kBad);
   CHECK(with([](T& it) { it.earlier_lease = kLongLease; }) == kBad);
   CHECK(with([](T& it) { it.former_lease = kLongLease; }) == kBad);
+  for (auto field : {&T::beat, &T::bookings, &T::nonce, &T::stamp, &T::round, &T::question}) {
+    CHECK(with([&](T& it) { it.*field = limits::count_max + 1; }) == kBad);
+  }
+  CHECK(with([](T& it) { it.head.value = limits::count_max + 1; }) == kBad);
 }
 
 TEST_CASE("refused: what nodes say of others past the bounds") {

@@ -142,6 +142,10 @@ class RandomMessage {
     out.lease = lease();
     out.earlier_lease = lease();
     out.former_lease = lease();
+    for (std::uint64_t* each : {&out.beat, &out.head.value, &out.bookings, &out.nonce, &out.stamp,
+                                &out.round, &out.question}) {
+      *each = any_count();
+    }
     return out;
   }
   Pulse pulse() {

@@ -103,7 +103,8 @@ class WireShow {
     *this << "former" << hello.former.epoch.value << hello.former.seq.value;
     add_token(hello.former.engine_token);
     *this << hello.former.has_slots << hello.lease.count() << hello.earlier_lease.count()
-          << hello.former_lease.count();
+          << hello.former_lease.count() << hello.beat << hello.head.value << hello.bookings
+          << hello.nonce << hello.stamp << hello.round << hello.question;
   }
   void add(const RefusedMessage& refused) { *this << refused.reason; }
   void add(const Pulse& pulse) {
