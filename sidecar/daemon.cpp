@@ -9,9 +9,8 @@
 #include <random>
 
 #include "sidecar/clock.h"
+#include "sidecar/descriptors.h"
 #include "sidecar/frame_faults.h"
-#include "sidecar/log.h"
-#include "sidecar/seeds.h"
 
 namespace radixmesh {
 namespace {
@@ -19,8 +18,9 @@ namespace {
 // Per socket and turn: bounds how long the engine's side waits behind the mesh's.
 constexpr std::size_t kMessagesPerTurn = 64;
 constexpr std::int64_t kWaitMsMax = 1000;
-// What is polled: the transport, the signals, then the engine's side.
-constexpr std::size_t kSignalItem = 1, kFirstIpcItem = 2;
+// What is polled: the transport, the signals, answers of name servers, then the engine's side.
+constexpr std::size_t kSignalItem = 1, kFirstIpcItem = 3;
+constexpr Duration kLookAfterPause = std::chrono::seconds(1);
 // For the last words to be sent: that this node leaves.
 constexpr int kFarewellMs = 500;
 
@@ -39,15 +39,29 @@ std::size_t lane_of(const Effect& effect) {
   return std::holds_alternative<PublishMarker>(effect) ? 1 : 0;
 }
 
+LogLevel level_of(LogLine::Level level) {
+  switch (level) {
+    case LogLine::Level::info:
+      return LogLevel::info;
+    case LogLine::Level::warning:
+      return LogLevel::warn;
+    case LogLine::Level::error:
+      return LogLevel::error;
+  }
+  return LogLevel::error;
+}
+
 std::string rank_text(NodeRank rank) {
   return rank == kAnyRank ? "to_be_given" : std::to_string(rank.value);
 }
 
+// Every signal that somebody may send, so that none of them ends the process where it stands.
 int open_signals() {
   sigset_t set;
   sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
+  for (int number : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM}) {
+    sigaddset(&set, number);
+  }
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   return ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -55,30 +69,33 @@ int open_signals() {
 
 }  // namespace
 
-Daemon::Daemon(const Options& options) {
+Daemon::Daemon(const Options& options, std::function<Options()> reread)
+    : log_(log_level_of(options.log_level), options.log_format), reread_(std::move(reread)) {
   // Before any thread of ZeroMQ starts, so that these signals come here only.
   signals_ = open_signals();
   ReplicaSettings settings = options.replica;
   settings.epoch = epoch_now();
-  settings.join = resolve_seeds(settings.join);
   // Not of the clock: two lives whose clocks said the same must not do the same.
   settings.seed = std::uint64_t{std::random_device{}()} << 32 | std::random_device{}();
   const NodeId self = node_id(settings.cluster, settings.self);
-  transport_ =
-      std::make_unique<Transport>(self, settings.epoch.value, settings.self, options.publish_addr);
+  transport_ = std::make_unique<Transport>(self, settings.epoch.value, options.addresses(),
+                                           inbound_connections_max());
   settings.publish_addr = transport_->publish_addr();
   settings.bulk_addr = transport_->bulk_addr();
   replica_ = std::make_unique<Replica>(settings, steady_now());
+  links_ = std::make_unique<Links>(*transport_, settings.join, [this](const Input& input) {
+    replica_->step(steady_now(), input);
+  });
   service_ = std::make_unique<EngineService>(*replica_, options.client_lease);
   service_->more_numbers = [this] { return numbers(); };
   server_ = std::make_unique<ipc::Server>(options.ipc_path, *service_);
   service_->attach(*server_);
+  log_.own_line(LogLevel::info, "started",
+                "node=" + settings.self + " role=" + std::string(role_name(replica_->self().role)) +
+                    " rank=" + rank_text(replica_->self().rank) + " epoch=" +
+                    std::to_string(settings.epoch.value) + " publish=" + settings.publish_addr +
+                    " bulk=" + settings.bulk_addr + " ipc=" + options.ipc_path);
   perform_all();
-  log_line(LogLine::Level::info, "started",
-           "node=" + settings.self + " role=" + std::string(role_name(replica_->self().role)) +
-               " rank=" + rank_text(replica_->self().rank) +
-               " epoch=" + std::to_string(settings.epoch.value) +
-               " publish=" + settings.publish_addr + " ipc=" + options.ipc_path);
 }
 
 Daemon::~Daemon() {
@@ -92,13 +109,14 @@ void Daemon::run() {
     turn();
   }
   transport_->linger(kFarewellMs);
-  log_line(LogLine::Level::info, "stopped", "node=" + replica_->self().addr);
+  log_.own_line(LogLevel::info, "stopped", "node=" + replica_->self().addr);
 }
 
 void Daemon::wait() {
   items_.clear();
   items_.push_back({transport_->descriptor(), POLLIN, 0});
   items_.push_back({signals_, POLLIN, 0});
+  items_.push_back({links_->descriptor(), POLLIN, 0});
   ipc_items_.clear();
   server_->poll_items(ipc_items_);
   for (const ipc::Server::PollItem& item : ipc_items_) {
@@ -108,7 +126,8 @@ void Daemon::wait() {
   if (server_->has_backlog() || transport_->pending()) {
     wait_ms = 0;
   } else {
-    const TimePoint due = replica_->next_deadline(), now = steady_now();
+    const TimePoint now = steady_now();
+    const TimePoint due = std::min({replica_->next_deadline(), links_->next_due()});
     // Rounded up: waking a moment too early would turn for nothing.
     const auto left = due <= now ? 0 : ((due - now).count() + 999) / 1000;
     wait_ms = std::min<std::int64_t>(wait_ms, left);
@@ -120,26 +139,70 @@ void Daemon::wait() {
 }
 
 void Daemon::turn() {
+  turns_.begin();
   const TimePoint now = steady_now();
   const auto step = [&](const Input& input) { replica_->step(now, input); };
-  transport_->drain(kMessagesPerTurn, [&](const Input& input) { pass_frames(input, step); });
+  TurnBudget budget(now);
+  transport_->drain(budget, kMessagesPerTurn,
+                    [&](const Input& input) { pass_frames(input, step); });
+  links_->step(now);
   for (std::size_t i = kFirstIpcItem; i < items_.size(); ++i) {
     if (items_[i].revents != 0) server_->serve(items_[i].fd, items_[i].revents);
   }
   if (server_->has_backlog()) server_->serve_backlog();
-  if (items_[kSignalItem].revents != 0) read_signal(now);
+  if (items_[kSignalItem].revents != 0) read_signals(now);
   replica_->step(now, Tick{});
   server_->serve_waiting();
   perform_all();
   service_->look_after(now);
+  if (now >= next_look_after_) look_after(now);
+  if (const auto turn = turns_.end()) {
+    log_.line(now, LogLevel::warn, "long_turn",
+              "ms=" + std::to_string(turn->took.count() / 1000) +
+                  " computing_ms=" + std::to_string(turn->computed.count() / 1000));
+  }
 }
 
-// The first asks the node to leave in order, the second to end at once.
-void Daemon::read_signal(TimePoint now) {
+void Daemon::look_after(TimePoint now) {
+  next_look_after_ = now + kLookAfterPause;
+  transport_->look_after(now);
+  log_.look_after(now);
+}
+
+// The first SIGTERM, SIGINT or SIGQUIT asks the node to leave in order, the second to end at once.
+void Daemon::read_signals(TimePoint now) {
   signalfd_siginfo signal{};
-  if (::read(signals_, &signal, sizeof signal) != sizeof signal) return;
-  if (replica_->draining()) left_ = true;
-  replica_->drain(now);
+  while (::read(signals_, &signal, sizeof signal) == sizeof signal) {
+    switch (signal.ssi_signo) {
+      case SIGHUP:
+        reload(now);
+        break;
+      case SIGTERM:
+      case SIGINT:
+      case SIGQUIT:
+        if (replica_->draining()) left_ = true;
+        replica_->drain(now);
+        break;
+      default:
+        log_.line(now, LogLevel::info, "signal_ignored",
+                  "signal=" + std::to_string(signal.ssi_signo));
+    }
+  }
+}
+
+// What can change while the node lives is the log's level; names are asked anew. Of anything else
+// that differs it is said that it takes a restart.
+void Daemon::reload(TimePoint now) {
+  links_->ask_again(now);
+  try {
+    const Options options = reread_();
+    log_.own_line(
+        LogLevel::info, "reloaded",
+        "log_level=" + options.log_level + " names=\"asked again\" others=\"need a restart\"");
+    log_.set_level(log_level_of(options.log_level));
+  } catch (const OptionError& error) {
+    log_.own_line(LogLevel::error, "not_reloaded", "reason=\"" + std::string(error.what()) + "\"");
+  }
 }
 
 // What is short and urgent goes first: control, then live ops, then repair. The order within a lane
@@ -164,21 +227,25 @@ void Daemon::perform(Effect& effect) {
   } else if (auto* reply = std::get_if<Answer>(&effect)) {
     transport_->answer(reply->peer, reply->channel, reply->frame);
   } else if (auto* subscription = std::get_if<SubscribeTo>(&effect)) {
-    transport_->subscribe(*subscription);
+    links_->subscribe(steady_now(), *subscription);
   } else if (auto* gone = std::get_if<UnsubscribeFrom>(&effect)) {
-    transport_->unsubscribe(gone->peer);
+    links_->unsubscribe(gone->peer);
   } else if (auto* listen = std::get_if<ListenToGroup>(&effect)) {
     transport_->listen_to_group(listen->group);
   } else if (std::holds_alternative<AskMarkers>(effect)) {
     transport_->ask_markers();
   } else if (auto* peer = std::get_if<ConnectPeer>(&effect)) {
-    transport_->add_peer(peer->peer, peer->addr);
+    links_->add_peer(steady_now(), peer->peer, peer->addr);
   } else if (auto* dropped = std::get_if<DropPeer>(&effect)) {
-    transport_->drop_peer(dropped->peer);
+    links_->drop_peer(dropped->peer);
+  } else if (std::holds_alternative<FindSeeds>(effect)) {
+    links_->find_seeds();
+  } else if (auto* wrong = std::get_if<Redial>(&effect)) {
+    links_->redial(steady_now(), wrong->peer);
   } else if (std::holds_alternative<Left>(effect)) {
     left_ = true;
   } else if (auto* bulk = std::get_if<BulkPeer>(&effect)) {
-    transport_->set_bulk_peer(bulk->peer, bulk->bulk_addr);
+    links_->set_bulk_addr(steady_now(), bulk->peer, bulk->bulk_addr);
   } else if (auto* applied = std::get_if<OpApplied>(&effect)) {
     service_->tell(*applied);
   } else if (auto* changed = std::get_if<MembershipChanged>(&effect)) {
@@ -186,19 +253,29 @@ void Daemon::perform(Effect& effect) {
   } else if (auto* freed = std::get_if<GcFree>(&effect)) {
     service_->tell(*freed);
   } else if (auto* line = std::get_if<LogLine>(&effect)) {
-    log_line(line->level, line->event, line->detail);
+    log_.line(steady_now(), level_of(line->level), line->event, line->detail);
   }
 }
 
 std::vector<std::pair<std::string_view, std::uint64_t>> Daemon::numbers() const {
   const Transport::Counts& wire = transport_->counts();
   const ipc::Server::Counts& ipc = server_->counts();
-  return {
-      {"bytes_sent", wire.bytes_sent},       {"bytes_received", wire.bytes_received},
-      {"messages_sent", wire.messages_sent}, {"messages_received", wire.messages_received},
-      {"messages_dropped", wire.dropped},    {"messages_malformed", wire.malformed},
-      {"ipc_requests", ipc.requests},        {"ipc_refused", ipc.refused},
-      {"ipc_clients_cut", ipc.cut},          {"notifications_dropped", ipc.notifications_dropped}};
+  const auto ms = [](Duration time) { return static_cast<std::uint64_t>(time.count() / 1000); };
+  return {{"bytes_sent", wire.bytes_sent},
+          {"bytes_received", wire.bytes_received},
+          {"messages_sent", wire.messages_sent},
+          {"messages_received", wire.messages_received},
+          {"messages_dropped", wire.dropped},
+          {"messages_malformed", wire.malformed},
+          {"connections", transport_->connections()},
+          {"connections_cut", transport_->connections_cut()},
+          {"ipc_requests", ipc.requests},
+          {"ipc_refused", ipc.refused},
+          {"ipc_clients_cut", ipc.cut},
+          {"notifications_dropped", ipc.notifications_dropped},
+          {"log_lines_dropped", log_.dropped()},
+          {"longest_turn_ms", ms(turns_.longest())},
+          {"longest_turn_last_minute_ms", ms(turns_.longest_lately())}};
 }
 
 }  // namespace radixmesh

@@ -1,11 +1,10 @@
 #include <malloc.h>
-#include <sys/resource.h>
 
 #include <cstdio>
 
 #include "sidecar/daemon.h"
+#include "sidecar/descriptors.h"
 #include "sidecar/exit_codes.h"
-#include "sidecar/log.h"
 #include "sidecar/options.h"
 
 namespace {
@@ -22,14 +21,6 @@ void keep_freed_memory() {
   ::mallopt(M_TRIM_THRESHOLD, 256 * 1024 * 1024);
 }
 
-// Every peer takes a few descriptors, and every client one.
-void raise_descriptors() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -42,8 +33,7 @@ int main(int argc, char** argv) {
       return kExitOk;
     }
     raise_descriptors();
-    open_log(options.log_level, options.log_format);
-    Daemon daemon(options);
+    Daemon daemon(options, [&] { return parse_options(argc, argv); });
     daemon.run();
     return kExitOk;
   } catch (const OptionText& text) {

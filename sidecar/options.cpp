@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "lib/base/host.h"
 #include "lib/base/limits.h"
 #include "lib/replica.h"
 #include "sidecar/exit_codes.h"
@@ -160,6 +161,17 @@ void describe(CLI::App& app, Raw& raw, Options& options) {
   add(app, "--publish-addr", options.publish_addr,
       "where ops are published, host:port; by default a port of the system's choice on the same "
       "host");
+  add(app, "--bulk-addr", options.bulk_addr,
+      "where repair and snapshots are served, host:port; by default a port of the system's choice "
+      "on "
+      "the same host. Behind a firewall give both, and open all three");
+  add(app, "--bind", options.bind,
+      "host or host:port to bind instead of --local-cache-addr, where that is what others reach "
+      "and "
+      "not what is here: a mapped port, a proxy. May be a wildcard: 0.0.0.0 or [::]");
+  add(app, "--publish-bind", options.publish_bind,
+      "the same for --publish-addr; by default the host of --bind");
+  add(app, "--bulk-bind", options.bulk_bind, "the same for --bulk-addr; by default as well");
   add(app, "--role", raw.role,
       "this node's role: needed with --join, else only checked against the lists");
   add(app, "--rank", raw.rank,
@@ -253,7 +265,25 @@ void check_self(const Raw& raw, const ReplicaSettings& settings) {
   }
 }
 
+// The host of "host" or "host:port".
+std::string bound_host(const std::string& bound) {
+  const std::size_t colon = bound.rfind(':');
+  const bool has_port = colon != std::string::npos && bound.find(']', colon) == std::string::npos;
+  return has_port ? bound.substr(0, colon) : bound;
+}
+
 }  // namespace
+
+Transport::Addresses Options::addresses() const {
+  const std::string any_port = std::string(host_of(replica.self)) + ":0";
+  const auto other = [&](const char* option, const std::string& addr, const std::string& bound) {
+    return Listening{option, addr.empty() ? any_port : addr,
+                     bound.empty() ? bound_host(bind) : bound};
+  };
+  return {{"--local-cache-addr", replica.self, bind},
+          other("--publish-addr", publish_addr, publish_bind),
+          other("--bulk-addr", bulk_addr, bulk_bind)};
+}
 
 Options parse_options(int argc, const char* const* argv) {
   Options options;
@@ -273,6 +303,7 @@ Options parse_options(int argc, const char* const* argv) {
   ReplicaSettings& settings = options.replica;
   check_address("--local-cache-addr", settings.self);
   if (!options.publish_addr.empty()) check_address("--publish-addr", options.publish_addr, 0);
+  if (!options.bulk_addr.empty()) check_address("--bulk-addr", options.bulk_addr, 0);
   add_members("--prefill-cache-nodes", Role::prefill, raw.prefill, settings);
   add_members("--decode-cache-nodes", Role::decode, raw.decode, settings);
   add_members("--unified-cache-nodes", Role::unified, raw.unified, settings);

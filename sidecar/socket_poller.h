@@ -24,6 +24,7 @@ class SocketPoller {
  public:
   // What a socket is for: they are read in this order.
   enum class Kind : std::uint8_t {
+    monitor,
     publisher,
     subscriber,
     watcher,

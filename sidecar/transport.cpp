@@ -1,18 +1,12 @@
 #include "sidecar/transport.h"
 
-#include <netdb.h>
-
-#include <cstring>
+#include <cerrno>
 
 #include "lib/base/limits.h"
 
 namespace radixmesh {
 namespace {
 
-// High-water marks count messages; a message has at most 64 KiB, as frames gather up to that.
-constexpr int kPublishMessages = 1000;
-constexpr int kControlMessages = 1000, kControlAskMessages = 100;
-constexpr int kBulkMessages = 64;
 // Two DEALERs a peer, and a few: libzmq's own bound is 1,023.
 constexpr int kSocketsMax = static_cast<int>(2 * limits::members_max + 64);
 constexpr std::size_t kGatheredBytesMax = limits::frame_bytes_max;
@@ -35,178 +29,222 @@ std::uint64_t get_u64(std::string_view bytes) {
   return value;
 }
 
-std::string host_of(const std::string& addr) { return addr.substr(0, addr.rfind(':')); }
-
-// ZeroMQ binds to numeric addresses and interfaces only, so a name is looked up here.
-std::string numeric(const std::string& addr) {
-  std::string host = host_of(addr);
-  const std::string port = addr.substr(addr.rfind(':') + 1);
-  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
-  addrinfo hints{}, *found = nullptr;
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE;
-  if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0 || found == nullptr) {
-    throw BindError("cannot bind " + addr + ": the host's name is not known");
-  }
-  char text[NI_MAXHOST] = {};
-  ::getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST);
-  const bool six = found->ai_family == AF_INET6;
-  ::freeaddrinfo(found);
-  return (six ? "[" + std::string(text) + "]" : std::string(text)) + ":" + port;
-}
+constexpr SocketBounds kControlBounds{limits::control_messages_max, limits::questions_waiting_max,
+                                      limits::message_bytes_max};
+constexpr SocketBounds kBulkBounds{limits::bulk_messages_max, limits::questions_waiting_max,
+                                   limits::bulk_question_bytes_max};
+// What comes in are subscriptions, ours of at most 10 bytes.
+constexpr SocketBounds kPublisherBounds{limits::published_messages_max,
+                                        limits::subscription_messages_max, 64};
+// Of the sockets with which we connect: what comes in is of members.
+constexpr SocketBounds kSubscriberBounds{limits::published_messages_max,
+                                         limits::published_messages_max, limits::message_bytes_max};
+constexpr SocketBounds kControlAskBounds{limits::control_messages_max, limits::control_messages_max,
+                                         limits::message_bytes_max};
+constexpr SocketBounds kBulkAskBounds{limits::bulk_messages_max, limits::bulk_messages_max,
+                                      limits::message_bytes_max};
 
 }  // namespace
 
-Transport::Transport(NodeId self, std::uint64_t life, const std::string& local_cache_addr,
-                     const std::string& publish_addr)
-    : self_(self), host_(host_of(local_cache_addr)), context_(1) {
+Transport::Subscriber::Subscriber(zmq::context_t& context, const std::string& name)
+    : socket(make_socket(context, zmq::socket_type::sub, kSubscriberBounds)),
+      monitor(context, socket, name) {}
+
+Transport::Transport(NodeId self, std::uint64_t life, const Addresses& addresses,
+                     std::size_t connections_max)
+    : self_(self),
+      context_([] {
+        zmq::context_t context(1);
+        context.set(zmq::ctxopt::blocky, 0);  // it ends without waiting for unsent messages
+        context.set(zmq::ctxopt::max_sockets, kSocketsMax);
+        return context;
+      }()),
+      control_(context_, zmq::socket_type::router, kControlBounds, "control", connections_max),
+      publisher_(context_, zmq::socket_type::xpub, kPublisherBounds, "publisher", connections_max),
+      bulk_(context_, zmq::socket_type::router, kBulkBounds, "bulk", connections_max),
+      subscriber_(context_, "subscriber"),
+      watcher_(context_, "watcher") {
   identity_.push_back(kIdentityMark);
   put_u64(identity_, self.value);
   put_u64(identity_, life);
-  context_.set(zmq::ctxopt::blocky, 0);  // a context ends without waiting for unsent messages
-  context_.set(zmq::ctxopt::max_sockets, kSocketsMax);
-
-  subscriber_ = make_socket(zmq::socket_type::sub, kPublishMessages);
-  subscriber_.set(zmq::sockopt::subscribe, kControlTopic);
-  subscriber_.set(zmq::sockopt::subscribe, kOpsTopic);
-  subscriber_.set(zmq::sockopt::subscribe, marker_topic(self_));
-  watcher_ = make_socket(zmq::socket_type::sub, kPublishMessages);
-  watcher_.set(zmq::sockopt::subscribe, kControlTopic);
-
-  control_router_ = make_socket(zmq::socket_type::router, kControlMessages);
-  bulk_router_ = make_socket(zmq::socket_type::router, kBulkMessages);
-  for (zmq::socket_t* router : {&control_router_, &bulk_router_}) {
-    router->set(zmq::sockopt::router_mandatory, 1);  // an unknown peer is an error, not silence
-    router->set(zmq::sockopt::router_handover, 1);   // a reconnect with the same identity is let in
+  subscriber_.socket.set(zmq::sockopt::subscribe, kControlTopic);
+  subscriber_.socket.set(zmq::sockopt::subscribe, kOpsTopic);
+  subscriber_.socket.set(zmq::sockopt::subscribe, marker_topic(self_));
+  watcher_.socket.set(zmq::sockopt::subscribe, kControlTopic);
+  for (Bound* router : {&control_, &bulk_}) {
+    router->socket.set(zmq::sockopt::router_mandatory, 1);  // an unknown peer is an error
+    router->socket.set(zmq::sockopt::router_handover, 1);   // the same identity anew is let in
   }
-  bind(control_router_, local_cache_addr, "--local-cache-addr");
-  publisher_ = make_socket(zmq::socket_type::xpub, kPublishMessages);
-  publisher_.set(zmq::sockopt::xpub_verbose, 1);  // a repeated marker subscription is reported too
-  // What comes in are subscriptions, ours of at most 10 bytes: no stranger can fill it with topics.
-  publisher_.set(zmq::sockopt::maxmsgsize, std::int64_t{64});
-  publish_addr_ =
-      bind(publisher_, publish_addr.empty() ? host_ + ":0" : publish_addr, "--publish-addr");
-  bulk_addr_ = bind(bulk_router_, host_ + ":0", "bulk address");
-  poller_.add(SocketPoller::Kind::publisher, {}, publisher_);
-  poller_.add(SocketPoller::Kind::subscriber, {}, subscriber_);
-  poller_.add(SocketPoller::Kind::watcher, {}, watcher_);
-  poller_.add(SocketPoller::Kind::control_router, {}, control_router_);
-  poller_.add(SocketPoller::Kind::bulk_router, {}, bulk_router_);
+  // A repeated marker subscription is reported too.
+  publisher_.socket.set(zmq::sockopt::xpub_verbose, 1);
+  listen(control_.socket, addresses.control);
+  publish_addr_ = listen(publisher_.socket, addresses.publish);
+  bulk_addr_ = listen(bulk_.socket, addresses.bulk);
+  poller_.add(SocketPoller::Kind::publisher, {}, publisher_.socket);
+  poller_.add(SocketPoller::Kind::subscriber, {}, subscriber_.socket);
+  poller_.add(SocketPoller::Kind::watcher, {}, watcher_.socket);
+  poller_.add(SocketPoller::Kind::control_router, {}, control_.socket);
+  poller_.add(SocketPoller::Kind::bulk_router, {}, bulk_.socket);
+  for (Bound* bound : {&control_, &publisher_, &bulk_}) {
+    poller_.add(SocketPoller::Kind::monitor, {}, bound->monitor.events());
+  }
+  for (Subscriber* subscriber : {&subscriber_, &watcher_}) {
+    poller_.add(SocketPoller::Kind::monitor, {}, subscriber->monitor.events());
+  }
 }
 
 Transport::~Transport() = default;
 
-zmq::socket_t Transport::make_socket(zmq::socket_type type, int high_water_mark) {
-  zmq::socket_t socket(context_, type);
-  socket.set(zmq::sockopt::linger, 0);  // ending never waits for a peer
-  socket.set(zmq::sockopt::sndhwm, high_water_mark);
-  socket.set(zmq::sockopt::rcvhwm, high_water_mark);
-  socket.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(limits::message_bytes_max));
-  socket.set(zmq::sockopt::reconnect_ivl, 100);       // ms; doubles up to the next
-  socket.set(zmq::sockopt::reconnect_ivl_max, 2000);  // ms
-  socket.set(zmq::sockopt::handshake_ivl, 5000);      // ms: who connects and says nothing is cut
-  socket.set(zmq::sockopt::connect_timeout, 2000);    // ms
-  // Half-open connections are found by the kernel: libzmq's own heartbeats abort the process when
-  // they meet a full queue (libzmq issue 3937), so they stay off.
-  socket.set(zmq::sockopt::tcp_keepalive, 1);
-  socket.set(zmq::sockopt::tcp_keepalive_idle, 5);
-  socket.set(zmq::sockopt::tcp_keepalive_intvl, 2);
-  socket.set(zmq::sockopt::tcp_keepalive_cnt, 3);
-  socket.set(zmq::sockopt::tcp_maxrt, 10000);  // ms that sent data may stay unacknowledged
-  return socket;
-}
+// ---- links -------------------------------------------------------------------------------------
 
-// Returns the address as others reach it: the given host, and the port that was bound.
-std::string Transport::bind(zmq::socket_t& socket, const std::string& addr, const char* what) {
-  const std::string where = numeric(addr);
-  if (where.front() == '[') socket.set(zmq::sockopt::ipv6, 1);
+bool Transport::connect(LinkKey link, const std::string& endpoint) {
+  if (!peers_.contains(link.peer)) return true;
   try {
-    const bool any_port = where.ends_with(":0");
-    socket.bind("tcp://" + (any_port ? where.substr(0, where.size() - 1) + "*" : where));
+    return link.kind == LinkKind::publish ? connect_subscriber(link.peer, endpoint)
+                                          : connect_dealer(link, endpoint);
   } catch (const zmq::error_t& error) {
-    const std::string reason =
-        error.num() == EADDRINUSE ? "the address is in use" : std::string(error.what());
-    throw BindError(std::string(what) + ": cannot bind " + addr + ": " + reason);
-  }
-  const std::string bound = socket.get(zmq::sockopt::last_endpoint);
-  return host_of(addr) + bound.substr(bound.rfind(':'));
-}
-
-void Transport::connect_dealer(std::optional<zmq::socket_t>& dealer, SocketPoller::Kind kind,
-                               NodeId peer, const std::string& addr, int high_water_mark) {
-  if (dealer) poller_.remove(*dealer);
-  dealer.reset();
-  if (addr.empty()) return;
-  try {
-    zmq::socket_t socket = make_socket(zmq::socket_type::dealer, high_water_mark);
-    socket.set(zmq::sockopt::routing_id, identity_);
-    socket.set(zmq::sockopt::immediate, 1);  // nothing is queued for a peer that is not connected
-    socket.set(zmq::sockopt::ipv6, addr.starts_with('[') ? 1 : 0);
-    socket.connect("tcp://" + addr);
-    dealer = std::move(socket);
-    poller_.add(kind, peer, *dealer);
-  } catch (const zmq::error_t&) {
+    if (error.num() == EMFILE || error.num() == ENFILE) return false;
     ++counts_.malformed;  // someone named a place that is none
+    return true;
   }
 }
 
-void Transport::add_peer(NodeId id, const std::string& control_addr) {
-  Peer& peer = peers_[id];
-  if (peer.control && peer.control_addr == control_addr) return;
-  peer.control_addr = control_addr;
-  connect_dealer(peer.control, SocketPoller::Kind::control_dealer, id, control_addr,
-                 kControlAskMessages);
+bool Transport::connect_dealer(LinkKey link, const std::string& endpoint) {
+  const bool control = link.kind == LinkKind::control;
+  Peer& peer = peers_.at(link.peer);
+  auto& dealer = control ? peer.control : peer.bulk;
+  close_dealer(dealer);
+  zmq::socket_t socket =
+      make_socket(context_, zmq::socket_type::dealer, control ? kControlAskBounds : kBulkAskBounds);
+  socket.set(zmq::sockopt::routing_id, identity_);
+  socket.set(zmq::sockopt::immediate, 1);  // nothing is queued for a peer that is not connected
+  socket.set(zmq::sockopt::ipv6, endpoint.starts_with('[') ? 1 : 0);
+  socket.connect("tcp://" + endpoint);
+  dealer = std::move(socket);
+  poller_.add(control ? SocketPoller::Kind::control_dealer : SocketPoller::Kind::bulk_dealer,
+              link.peer, *dealer);
+  return true;
+}
+
+// One connection serves all that are said to publish there: libzmq would make no second one, and
+// end the only one for whoever goes first.
+bool Transport::connect_subscriber(NodeId id, const std::string& endpoint) {
+  Subscriber& subscriber = subscriber_of(peers_.at(id));
+  std::set<NodeId>& users = subscriber.users[endpoint];
+  if (users.empty()) {
+    poller_.touched(subscriber.socket);
+    subscriber.socket.set(zmq::sockopt::ipv6, endpoint.starts_with('[') ? 1 : 0);
+    subscriber.socket.connect("tcp://" + endpoint);
+  }
+  users.insert(id);
+  return true;
+}
+
+void Transport::disconnect(LinkKey link, const std::string& endpoint) {
+  const auto found = peers_.find(link.peer);
+  if (found == peers_.end()) return;
+  if (link.kind == LinkKind::control) return close_dealer(found->second.control);
+  if (link.kind == LinkKind::bulk) return close_dealer(found->second.bulk);
+  Subscriber& subscriber = subscriber_of(found->second);
+  const auto users = subscriber.users.find(endpoint);
+  if (users == subscriber.users.end()) return;
+  users->second.erase(link.peer);
+  if (!users->second.empty()) return;
+  subscriber.users.erase(users);
+  subscriber.up.erase(endpoint);
+  poller_.touched(subscriber.socket);
+  try {
+    subscriber.socket.disconnect("tcp://" + endpoint);
+  } catch (const zmq::error_t&) {
+    ++counts_.malformed;
+  }
+}
+
+void Transport::close_dealer(std::optional<zmq::socket_t>& dealer) {
+  if (!dealer) return;
+  poller_.remove(*dealer);
+  if (resume_at_ == &*dealer) resume_at_ = nullptr;
+  dealer.reset();
 }
 
 void Transport::drop_peer(NodeId id) {
-  unsubscribe(id);
   const auto found = peers_.find(id);
   if (found == peers_.end()) return;
-  for (auto* dealer : {&found->second.control, &found->second.bulk}) {
-    if (*dealer) poller_.remove(**dealer);
-  }
+  close_dealer(found->second.control);
+  close_dealer(found->second.bulk);
   peers_.erase(found);
   routes_.erase({id, Channel::control});
   routes_.erase({id, Channel::bulk});
 }
 
-void Transport::set_bulk_peer(NodeId id, const std::string& bulk_addr) {
+void Transport::set_watch_only(NodeId id, bool watch_only) {
   const auto found = peers_.find(id);
-  if (found == peers_.end()) return;
-  connect_dealer(found->second.bulk, SocketPoller::Kind::bulk_dealer, id, bulk_addr, kBulkMessages);
+  if (found != peers_.end()) found->second.watch_only = watch_only;
 }
 
-void Transport::subscribe(const SubscribeTo& link) {
-  auto found = peers_.find(link.peer);
-  if (found == peers_.end() || link.publish_addr.empty()) return;
-  zmq::socket_t& socket = link.watch_only ? watcher_ : subscriber_;
-  try {
-    poller_.touched(socket);
-    if (link.publish_addr.starts_with('[')) socket.set(zmq::sockopt::ipv6, 1);
-    socket.connect("tcp://" + link.publish_addr);
-    found->second.publish_addr = link.publish_addr;
-    found->second.watch_only = link.watch_only;
-  } catch (const zmq::error_t&) {
-    ++counts_.malformed;
+// A DEALER that queues nothing for whom it is not connected to can send only where it is.
+bool Transport::is_up(LinkKey link, const std::string& endpoint) {
+  const auto found = peers_.find(link.peer);
+  if (found == peers_.end()) return false;
+  if (link.kind == LinkKind::publish) return subscriber_of(found->second).up.contains(endpoint);
+  auto& dealer = link.kind == LinkKind::control ? found->second.control : found->second.bulk;
+  if (!dealer) return false;
+  poller_.touched(*dealer);
+  return (dealer->get(zmq::sockopt::events) & ZMQ_POLLOUT) != 0;
+}
+
+// ---- connections -------------------------------------------------------------------------------
+
+void Transport::look_at_connections() {
+  for (Bound* bound : {&control_, &publisher_, &bulk_}) look_at_connections(*bound);
+  for (Subscriber* subscriber : {&subscriber_, &watcher_}) look_at_connections(*subscriber);
+}
+
+void Transport::look_at_connections(Bound& bound) {
+  while (const auto event = bound.monitor.next()) {
+    if (event->what == SocketMonitor::What::accepted) {
+      bound.inbound.accepted(now_, event->descriptor);
+    } else if (event->what == SocketMonitor::What::ended) {
+      bound.inbound.ended(event->descriptor);
+    }
   }
 }
 
-void Transport::unsubscribe(NodeId id) {
-  auto found = peers_.find(id);
-  if (found == peers_.end() || found->second.publish_addr.empty()) return;
-  zmq::socket_t& socket = found->second.watch_only ? watcher_ : subscriber_;
-  poller_.touched(socket);
-  try {
-    socket.disconnect("tcp://" + std::exchange(found->second.publish_addr, ""));
-  } catch (const zmq::error_t&) {
-    ++counts_.malformed;
+void Transport::look_at_connections(Subscriber& subscriber) {
+  while (const auto event = subscriber.monitor.next()) {
+    if (!subscriber.users.contains(event->endpoint)) continue;
+    if (event->what == SocketMonitor::What::connected) subscriber.up.insert(event->endpoint);
+    if (event->what == SocketMonitor::What::ended) subscriber.up.erase(event->endpoint);
   }
+}
+
+// An empty message: who counts silent connections need not know what it is.
+void Transport::say_something(NodeId id, Peer& peer, TimePoint now) {
+  for (const Channel channel : {Channel::control, Channel::bulk}) {
+    const TimePoint last = channel == Channel::control ? peer.last_control : peer.last_bulk;
+    if (now - last >= limits::sign_of_life_every) ask(id, channel, {});
+  }
+}
+
+void Transport::look_after(TimePoint now) {
+  now_ = now;
+  look_at_connections();
+  for (Bound* bound : {&control_, &publisher_, &bulk_}) bound->inbound.look_after(now);
+  for (auto& [id, peer] : peers_) say_something(id, peer, now);
+}
+
+std::size_t Transport::connections() const {
+  return control_.inbound.size() + publisher_.inbound.size() + bulk_.inbound.size();
+}
+
+std::uint64_t Transport::connections_cut() const {
+  return control_.inbound.cuts() + publisher_.inbound.cuts() + bulk_.inbound.cuts();
 }
 
 void Transport::ask_markers() {
-  poller_.touched(subscriber_);
-  subscriber_.set(zmq::sockopt::unsubscribe, marker_topic(self_));
-  subscriber_.set(zmq::sockopt::subscribe, marker_topic(self_));
+  poller_.touched(subscriber_.socket);
+  subscriber_.socket.set(zmq::sockopt::unsubscribe, marker_topic(self_));
+  subscriber_.socket.set(zmq::sockopt::subscribe, marker_topic(self_));
 }
 
 std::string Transport::marker_topic(NodeId id) const {
@@ -228,10 +266,10 @@ std::string Transport::topic_of(const Publish& publish) {
 }
 
 void Transport::listen_to_group(std::uint32_t group) {
-  poller_.touched(subscriber_);
-  if (!group_topic_.empty()) subscriber_.set(zmq::sockopt::unsubscribe, group_topic_);
+  poller_.touched(subscriber_.socket);
+  if (!group_topic_.empty()) subscriber_.socket.set(zmq::sockopt::unsubscribe, group_topic_);
   group_topic_ = topic_of(Publish{Lane::relayed, {}, group});
-  subscriber_.set(zmq::sockopt::subscribe, group_topic_);
+  subscriber_.socket.set(zmq::sockopt::subscribe, group_topic_);
 }
 
 void Transport::publish(const Publish& publish) {
@@ -256,8 +294,8 @@ void Transport::flush() {
 }
 
 void Transport::linger(int milliseconds) {
-  for (zmq::socket_t* socket : {&publisher_, &control_router_, &bulk_router_}) {
-    socket->set(zmq::sockopt::linger, milliseconds);
+  for (Bound* bound : {&publisher_, &control_, &bulk_}) {
+    bound->socket.set(zmq::sockopt::linger, milliseconds);
   }
   for (auto& [id, peer] : peers_) {
     if (peer.control) peer.control->set(zmq::sockopt::linger, milliseconds);
@@ -266,10 +304,10 @@ void Transport::linger(int milliseconds) {
 
 void Transport::send_published(std::string_view topic, std::string_view payload) {
   zmq::message_t first(topic), second(payload);
-  poller_.touched(publisher_);
+  poller_.touched(publisher_.socket);
   // An XPUB never waits: where a subscriber's queue is full it drops, and repair mends it.
-  if (publisher_.send(first, zmq::send_flags::sndmore | zmq::send_flags::dontwait)) {
-    (void)publisher_.send(second, zmq::send_flags::dontwait);
+  if (publisher_.socket.send(first, zmq::send_flags::sndmore | zmq::send_flags::dontwait)) {
+    (void)publisher_.socket.send(second, zmq::send_flags::dontwait);
   }
   counts_.bytes_sent += topic.size() + payload.size();
   ++counts_.messages_sent;
@@ -278,13 +316,15 @@ void Transport::send_published(std::string_view topic, std::string_view payload)
 void Transport::ask(NodeId id, Channel channel, const Bytes& frame) {
   auto found = peers_.find(id);
   if (found == peers_.end()) return;
-  auto& dealer = channel == Channel::control ? found->second.control : found->second.bulk;
+  Peer& peer = found->second;
+  auto& dealer = channel == Channel::control ? peer.control : peer.bulk;
   zmq::message_t message(frame);
   if (dealer) poller_.touched(*dealer);
   if (!dealer || !dealer->send(message, zmq::send_flags::dontwait)) {
-    ++counts_.dropped;
+    if (!frame.empty()) ++counts_.dropped;
     return;
   }
+  (channel == Channel::control ? peer.last_control : peer.last_bulk) = now_;
   counts_.bytes_sent += frame.size();
   ++counts_.messages_sent;
 }
@@ -295,7 +335,7 @@ void Transport::answer(NodeId id, Channel channel, const Bytes& frame) {
     ++counts_.dropped;
     return;
   }
-  zmq::socket_t& router = channel == Channel::control ? control_router_ : bulk_router_;
+  zmq::socket_t& router = channel == Channel::control ? control_.socket : bulk_.socket;
   zmq::message_t to(route->second), message(frame);
   poller_.touched(router);
   try {
@@ -314,33 +354,58 @@ void Transport::answer(NodeId id, Channel channel, const Bytes& frame) {
 
 // ---- in ----------------------------------------------------------------------------------------
 
-bool Transport::receive(zmq::socket_t& socket, std::vector<zmq::message_t>& parts) {
-  parts.clear();
+bool Transport::receive(zmq::socket_t& socket, TurnBudget& budget) {
+  if (budget.exhausted()) return false;
+  parts_.clear();
   do {
     zmq::message_t part;
     if (!socket.recv(part, zmq::recv_flags::dontwait)) return false;
     counts_.bytes_received += part.size();
+    budget.took(part.size());
     // More parts than any message of ours has are read and dropped.
-    if (parts.size() < 4) parts.push_back(std::move(part));
+    if (parts_.size() < 4) parts_.push_back(std::move(part));
   } while (socket.get(zmq::sockopt::rcvmore) != 0);
   ++counts_.messages_received;
   return true;
 }
 
-std::optional<NodeId> Transport::marker_subscriber(const zmq::message_t& message) {
-  const std::string_view bytes = message.to_string_view();
-  if (bytes.size() != 10 || bytes[0] != 1 || bytes[1] != kMarkerTopicByte) return std::nullopt;
-  return NodeId{get_u64(bytes.substr(2))};
+void Transport::note_heard(Bound& bound, std::optional<NodeId> from) {
+  // No descriptor: the connection has ended already.
+  const int descriptor = ::zmq_msg_get(parts_.back().handle(), ZMQ_SRCFD);
+  if (!bound.inbound.knows(descriptor)) look_at_connections(bound);
+  bound.inbound.heard(now_, descriptor, from, from && peers_.contains(*from));
 }
 
-std::optional<NodeId> Transport::note_route(Channel channel,
-                                            const std::vector<zmq::message_t>& parts) {
-  const std::string_view identity = parts[0].to_string_view();
-  if (parts.size() != 2 || identity.size() != kIdentityBytes || identity[0] != kIdentityMark) {
+// libzmq has stored the topic already; who sends one that does not exist would send more.
+std::optional<NodeId> Transport::note_subscription() {
+  const std::string_view bytes = parts_.at(0).to_string_view();
+  const int descriptor = ::zmq_msg_get(parts_.at(0).handle(), ZMQ_SRCFD);
+  const std::string_view topic = bytes.empty() ? bytes : bytes.substr(1);
+  const bool is_marker = topic.size() == 9 && topic[0] == kMarkerTopicByte;
+  const bool is_group = topic.size() == 5 && topic.starts_with(kRelayedTopic);
+  const bool exists = is_marker || is_group || topic == kControlTopic || topic == kOpsTopic;
+  const std::optional<NodeId> who =
+      is_marker ? std::optional(NodeId{get_u64(topic.substr(1))}) : std::nullopt;
+  note_heard(publisher_, who);
+  if (!exists) {
     ++counts_.malformed;
+    publisher_.inbound.cut(descriptor);
+    return std::nullopt;
+  }
+  const bool begins = bytes[0] == 1;
+  if (!publisher_.inbound.subscribed(descriptor, begins) || !begins) return std::nullopt;
+  return who;
+}
+
+std::optional<NodeId> Transport::note_route(Bound& router, Channel channel) {
+  const std::string_view identity = parts_[0].to_string_view();
+  if (parts_.size() != 2 || identity.size() != kIdentityBytes || identity[0] != kIdentityMark) {
+    ++counts_.malformed;
+    note_heard(router, std::nullopt);
     return std::nullopt;
   }
   const NodeId from{get_u64(identity.substr(1))};
+  note_heard(router, from);
   const auto key = std::pair(from, channel);
   // A stranger may be told why it is refused; only the last one is remembered.
   if (!peers_.contains(from)) {

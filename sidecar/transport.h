@@ -6,7 +6,8 @@
 //   ROUTER bound   control, at local_cache_addr       DEALER  one per peer, to its control ROUTER
 //   ROUTER bound   bulk (replay, snapshots)           DEALER  one per peer, to its bulk ROUTER
 //
-// Sends never wait: what cannot go at once is dropped and counted, and repair mends it.
+// Sends never wait: what cannot go at once is dropped and counted, and repair mends it. Sockets are
+// connected to numbers only; who finds them is mesh/dialer.h.
 #pragma once
 
 #include <algorithm>
@@ -14,26 +15,30 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <stdexcept>
+#include <set>
 #include <string>
 #include <vector>
 #include <zmq.hpp>
 
+#include "lib/base/link.h"
 #include "lib/replica_io.h"
+#include "sidecar/inbound.h"
+#include "sidecar/listener.h"
 #include "sidecar/socket_poller.h"
+#include "sidecar/turn_budget.h"
+#include "sidecar/zmq_socket.h"
 
 namespace radixmesh {
 
-// An address cannot be bound; the message is one line.
-struct BindError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
 class Transport {
  public:
-  // Binds all that is bound. `publish_addr` empty: a port of the system's choice.
-  Transport(NodeId self, std::uint64_t life, const std::string& local_cache_addr,
-            const std::string& publish_addr);
+  // The three addresses of this node.
+  struct Addresses {
+    Listening control, publish, bulk;
+  };
+  // Binds all of them. `connections_max`: that others may make to each.
+  Transport(NodeId self, std::uint64_t life, const Addresses& addresses,
+            std::size_t connections_max);
   ~Transport();
   Transport(const Transport&) = delete;
 
@@ -41,11 +46,14 @@ class Transport {
   const std::string& bulk_addr() const { return bulk_addr_; }
 
   // ---- links -----------------------------------------------------------------------------------
-  void add_peer(NodeId peer, const std::string& control_addr);
+  void add_peer(NodeId peer) { peers_[peer]; }
   void drop_peer(NodeId peer);
-  void set_bulk_peer(NodeId peer, const std::string& bulk_addr);
-  void subscribe(const SubscribeTo& link);
-  void unsubscribe(NodeId peer);
+  // How the peer is listened to, once its publish link is connected.
+  void set_watch_only(NodeId peer, bool watch_only);
+  // False where there is no descriptor for it: to be tried again.
+  bool connect(LinkKey link, const std::string& endpoint);
+  void disconnect(LinkKey link, const std::string& endpoint);
+  bool is_up(LinkKey link, const std::string& endpoint);
   void ask_markers();
   void listen_to_group(std::uint32_t group);
 
@@ -63,75 +71,116 @@ class Transport {
   // Becomes readable when something came in; where pending() holds, something is here already.
   int descriptor() const { return poller_.descriptor(); }
   bool pending() { return poller_.settle(); }
-  // Gives up to `messages_max` waiting messages of each socket that has some to `sink` as inputs.
-  // `sink` changes no link.
+  // Gives waiting messages to `sink` as inputs, up to `messages_max` of each socket and as far as
+  // the budget goes. `sink` changes no link.
   template <class Sink>
-  void drain(std::size_t messages_max, Sink&& sink) {
-    // Repair never holds up the rest: few of its messages a turn.
-    const std::size_t bulk_max = std::min(messages_max, kBulkMessagesPerTurn);
-    for (const SocketPoller::Entry& each : poller_.take_ready()) {
-      switch (each.kind) {
-        case SocketPoller::Kind::publisher:
-          drain_subscriptions(messages_max, sink);
-          break;
-        case SocketPoller::Kind::subscriber:
-        case SocketPoller::Kind::watcher:
-          drain_published(*each.socket, messages_max, sink);
-          break;
-        case SocketPoller::Kind::control_router:
-          drain_router(control_router_, Channel::control, messages_max, sink);
-          break;
-        case SocketPoller::Kind::bulk_router:
-          drain_router(bulk_router_, Channel::bulk, bulk_max, sink);
-          break;
-        case SocketPoller::Kind::control_dealer:
-          drain_dealer(each.peer, *each.socket, Channel::control, messages_max, sink);
-          break;
-        case SocketPoller::Kind::bulk_dealer:
-          drain_dealer(each.peer, *each.socket, Channel::bulk, bulk_max, sink);
-          break;
+  void drain(TurnBudget& budget, std::size_t messages_max, Sink&& sink) {
+    now_ = steady_now();
+    std::vector<SocketPoller::Entry> ready = poller_.take_ready();
+    // Who was not reached by the last turn comes first in this one.
+    const auto first = std::ranges::find(ready, resume_at_, &SocketPoller::Entry::socket);
+    if (first != ready.end()) std::ranges::rotate(ready, first);
+    resume_at_ = nullptr;
+    for (const SocketPoller::Entry& each : ready) {
+      if (budget.exhausted()) {
+        resume_at_ = each.socket;
+        return;
       }
+      drain_one(each, budget, messages_max, sink);
     }
   }
+  // Signs of life, and connections that are cut; to be called once a second.
+  void look_after(TimePoint now);
 
   struct Counts {
     std::uint64_t bytes_sent = 0, bytes_received = 0, messages_sent = 0, messages_received = 0;
     std::uint64_t dropped = 0, malformed = 0;
   };
   const Counts& counts() const { return counts_; }
+  // Connections that others made, and how many were cut.
+  std::size_t connections() const;
+  std::uint64_t connections_cut() const;
 
  private:
   static constexpr std::size_t kBulkMessagesPerTurn = 4;
   struct Peer {
-    std::string control_addr;
-    std::string publish_addr;  // empty: not subscribed to
-    bool watch_only = false;
     std::optional<zmq::socket_t> control, bulk;
+    bool watch_only = false;
+    TimePoint last_control{}, last_bulk{};  // when something was sent there
   };
   struct Pending {
     std::string topic;
     Bytes frames;
   };
 
-  zmq::socket_t make_socket(zmq::socket_type type, int high_water_mark);
-  std::string bind(zmq::socket_t& socket, const std::string& addr, const char* what);
-  // Opens the DEALER to a peer, or none where `addr` is empty; an earlier one is closed.
-  void connect_dealer(std::optional<zmq::socket_t>& dealer, SocketPoller::Kind kind, NodeId peer,
-                      const std::string& addr, int high_water_mark);
+  // A socket that others connect to, with those connections.
+  struct Bound {
+    Bound(zmq::context_t& context, zmq::socket_type type, SocketBounds bounds,
+          const std::string& name, std::size_t connections_max)
+        : socket(make_socket(context, type, bounds)),
+          monitor(context, socket, name),
+          inbound(connections_max) {}
+    zmq::socket_t socket;
+    SocketMonitor monitor;
+    Inbound inbound;
+  };
+  // A SUB, and which of its connections stand. Members may say that they publish at one place.
+  struct Subscriber {
+    Subscriber(zmq::context_t& context, const std::string& name);
+    zmq::socket_t socket;
+    SocketMonitor monitor;
+    std::map<std::string, std::set<NodeId>> users;  // by endpoint
+    std::set<std::string> up;
+  };
+
+  bool connect_dealer(LinkKey link, const std::string& endpoint);
+  bool connect_subscriber(NodeId peer, const std::string& endpoint);
+  void close_dealer(std::optional<zmq::socket_t>& dealer);
+  Subscriber& subscriber_of(const Peer& peer) { return peer.watch_only ? watcher_ : subscriber_; }
+  void look_at_connections();
+  void look_at_connections(Bound& bound);
+  static void look_at_connections(Subscriber& subscriber);
+  void say_something(NodeId id, Peer& peer, TimePoint now);
+  // Whose message it is that came to a bound socket.
+  void note_heard(Bound& bound, std::optional<NodeId> from);
   void send_published(std::string_view topic, std::string_view payload);
   std::string marker_topic(NodeId id) const;
   static std::string topic_of(const Publish& publish);
-  bool receive(zmq::socket_t& socket, std::vector<zmq::message_t>& parts);
+  // The next message into parts_, if there is one and the budget allows it.
+  bool receive(zmq::socket_t& socket, TurnBudget& budget);
 
   template <class Sink>
-  void drain_subscriptions(std::size_t max, Sink& sink) {
-    for (std::size_t i = 0; i < max && receive(publisher_, parts_); ++i) {
-      if (const auto subscriber = marker_subscriber(parts_.at(0))) sink(Subscribed{*subscriber});
+  void drain_one(const SocketPoller::Entry& each, TurnBudget& budget, std::size_t messages_max,
+                 Sink& sink) {
+    // Repair never holds up the rest: few of its messages a turn.
+    const std::size_t bulk_max = std::min(messages_max, kBulkMessagesPerTurn);
+    switch (each.kind) {
+      case SocketPoller::Kind::monitor:
+        return look_at_connections();
+      case SocketPoller::Kind::publisher:
+        return drain_subscriptions(budget, messages_max, sink);
+      case SocketPoller::Kind::subscriber:
+      case SocketPoller::Kind::watcher:
+        return drain_published(*each.socket, budget, messages_max, sink);
+      case SocketPoller::Kind::control_router:
+        return drain_router(control_, Channel::control, budget, messages_max, sink);
+      case SocketPoller::Kind::bulk_router:
+        return drain_router(bulk_, Channel::bulk, budget, bulk_max, sink);
+      case SocketPoller::Kind::control_dealer:
+        return drain_dealer(each, Channel::control, budget, messages_max, sink);
+      case SocketPoller::Kind::bulk_dealer:
+        return drain_dealer(each, Channel::bulk, budget, bulk_max, sink);
     }
   }
   template <class Sink>
-  void drain_published(zmq::socket_t& socket, std::size_t max, Sink& sink) {
-    for (std::size_t i = 0; i < max && receive(socket, parts_); ++i) {
+  void drain_subscriptions(TurnBudget& budget, std::size_t max, Sink& sink) {
+    for (std::size_t i = 0; i < max && receive(publisher_.socket, budget); ++i) {
+      if (const auto subscriber = note_subscription()) sink(Subscribed{*subscriber});
+    }
+  }
+  template <class Sink>
+  void drain_published(zmq::socket_t& socket, TurnBudget& budget, std::size_t max, Sink& sink) {
+    for (std::size_t i = 0; i < max && receive(socket, budget); ++i) {
       if (parts_.size() == 2) {
         sink(Published{parts_[1].to_string_view()});
       } else {
@@ -140,30 +189,33 @@ class Transport {
     }
   }
   template <class Sink>
-  void drain_router(zmq::socket_t& router, Channel channel, std::size_t max, Sink& sink) {
-    for (std::size_t i = 0; i < max && receive(router, parts_); ++i) {
-      const auto from = note_route(channel, parts_);
+  void drain_router(Bound& router, Channel channel, TurnBudget& budget, std::size_t max,
+                    Sink& sink) {
+    for (std::size_t i = 0; i < max && receive(router.socket, budget); ++i) {
+      const auto from = note_route(router, channel);
       if (from) sink(Received{*from, channel, false, parts_[1].to_string_view()});
     }
   }
   template <class Sink>
-  void drain_dealer(NodeId from, zmq::socket_t& dealer, Channel channel, std::size_t max,
-                    Sink& sink) {
-    for (std::size_t i = 0; i < max && receive(dealer, parts_); ++i) {
+  void drain_dealer(const SocketPoller::Entry& dealer, Channel channel, TurnBudget& budget,
+                    std::size_t max, Sink& sink) {
+    for (std::size_t i = 0; i < max && receive(*dealer.socket, budget); ++i) {
       if (parts_.size() == 1) {
-        sink(Received{from, channel, true, parts_[0].to_string_view()});
+        sink(Received{dealer.peer, channel, true, parts_[0].to_string_view()});
       } else {
         ++counts_.malformed;
       }
     }
   }
-  std::optional<NodeId> marker_subscriber(const zmq::message_t& message);
-  std::optional<NodeId> note_route(Channel channel, const std::vector<zmq::message_t>& parts);
+  // A subscription that came in: of whose marker, if that is what it is.
+  std::optional<NodeId> note_subscription();
+  std::optional<NodeId> note_route(Bound& router, Channel channel);
 
   NodeId self_;
-  std::string identity_, host_, publish_addr_, bulk_addr_;
+  std::string identity_, publish_addr_, bulk_addr_;
   zmq::context_t context_;
-  zmq::socket_t publisher_, subscriber_, watcher_, control_router_, bulk_router_;
+  Bound control_, publisher_, bulk_;
+  Subscriber subscriber_, watcher_;
   SocketPoller poller_;
   std::map<NodeId, Peer> peers_;
   // The connection over which each peer last asked: its answers go there.
@@ -172,6 +224,8 @@ class Transport {
   std::optional<Pending> pending_;
   std::string group_topic_;
   std::vector<zmq::message_t> parts_;
+  zmq::socket_t* resume_at_ = nullptr;  // the first that the last turn did not reach
+  TimePoint now_{};                     // of this turn
   Counts counts_;
 };
 

@@ -1,0 +1,86 @@
+"""The log holds up nobody: not a pipe that nobody reads, nor a signal that tells it something."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+
+import pytest
+
+from loopback import alive_at, wait_until
+
+F_SETPIPE_SZ = 1031
+REQUESTS_WHILE_FULL = 50
+
+
+@pytest.fixture
+def unread_pipe():
+    read, write = os.pipe()
+    fcntl.fcntl(write, F_SETPIPE_SZ, 4096)
+    yield write
+    os.close(read)
+    os.close(write)
+
+
+def test_a_log_that_nobody_reads_stops_nobody(mesh_of, unread_pipe):
+    mesh = mesh_of(prefill=2)
+    victim = mesh["p0"]
+    victim.wrapper = ["sh", "-c", f'exec "$0" "$@" 2>&{unread_pipe}']
+    original = subprocess.Popen
+
+    def passing_pipe(*args, **kwargs):
+        return original(*args, pass_fds=(unread_pipe,), **kwargs)
+
+    subprocess.Popen = passing_pipe
+    try:
+        victim.start()
+    finally:
+        subprocess.Popen = original
+    mesh["p1"].start()
+    mesh.wait_ready(*mesh.nodes)
+    mesh.wait_alive()
+
+    def floods() -> bool:
+        for _ in range(100):
+            victim.signal(signal.SIGHUP)
+        return victim.client.status()["log_lines_dropped"] > 0
+
+    wait_until(floods, "lines are dropped", 60)
+    for i in range(REQUESTS_WHILE_FULL):
+        victim.client.insert([i] * 16, [(i * 16, 16)])
+    assert alive_at(mesh["p1"]) == {node.addr for node in mesh.nodes}
+    mesh.wait_agree()
+    assert victim.stop() == 0
+    victim._process = None
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM])
+def test_signals_that_mean_nothing_end_nothing(mesh_of, number):
+    mesh = mesh_of(prefill=1).start()
+    node = mesh["p0"]
+    node.signal(number)
+    wait_until(
+        lambda: any(f"signal_ignored signal={int(number)}" in line for line in node.lines()),
+        "a line about the signal",
+    )
+    assert node.answers()
+
+
+def test_sighup_reads_the_level_of_the_log_again(mesh_of, short_folder):
+    mesh = mesh_of(prefill=1)
+    node = mesh["p0"]
+    config = short_folder / "sidecar.toml"
+    config.write_text('log-level = "info"\n')
+    node.flags += ["--config", str(config)]
+    mesh.start()
+    config.write_text('log-level = "error"\n')
+    node.signal(signal.SIGHUP)
+    wait_until(
+        lambda: any("reloaded log_level=error" in line for line in node.lines()), "the new level"
+    )
+    config.write_text("log-level = 5\n")
+    node.signal(signal.SIGHUP)
+    wait_until(lambda: any("not_reloaded" in line for line in node.lines()), "a refusal")
+    assert node.answers()
