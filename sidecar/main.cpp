@@ -1,5 +1,6 @@
 #include <malloc.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <cstdio>
 
@@ -13,6 +14,11 @@ namespace {
 int fail(int code, const char* what) {
   std::fprintf(stderr, "radixmesh-sidecar: %s\n", what);
   return code;
+}
+
+int print(const std::string& text) {
+  if (std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0) return radixmesh::kExitOk;
+  return fail(radixmesh::kExitResource, "the text cannot be written to standard output");
 }
 
 // Freed token blocks are soon needed again: handing them to the kernel and back would cost more
@@ -36,19 +42,18 @@ int main(int argc, char** argv) {
   using namespace radixmesh;
   keep_freed_memory();
   try {
-    const Options options = parse_options(argc, argv);
-    if (options.check_config) {
-      std::puts("the configuration is good");
-      return kExitOk;
-    }
+    const Options options = parse_options(argc, argv, environ);
+    if (options.check_config) return print("the configuration is good\n");
     raise_descriptors();
     open_log(options.log_level, options.log_format);
+    if (!options.ignored_variables.empty()) {
+      log_line(LogLine::Level::info, "variables_ignored", options.ignored_variables);
+    }
     Daemon daemon(options);
     daemon.run();
     return kExitOk;
   } catch (const OptionText& text) {
-    std::fputs(text.text.c_str(), stdout);
-    return kExitOk;
+    return print(text.text);
   } catch (const OptionError& error) {
     return fail(kExitUsage, error.what());
   } catch (const BindError& error) {
