@@ -54,6 +54,7 @@ class OptionTable {
   template <class T, class Kind>
   Option& add(std::string name, T& value, Kind kind, std::string text) {
     Option option;
+    option.written.name = name;
     option.name = std::move(name);
     option.group = group_;
     option.text = std::move(text);
