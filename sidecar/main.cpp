@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <string>
 
 #include "sidecar/daemon.h"
 #include "sidecar/exit_codes.h"
@@ -11,8 +12,10 @@
 
 namespace {
 
-int fail(int code, const char* what) {
-  std::fprintf(stderr, "radixmesh-sidecar: %s\n", what);
+// On one line, whatever names of others are in it.
+int fail(int code, std::string what) {
+  for (char& c : what) c = static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? '?' : c;
+  std::fprintf(stderr, "radixmesh-sidecar: %s\n", what.c_str());
   return code;
 }
 

@@ -1,6 +1,7 @@
 #include "sidecar/options.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "lib/base/limits.h"
@@ -50,19 +51,29 @@ class OnceOnly {
   std::map<std::string, std::string> spelt_;  // by what all spellings have in common
 };
 
+struct MemberList {
+  const char* option;
+  const std::vector<std::string>* addresses;
+  Role role;
+};
+// In the order of their members' ranks.
+std::array<MemberList, 4> lists_of(const Given& given) {
+  return {{{"prefill-cache-nodes", &given.prefill, Role::prefill},
+           {"decode-cache-nodes", &given.decode, Role::decode},
+           {"unified-cache-nodes", &given.unified, Role::unified},
+           {"router-cache-nodes", &given.router, Role::router}}};
+}
+
 void set_members(const OptionTable& table, const Given& given, ReplicaSettings& settings) {
   OnceOnly once(table);
-  const auto add = [&](const char* option, Role role, const std::vector<std::string>& addresses) {
-    once.add(option, addresses);
-    for (const std::string& addr : addresses) settings.members.push_back({addr, role});
-  };
-  add("prefill-cache-nodes", Role::prefill, given.prefill);
-  add("decode-cache-nodes", Role::decode, given.decode);
-  add("unified-cache-nodes", Role::unified, given.unified);
-  add("router-cache-nodes", Role::router, given.router);
+  for (const auto& [option, addresses, role] : lists_of(given)) {
+    once.add(option, *addresses);
+    for (const std::string& addr : *addresses) settings.members.push_back({addr, role});
+  }
   if (settings.members.size() > limits::members_max) {
-    throw OptionError("the lists name " + std::to_string(settings.members.size()) +
-                      " members, more than " + std::to_string(limits::members_max));
+    throw OptionError("--prefill-cache-nodes and the other lists name " +
+                      std::to_string(settings.members.size()) + " members, more than " +
+                      std::to_string(limits::members_max));
   }
   if (!settings.join.empty()) return;
   if (settings.members.empty()) {
@@ -81,10 +92,10 @@ void set_members(const OptionTable& table, const Given& given, ReplicaSettings& 
 void check_joining(const OptionTable& table, const Given& given, ReplicaSettings& settings) {
   if (settings.join.empty()) return;
   OnceOnly(table).add("join", settings.join);
-  if (!settings.members.empty()) {
-    throw OptionError(table.where("join") +
-                      ": who joins has empty node lists, which it learns; "
-                      "give either");
+  for (const auto& [list, addresses, role] : lists_of(given)) {
+    if (addresses->empty()) continue;
+    throw OptionError(table.where("join") + ": who joins learns the lists, but " +
+                      table.where(list) + " gives one");
   }
   if (!given.role) throw OptionError("--role: must be given with --join");
   settings.role = *given.role;
@@ -122,15 +133,6 @@ void check_relations(const OptionTable& table, ReplicaSettings& settings) {
   }
 }
 
-// Of the variables only --config is needed before the others: the file comes between.
-std::string config_path(const std::vector<Written>& flags, const std::vector<Written>& variables) {
-  for (const auto* source : {&flags, &variables}) {
-    const auto found = std::ranges::find(*source, "config", &Written::name);
-    if (found != source->end()) return found->parts.front();
-  }
-  return "";
-}
-
 }  // namespace
 
 Options parse_options(int argc, const char* const* argv, const char* const* environment) {
@@ -143,8 +145,10 @@ Options parse_options(int argc, const char* const* argv, const char* const* envi
   if (line.version) throw OptionText{kVersionText};
   const Environment variables = read_environment(own_variables(environment), table);
   take_all(table, variables.written);
-  const std::string path = config_path(line.written, variables.written);
-  if (!path.empty()) take_all(table, read_toml_file(path, table));
+  // The file comes between, but which one it is may be said by a flag.
+  const auto config = std::ranges::find(line.written, "config", &Written::name);
+  if (config != line.written.end()) table.take(*config);
+  if (!given.config_path.empty()) take_all(table, read_toml_file(given.config_path, table));
   take_all(table, line.written);
 
   table.check_needed();

@@ -8,14 +8,11 @@ namespace {
 
 constexpr std::string_view kPrefix = "RADIXMESH_";
 
-// What others read: nothing here, and so no mistake either.
+// What others read, and so no mistakes: the CLI and the clients the first, tests the rest.
 constexpr std::string_view kOfOtherPrograms[] = {
-    "RADIXMESH_SOCKET",  // the CLI and the clients
-    "RADIXMESH_BUILD",
-    "RADIXMESH_SEEDS",  // tests
-    "RADIXMESH_COLLECTING_OPERATIONS",
-    "RADIXMESH_COLLECTING_SEED",
-    "RADIXMESH_SURVIVAL_SECONDS",
+    "RADIXMESH_SOCKET",          "RADIXMESH_BUILD",
+    "RADIXMESH_SEEDS",           "RADIXMESH_COLLECTING_OPERATIONS",
+    "RADIXMESH_COLLECTING_SEED", "RADIXMESH_SURVIVAL_SECONDS",
     "RADIXMESH_SURVIVAL_SEED",
 };
 
@@ -29,12 +26,16 @@ bool is_own(std::string_view name) {
 std::string not_a_variable(const std::string& name, const OptionTable& table) {
   // Without what all have in common, which would make all of them near.
   std::vector<std::string> names;
+  const auto add = [&names](std::string_view each) {
+    names.emplace_back(each.substr(kPrefix.size()));
+  };
   for (const Option& option : table.options()) {
-    if (option.in_environment) names.push_back(option.name);
+    if (option.in_environment) add(option.variable());
   }
+  for (const std::string_view each : kOfOtherPrograms) add(each);
   const auto meant = nearest(std::string_view(name).substr(kPrefix.size()), names);
   return in_quotes(name) + ": there is no such variable" +
-         (meant ? " (did you mean " + variable_of(*meant) + "?)" : "");
+         (meant ? " (did you mean " + std::string(kPrefix) + *meant + "?)" : "");
 }
 
 }  // namespace

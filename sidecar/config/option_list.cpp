@@ -82,11 +82,10 @@ void list_mesh(OptionTable& table, ReplicaSettings& settings) {
   table.add("tick", timers.tick, kTimer, "seconds between tokens around the whole ring");
   table.add("suspect-after", timers.suspect_after, kTimer,
             "seconds of silence after which a member is out of all answers, at least two "
-            "heartbeats. At a "
-            "half of it the member is asked directly, at two thirds through three others; it is "
-            "dead after 4 x heartbeat x max(1, log10 members) more where two others confirm it, "
-            "after up to six times that where none does. All of it takes longer on a node that was "
-            "itself not run for a while");
+            "heartbeats. At a half of it the member is asked directly, at two thirds through three "
+            "others; it is dead after 4 x heartbeat x max(1, log10 members) more where two others "
+            "confirm it, after up to six times that where none does. All of it takes longer on a "
+            "node that was itself not run for a while");
   table.add("forget-after", timers.forget_after, kTimer,
             "seconds after which the entries of one that is dead or left are dropped");
 }

@@ -67,10 +67,10 @@ std::string show_help(const OptionTable& table) {
   out += "  --version\n" + wrapped("print the version, then end", kIndent);
   out += "\n" + wrapped(
                     "Options that take a value are also variables, and but for --config lines "
-                    "of the TOML file: --page-size 16 is RADIXMESH_PAGE_SIZE=16 and page-size "
-                    "= 16. Flags win over the file, the file over variables; a variable that "
-                    "is empty counts as not set. The items of a list have commas between, or "
-                    "are an array of the file.",
+                    "of the TOML file: --page-size 16 is RADIXMESH_PAGE_SIZE=16 and page-size=16. "
+                    "Flags win over the file, the file over variables; a variable that "
+                    "is empty counts as not set. The items of a list have commas between, are "
+                    "given in several flags, or are an array of the file.",
                     0);
   return out + "\n" + wrapped(std::string("Exit codes: ") + kExitCodesText + ".", 0);
 }

@@ -14,6 +14,8 @@ namespace {
 
 // Far more than all options take.
 constexpr std::size_t kFileBytesMax = 1024 * 1024;
+// Of what the library says, which repeats names of the file.
+constexpr std::size_t kReasonBytesMax = 300;
 
 struct Descriptor {
   explicit Descriptor(int opened) : number(opened) {}
@@ -25,18 +27,20 @@ struct Descriptor {
   int number;
 };
 
-std::string contents_of(const std::string& path) {
+std::string contents_of(const std::string& path, const std::string& where) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::string text;
   std::array<char, 16 * 1024> block;
   for (;;) {
     const ssize_t bytes = file.number < 0 ? -1 : ::read(file.number, block.data(), block.size());
     if (bytes < 0 && file.number >= 0 && errno == EINTR) continue;
-    if (bytes < 0) throw OptionError(path + ": cannot be read: " + std::strerror(errno));
+    if (bytes < 0)
+      throw OptionError(where + ": " + path + " cannot be read: " + std::strerror(errno));
     if (bytes == 0) return text;
     text.append(block.data(), static_cast<std::size_t>(bytes));
     if (text.size() > kFileBytesMax) {
-      throw OptionError(path + ": has more than " + std::to_string(kFileBytesMax) + " bytes");
+      throw OptionError(where + ": " + path + " has more than " + std::to_string(kFileBytesMax) +
+                        " bytes");
     }
   }
 }
@@ -101,13 +105,13 @@ class TomlReader {
   TomlReader(const std::string& path, const OptionTable& table) : path_(path), table_(table) {}
 
   std::vector<Written> read() {
-    const std::string text = contents_of(path_);
+    const std::string text = contents_of(path_, table_.where("config"));
     toml::table document;
     try {
       document = toml::parse(text, path_);
     } catch (const toml::parse_error& error) {
-      throw OptionError(path_ + ":" + std::to_string(error.source().begin.line) +
-                        ": not TOML: " + std::string(error.description()));
+      throw OptionError(path_ + ":" + std::to_string(error.source().begin.line) + ": not TOML: " +
+                        std::string(error.description().substr(0, kReasonBytesMax)));
     }
     // The library sorts them by name.
     std::vector<std::pair<const toml::key*, const toml::node*>> entries;

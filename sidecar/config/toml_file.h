@@ -11,8 +11,9 @@
 
 namespace radixmesh {
 
-// In the order of the file. OptionError names the file, the line and the rule where it cannot be
-// read, is not TOML, has a section or a key that is no option's, or a value of another type.
+// In the order of the file. `path` is the value of --config in the table. OptionError names the
+// file, the line and the rule where it cannot be read, is not TOML, has a section or a key that is
+// no option's, or a value of another type.
 std::vector<Written> read_toml_file(const std::string& path, const OptionTable& table);
 
 }  // namespace radixmesh

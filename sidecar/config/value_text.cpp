@@ -47,9 +47,11 @@ std::string_view trimmed(std::string_view text) {
 }  // namespace
 
 std::string in_quotes(std::string_view text) {
+  std::size_t shown = std::min(text.size(), kQuotedBytesMax);
+  while (shown < text.size() && shown > 0 && is_continuation(text[shown])) --shown;
   std::string out = "\"";
-  for (const char c : text.substr(0, kQuotedBytesMax)) out.push_back(is_control(c) ? '?' : c);
-  return out + (text.size() > kQuotedBytesMax ? "...\"" : "\"");
+  for (const char c : text.substr(0, shown)) out.push_back(is_control(c) ? '?' : c);
+  return out + (shown < text.size() ? "...\"" : "\"");
 }
 
 std::string range_text(std::int64_t min, std::int64_t max) {

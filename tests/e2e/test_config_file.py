@@ -96,6 +96,12 @@ def test_what_is_no_toml_is_named_with_its_line(tmp_path, lines, line):
     assert rule.startswith("not TOML: ") and len(rule) > len("not TOML: ") + 10
 
 
+def test_what_is_long_is_not_repeated_in_full(tmp_path):
+    name = "k" * 100_000
+    assert len(said_of_file(tmp_path, [f"{name} = 1"])) < 400
+    assert len(said_of_file(tmp_path, [f"{name} = 1", f"{name} = 2"])) < 400
+
+
 def test_a_key_twice_is_called_that(tmp_path):
     said = said_of_file(tmp_path, ["tick = 5", "page-size = 4", "tick = 6"])
     assert said.startswith("3: ") and "redefine" in said and "tick" in said
@@ -185,13 +191,15 @@ def test_the_first_mistake_of_a_file_is_named(tmp_path):
 def test_a_file_that_is_not_there(tmp_path):
     path = tmp_path / "none.toml"
     assert said_of(check([*flags_of(ALONE), "--config", path])) == (
-        f"{path}: cannot be read: No such file or directory"
+        f"--config: {path} cannot be read: No such file or directory"
     )
+    said = said_of(check(flags_of(ALONE), env={"RADIXMESH_CONFIG": str(path)}))
+    assert said == f"RADIXMESH_CONFIG: {path} cannot be read: No such file or directory"
 
 
 def test_a_folder(tmp_path):
     said = said_of(check([*flags_of(ALONE), "--config", tmp_path]))
-    assert said == f"{tmp_path}: cannot be read: Is a directory"
+    assert said == f"--config: {tmp_path} cannot be read: Is a directory"
 
 
 def test_a_file_that_may_not_be_read(tmp_path):
@@ -201,12 +209,17 @@ def test_a_file_that_may_not_be_read(tmp_path):
     else:
         path.chmod(0)
     said = said_of(check([*flags_of(ALONE), "--config", path]))
-    assert said.startswith(f"{path}: cannot be read: ")
+    assert said.startswith(f"--config: {path} cannot be read: ")
+
+
+def test_a_path_of_two_lines():
+    said = said_of(check([*flags_of(ALONE), "--config", "/no/such\nfile"]))
+    assert said.startswith('--config: "/no/such?file" has control characters')
 
 
 def test_a_file_without_an_end():
     said = said_of(check([*flags_of(ALONE), "--config", "/dev/zero"]))
-    assert said == "/dev/zero: has more than 1048576 bytes"
+    assert said == "--config: /dev/zero has more than 1048576 bytes"
 
 
 def test_nested_for_ever(tmp_path):
