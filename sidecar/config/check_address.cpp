@@ -30,17 +30,25 @@ HostAndPort split(std::string_view addr) {
   return {addr.substr(0, colon), addr.substr(colon + 1)};
 }
 
-bool is_ipv4(std::string_view host, in_addr* out = nullptr) {
-  in_addr number;
-  const bool is = ::inet_pton(AF_INET, std::string(host).c_str(), &number) == 1;
-  if (is && out != nullptr) *out = number;
-  return is;
+// An in_addr or in6_addr; nothing where the text is no such number.
+template <class Number>
+std::optional<Number> number_of(int family, std::string_view text) {
+  Number number;
+  // What the file holds may have a zero byte in it, where the library would stop reading.
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;
+  if (::inet_pton(family, std::string(text).c_str(), &number) != 1) return std::nullopt;
+  return number;
 }
-bool is_ipv6(std::string_view host, in6_addr* out = nullptr) {
-  in6_addr number;
-  const bool is = ::inet_pton(AF_INET6, std::string(host).c_str(), &number) == 1;
-  if (is && out != nullptr) *out = number;
-  return is;
+std::optional<in_addr> ipv4_of(std::string_view text) { return number_of<in_addr>(AF_INET, text); }
+std::optional<in6_addr> ipv6_of(std::string_view text) {
+  return number_of<in6_addr>(AF_INET6, text);
+}
+
+// The character that begins at `at`, all of its bytes.
+std::string_view character_at(std::string_view text, std::size_t at) {
+  std::size_t bytes = 1;
+  while (at + bytes < text.size() && (text[at + bytes] & 0xC0) == 0x80) ++bytes;
+  return text.substr(at, bytes);
 }
 
 // What is in the brackets, and the interface behind its "%", if there is one.
@@ -61,20 +69,20 @@ bool in_brackets(std::string_view host) {
 
 bool is_wildcard(std::string_view host) {
   if (host == "*") return true;
-  in_addr four;
-  if (is_ipv4(host, &four)) return four.s_addr == 0;
-  in6_addr six;
-  if (!in_brackets(host) || !is_ipv6(inside_brackets(host).number, &six)) return false;
+  if (const auto four = ipv4_of(host)) return four->s_addr == 0;
+  if (!in_brackets(host)) return false;
+  const auto six = ipv6_of(inside_brackets(host).number);
+  if (!six) return false;
   const bool no_number =
-      std::all_of(six.s6_addr + 12, six.s6_addr + 16, [](auto b) { return b == 0; });
-  return IN6_IS_ADDR_UNSPECIFIED(&six) || (IN6_IS_ADDR_V4MAPPED(&six) && no_number);
+      std::all_of(six->s6_addr + 12, six->s6_addr + 16, [](auto b) { return b == 0; });
+  return IN6_IS_ADDR_UNSPECIFIED(&*six) || (IN6_IS_ADDR_V4MAPPED(&*six) && no_number);
 }
 
 // Without brackets, more than one colon: what it should have been, as far as that can be told.
 std::string with_brackets(std::string_view addr) {
   const auto [host, port] = split(addr);
-  if (is_ipv6(host)) return "[" + std::string(host) + "]:" + std::string(port);
-  return is_ipv6(addr) ? "[" + std::string(addr) + "]:PORT" : "";
+  if (ipv6_of(host)) return "[" + std::string(host) + "]:" + std::string(port);
+  return ipv6_of(addr) ? "[" + std::string(addr) + "]:PORT" : "";
 }
 
 std::optional<std::string> check_port(std::string_view port, AddressRules rules) {
@@ -100,7 +108,7 @@ std::optional<std::string> check_name(std::string_view host) {
     const auto odd = std::ranges::find_if_not(label, is_of_name);
     if (odd != label.end()) {
       const auto at = static_cast<std::size_t>(odd - label.begin());
-      return "has " + in_quotes(label.substr(at, 1)) +
+      return "has " + in_quotes(character_at(label, at)) +
              " in its host, which is in no host name: write letters, digits, dots, - and _";
     }
     if (label.empty() || label.size() > kLabelBytesMax) {
@@ -114,7 +122,7 @@ std::optional<std::string> check_name(std::string_view host) {
     rest.remove_prefix(dot + 1);
   }
   // No name ends with digits alone, so that numbers can be told from names.
-  if (std::ranges::all_of(label, is_digit) && !is_ipv4(host)) {
+  if (std::ranges::all_of(label, is_digit) && !ipv4_of(host)) {
     return "has a host that is neither a name nor an IPv4 number: write four numbers from 0 to 255 "
            "with dots between";
   }
@@ -126,7 +134,7 @@ std::optional<std::string> check_host(std::string_view addr, std::string_view ho
     const Ipv6 inside = inside_brackets(host);
     const bool zone_good =
         std::ranges::all_of(inside.zone, [](char c) { return is_of_name(c) || c == '.'; });
-    if (is_ipv6(inside.number) && zone_good && inside.has_zone == !inside.zone.empty()) {
+    if (ipv6_of(inside.number) && zone_good && inside.has_zone == !inside.zone.empty()) {
       return std::nullopt;
     }
     return "has no IPv6 number in its brackets: names and IPv4 numbers stand without";
@@ -146,7 +154,7 @@ std::optional<std::string> broken_rule(std::string_view addr, AddressRules rules
   if (const std::size_t scheme = addr.find("://"); scheme != std::string_view::npos) {
     return "begins with a scheme: write " + in_quotes(addr.substr(scheme + 3));
   }
-  if (is_ipv6(addr) && !is_ipv6(split(addr).host)) return check_host(addr, split(addr).host);
+  if (ipv6_of(addr) && !ipv6_of(split(addr).host)) return check_host(addr, split(addr).host);
   if (addr.find(':') == std::string_view::npos || addr.ends_with(']')) {
     return "has no port: write host:port";
   }
@@ -174,10 +182,10 @@ std::optional<std::string> check_address(std::string_view addr, AddressRules rul
 std::string same_address(std::string_view addr) {
   const auto [host, port] = split(addr);
   std::string out;
-  in6_addr six;
-  if (in_brackets(host) && is_ipv6(inside_brackets(host).number, &six)) {
+  const auto six = in_brackets(host) ? ipv6_of(inside_brackets(host).number) : std::nullopt;
+  if (six) {
     std::array<char, INET6_ADDRSTRLEN> text{};
-    ::inet_ntop(AF_INET6, &six, text.data(), text.size());
+    ::inet_ntop(AF_INET6, &*six, text.data(), text.size());
     out = text.data();
     if (inside_brackets(host).has_zone) out += "%" + std::string(inside_brackets(host).zone);
   } else {

@@ -181,6 +181,12 @@ def test_the_line_of_an_item(tmp_path):
     assert said.startswith("2: decode-cache-nodes: ")
 
 
+@pytest.mark.parametrize("addr", ["10.0.0.1\\u0000:1", "[::1\\u0000]:1", "d0\\n:1", "d0:1\\u0000"])
+def test_no_address_has_odd_bytes(tmp_path, addr):
+    said = said_of_file(tmp_path, [f'decode-cache-nodes = ["{addr}"]'])
+    assert said.startswith('1: decode-cache-nodes: "') and "?" in said
+
+
 def test_the_first_mistake_of_a_file_is_named(tmp_path):
     assert said_of_file(tmp_path, ["zzz = 1", "aaa = 1"]).startswith('1: "zzz"')
 

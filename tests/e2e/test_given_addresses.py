@@ -58,6 +58,7 @@ BAD = [
     ("http://p0:5001", 'begins with a scheme: write "p0:5001"'),
     ("p 0:5001", 'has " " in its host, which is in no host name' + LETTERS),
     ("p/0:5001", 'has "/" in its host, which is in no host name' + LETTERS),
+    ("bücher:5001", 'has "ü" in its host, which is in no host name' + LETTERS),
     ("user@p0:5001", 'has "@" in its host, which is in no host name' + LETTERS),
     ("p0;p1:5001", 'has ";" in its host, which is in no host name' + LETTERS),
     ("-p0:5001", "has a host with a part that begins or ends with -"),

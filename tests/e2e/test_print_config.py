@@ -1,12 +1,13 @@
 """--print-config, --help and what README.md says of the options."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from configured import ALONE, OK, SELF, check, flags_of, said_of, toml_of, variable_of
+from configured import ALONE, OK, SELF, assert_good, check, flags_of, said_of, toml_of, variable_of
 from loopback import binary, run_sidecar
 
 tomllib = pytest.importorskip("tomllib")
@@ -206,6 +207,23 @@ def test_readme_and_help_have_the_same_options():
     named = [flag for flags, _ in rows_of_readme() for flag in flags]
     assert sorted(named) == sorted(set(named)), "each once"
     assert set(named) == set(options_of_help()) - {"--help", "--version"}
+
+
+def test_what_readme_prints_is_a_configuration(tmp_path):
+    text = (ROOT / "README.md").read_text()
+    (command,) = re.findall(r"```sh\n([^`]*--print-config[^`]*)```", text)
+    command = command.replace("build/sidecar/radixmesh-sidecar", binary())
+    env = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
+    subprocess.run(["bash", "-ec", command], cwd=tmp_path, env=env, check=True, timeout=10)
+    assert_good(check(["--config", tmp_path / "sidecar.toml"]))
+
+
+def test_what_readme_says_of_a_mistake_is_what_is_said(tmp_path):
+    text = " ".join((ROOT / "README.md").read_text().split())
+    quote = re.search(r"`(sidecar.toml:3: [^`]*)`", text)
+    config = toml_of(tmp_path, ["", "", "page_size = 16"])
+    said = said_of(check([*flags_of(ALONE), "--config", config]))
+    assert quote and said.replace(str(config), config.name) == quote.group(1)
 
 
 def test_readme_has_the_defaults_of_help():
