@@ -95,6 +95,9 @@ Daemon::Daemon(const Options& options, std::function<Options()> reread)
                     " rank=" + rank_text(replica_->self().rank) + " epoch=" +
                     std::to_string(settings.epoch.value) + " publish=" + settings.publish_addr +
                     " bulk=" + settings.bulk_addr + " ipc=" + options.ipc_path);
+  if (!options.ignored_variables.empty()) {
+    log_.own_line(LogLevel::info, "variables_ignored", options.ignored_variables);
+  }
   perform_all();
 }
 

@@ -1,24 +1,17 @@
-// Where a node listens, and where it says that it does: the two differ behind a mapped port or a
-// proxy.
+// Binds sockets to all that an address stands for.
 #pragma once
 
 #include <stdexcept>
 #include <string>
-#include <vector>
 #include <zmq.hpp>
+
+#include "sidecar/addresses.h"
 
 namespace radixmesh {
 
 // An address cannot be bound; the message is one line.
 struct BindError : std::runtime_error {
   using std::runtime_error::runtime_error;
-};
-
-// One of the three addresses, as the options give it.
-struct Listening {
-  std::string option;     // by which it is told, for errors
-  std::string announced;  // "host:port"; port 0: the one that is bound
-  std::string bound;      // "host" or "host:port"; empty: as announced. The host may be a wildcard
 };
 
 // Binds the socket to every address that the host to be bound stands for, all with one port, and

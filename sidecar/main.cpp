@@ -1,6 +1,8 @@
 #include <malloc.h>
+#include <unistd.h>
 
 #include <cstdio>
+#include <string>
 
 #include "sidecar/daemon.h"
 #include "sidecar/descriptors.h"
@@ -9,9 +11,16 @@
 
 namespace {
 
-int fail(int code, const char* what) {
-  std::fprintf(stderr, "radixmesh-sidecar: %s\n", what);
+// On one line, whatever names of others are in it.
+int fail(int code, std::string what) {
+  for (char& c : what) c = static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? '?' : c;
+  std::fprintf(stderr, "radixmesh-sidecar: %s\n", what.c_str());
   return code;
+}
+
+int print(const std::string& text) {
+  if (std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0) return radixmesh::kExitOk;
+  return fail(radixmesh::kExitResource, "the text cannot be written to standard output");
 }
 
 // Freed token blocks are soon needed again: handing them to the kernel and back would cost more
@@ -27,18 +36,14 @@ int main(int argc, char** argv) {
   using namespace radixmesh;
   keep_freed_memory();
   try {
-    const Options options = parse_options(argc, argv);
-    if (options.check_config) {
-      std::puts("the configuration is good");
-      return kExitOk;
-    }
+    const Options options = parse_options(argc, argv, environ);
+    if (options.check_config) return print("the configuration is good\n");
     raise_descriptors();
-    Daemon daemon(options, [&] { return parse_options(argc, argv); });
+    Daemon daemon(options, [&] { return parse_options(argc, argv, environ); });
     daemon.run();
     return kExitOk;
   } catch (const OptionText& text) {
-    std::fputs(text.text.c_str(), stdout);
-    return kExitOk;
+    return print(text.text);
   } catch (const OptionError& error) {
     return fail(kExitUsage, error.what());
   } catch (const BindError& error) {

@@ -1,11 +1,12 @@
-// The options of radixmesh-sidecar: flags, RADIXMESH_... variables and lines of a TOML file.
+// The configuration of radixmesh-sidecar, from flags, RADIXMESH_... variables and a TOML file.
+// sidecar/config/option_list.cpp has the options.
 #pragma once
 
-#include <stdexcept>
 #include <string>
 
 #include "lib/replica_io.h"
-#include "sidecar/transport.h"
+#include "sidecar/addresses.h"
+#include "sidecar/config/option_error.h"
 
 namespace radixmesh {
 
@@ -20,22 +21,20 @@ struct Options {
   Duration client_lease{};  // 0: the leases of a silent client stand
   std::string log_level = "info";
   std::string log_format = "text";
-  bool check_config = false;
+  bool check_config = false, print_config = false;
+  std::string ignored_variables;  // a line's detail for the log; empty: none were
 
   // The three addresses, with what the options leave open.
-  Transport::Addresses addresses() const;
+  NodeAddresses addresses() const;
 };
 
-// The options cannot be used; the message is one line that names the option and the rule.
-struct OptionError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-// Thrown by --help and --version: the text to print before ending with 0.
+// Thrown where text is asked for instead: what to print before ending with 0.
 struct OptionText {
   std::string text;
 };
 
-Options parse_options(int argc, const char* const* argv);
+// OptionError where the configuration cannot be used. `environment` is NAME=VALUE texts, and a null
+// pointer behind them.
+Options parse_options(int argc, const char* const* argv, const char* const* environment);
 
 }  // namespace radixmesh

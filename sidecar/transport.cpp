@@ -50,7 +50,7 @@ Transport::Subscriber::Subscriber(zmq::context_t& context, const std::string& na
     : socket(make_socket(context, zmq::socket_type::sub, kSubscriberBounds)),
       monitor(context, socket, name) {}
 
-Transport::Transport(NodeId self, std::uint64_t life, const Addresses& addresses,
+Transport::Transport(NodeId self, std::uint64_t life, const NodeAddresses& addresses,
                      std::size_t connections_max)
     : self_(self),
       context_([] {

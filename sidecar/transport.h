@@ -32,12 +32,8 @@ namespace radixmesh {
 
 class Transport {
  public:
-  // The three addresses of this node.
-  struct Addresses {
-    Listening control, publish, bulk;
-  };
   // Binds all of them. `connections_max`: that others may make to each.
-  Transport(NodeId self, std::uint64_t life, const Addresses& addresses,
+  Transport(NodeId self, std::uint64_t life, const NodeAddresses& addresses,
             std::size_t connections_max);
   ~Transport();
   Transport(const Transport&) = delete;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 namespace radixmesh {
@@ -16,13 +15,6 @@ enum class GcMode : std::uint8_t {
 inline std::string_view gc_mode_name(GcMode mode) {
   constexpr std::string_view names[] = {"off", "local-ref", "global-ref"};
   return names[static_cast<std::uint8_t>(mode)];
-}
-
-inline std::optional<GcMode> parse_gc_mode(std::string_view name) {
-  for (GcMode mode : {GcMode::off, GcMode::local_ref, GcMode::global_ref}) {
-    if (gc_mode_name(mode) == name) return mode;
-  }
-  return std::nullopt;
 }
 
 }  // namespace radixmesh

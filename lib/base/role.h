@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 namespace radixmesh {
@@ -26,13 +25,6 @@ constexpr std::string_view role_name(Role role) {
       return "router";
   }
   return "?";
-}
-
-constexpr std::optional<Role> parse_role(std::string_view name) {
-  for (Role role : {Role::prefill, Role::decode, Role::unified, Role::router}) {
-    if (role_name(role) == name) return role;
-  }
-  return std::nullopt;
 }
 
 // Whether a node of this role can serve prefill work; likewise decode work.

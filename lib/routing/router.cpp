@@ -29,12 +29,6 @@ constexpr Duration kPrefillPatienceMin = std::chrono::seconds(10);
 
 }  // namespace
 
-std::optional<RoutingPolicy> parse_policy(std::string_view name) {
-  for (RoutingPolicy policy : {RoutingPolicy::prefix_first, RoutingPolicy::cost}) {
-    if (policy_name(policy) == name) return policy;
-  }
-  return std::nullopt;
-}
 std::string_view policy_name(RoutingPolicy policy) {
   return policy == RoutingPolicy::cost ? "cost" : "prefix_first";
 }

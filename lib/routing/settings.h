@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 #include "lib/base/time.h"
@@ -11,7 +10,6 @@
 namespace radixmesh {
 
 enum class RoutingPolicy : std::uint8_t { prefix_first, cost };
-std::optional<RoutingPolicy> parse_policy(std::string_view name);
 std::string_view policy_name(RoutingPolicy policy);
 
 struct RoutingSettings {
