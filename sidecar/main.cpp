@@ -3,6 +3,7 @@
 
 #include <cstdio>
 
+#include "ipc/standard_descriptors.h"
 #include "sidecar/daemon.h"
 #include "sidecar/exit_codes.h"
 #include "sidecar/log.h"
@@ -34,6 +35,7 @@ void raise_descriptors() {
 
 int main(int argc, char** argv) {
   using namespace radixmesh;
+  ipc::fill_standard_descriptors();
   keep_freed_memory();
   try {
     const Options options = parse_options(argc, argv);
