@@ -72,6 +72,7 @@ MSGPACK = [
     "lib/oplog/body_*",
     "lib/oplog/codec.*",
     "ipc/client.h",
+    "ipc/packer.h",
     "ipc/packing.*",
     "ipc/params.*",
     "ipc/reading.*",
