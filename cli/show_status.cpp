@@ -88,8 +88,13 @@ std::string ring_text(const Json& ring) {
 std::string routing_text(const Json& routing) {
   const Json& routed = field(routing, "routed");
   if (!routed.is_object()) return "";
-  const std::string open = after("", field(routing, "bookings"), " bookings open");
-  return listed({routed.empty() ? "nothing" : cell(routed), open,
+  std::string reasons;
+  for (const auto& [reason, count] : routed.items()) {
+    if (count != 0)
+      reasons += (reasons.empty() ? "" : ", ") + printable(reason) + " " + cell(count);
+  }
+  return listed({reasons.empty() ? "nothing" : reasons,
+                 after("", field(routing, "bookings"), " bookings open"),
                  after("", field(routing, "bookings_expired"), " expired"),
                  field(routing, "warming_up") == true ? "warming up" : ""});
 }

@@ -96,6 +96,7 @@ std::string milliseconds_text(std::uint64_t millis) {
 }
 
 std::string seconds_text(double seconds) {
+  if (seconds > 0 && seconds < 0.01) return formatted("%.1f ms", seconds * 1000);
   return milliseconds_text(static_cast<std::uint64_t>(std::clamp(seconds, 0.0, 1e15) * 1000 + 0.5));
 }
 

@@ -184,11 +184,11 @@ STATUS = {
     "evictable_tokens": 1_200_000,
     "protected_tokens": 34_567,
     "tree_tokens": 99_999_999,
-    "ring": {"verified": True, "open_at": [], "round_trip_seconds": 0.041},
+    "ring": {"verified": True, "open_at": [], "round_trip_seconds": 0.00041},
     "health": 0,
     "isolated": False,
     "draining": False,
-    "routing": {"routed": {"prefix": 1000, "load": 20}, "bookings": 3, "bookings_expired": 0},
+    "routing": {"routed": {"prefix": 1000, "hash": 0, "load": 20}, "bookings": 3, "bookings_expired": 0},
     "gc": {"mode": "off"},
     "leases": 2,
     "ops_applied": 123_456,
@@ -215,7 +215,7 @@ holds         1,234,567 tokens, 1,200,000 evictable, 34,567 locked, 2 leases
 picture       99,999,999 distinct tokens of all nodes, 1.2 MiB, 123,456 ops
               applied
 wire          11.8 MiB sent, 21.3 MiB received
-ring          closed, two rounds take 41 ms
+ring          closed, two rounds take 0.4 ms
 routed        prefix 1,000, load 20, 3 bookings open, 0 expired
 collecting    off
 loop          longest turn 12.5 ms, 0.4 ms in the last minute
