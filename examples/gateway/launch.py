@@ -5,8 +5,8 @@
 
 Three nets hold the children: the context manager stops them on any way out, Ctrl-C included; they
 are in sessions of their own, so that a terminal's Ctrl-C reaches only the driver, which then stops
-them in order; and the kernel kills them should the driver itself be killed. A mesh that is to be kept
-lacks the last: it must outlive the driver, once all went well.
+them in order; and the kernel kills them should the driver itself be killed. A mesh that is to be
+kept lacks the last: it must outlive the driver, once all went well.
 """
 
 from __future__ import annotations

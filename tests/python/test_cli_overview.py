@@ -188,7 +188,11 @@ STATUS = {
     "health": 0,
     "isolated": False,
     "draining": False,
-    "routing": {"routed": {"prefix": 1000, "hash": 0, "load": 20}, "bookings": 3, "bookings_expired": 0},
+    "routing": {
+        "routed": {"prefix": 1000, "hash": 0, "load": 20},
+        "bookings": 3,
+        "bookings_expired": 0,
+    },
     "gc": {"mode": "off"},
     "leases": 2,
     "ops_applied": 123_456,

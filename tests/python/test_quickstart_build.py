@@ -1,5 +1,6 @@
 """What ./examples/quickstart does before it calls its driver: where it builds, and with what."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -73,7 +74,9 @@ def test_builds_into_the_folder_that_is_named(tree):
     build.mkdir()
     (build / "build.ninja").touch()
     assert run(tree, RADIXMESH_BUILD=str(build)).returncode == 0
-    assert calls(tree)[1:] == [f"compile -C {build} radixmesh-sidecar radixmesh engine", f" {build}"]
+    _, compiled, driven = calls(tree)
+    assert compiled == f"compile -C {build} radixmesh-sidecar radixmesh engine"
+    assert driven == f" {build}"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -107,3 +110,15 @@ def test_a_folder_that_cannot_be_made_is_told_in_a_line(tree):
     done = run(tree, user=NOBODY)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "RADIXMESH_BUILD" in done.stderr
+
+
+def test_without_tests_the_tree_configures_nothing_of_them(tmp_path):
+    """So what they need need not be there; the quickstart's targets are all the same."""
+    build = tmp_path / "build"
+    command = ["meson", "setup", str(build), str(ROOT), "-Dtests=false"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout
+    assert "doctest" not in done.stdout
+    targets = json.loads((build / "meson-info" / "intro-targets.json").read_text())
+    assert not [each["defined_in"] for each in targets if f"{ROOT}/tests/" in each["defined_in"]]
+    assert {"radixmesh-sidecar", "radixmesh", "engine"} <= {each["name"] for each in targets}
