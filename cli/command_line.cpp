@@ -17,6 +17,7 @@ constexpr std::uint64_t kPingsMax = 1'000'000;
 constexpr std::uint64_t kPingsDefault = 5;
 
 constexpr char kFooter[] =
+    "radixmesh VERB --help lists the options of a verb.\n\n"
     "TOKENS are 1,2,3 or @FILE or - for stdin. Those two hold text: numbers with commas or blanks\n"
     "between them, or a JSON array; with --binary unsigned 32-bit little-endian. Only whole pages\n"
     "count. No verb but drain and gc --run changes anything.\n\n";

@@ -31,27 +31,39 @@ std::vector<std::string> joined(std::vector<std::string> first, std::vector<std:
   return first;
 }
 
-// What is wrong is shown first in any case; whether it is an exit code is asked for.
-ExitCode verdict(const CommandLine& line, const std::vector<std::string>& troubles) {
+// What is wrong is shown in any case; whether it is an exit code is asked for.
+ExitCode conclude(const CommandLine& line, const Json& answer, const std::string& text,
+                  const std::vector<std::string>& troubles) {
+  print_unless_gone(line.json ? one_line(answer) + "\n" : text);
   return line.check && !troubles.empty() ? kExitNotWell : kExitOk;
+}
+
+// What the node says of itself stands in its status.
+Json without(const Json& nodes, const Json& addr) {
+  if (!nodes.is_array()) return nodes;
+  Json others = Json::array();
+  for (const Json& node : nodes) {
+    if (field(node, "addr") != addr) others.push_back(node);
+  }
+  return others;
 }
 
 ExitCode run_status(const CommandLine& line, ipc::Client& client) {
   const Json status = to_json(client.status());
   const bool alone = !line.check && (line.json || line.all);
   const Json nodes = alone ? Json() : to_json(client.nodes());
-  const auto troubles = joined(own_troubles(status), member_troubles(nodes, line.lag_seconds_max));
-  print_answer(line, status,
-               line.all ? status_details_text(status) : status_text(status, nodes, troubles));
-  return verdict(line, troubles);
+  const Json others = without(nodes, field(status, "addr"));
+  const auto troubles = joined(own_troubles(status), member_troubles(others, line.lag_seconds_max));
+  return conclude(line, status,
+                  line.all ? status_details_text(status) : status_text(status, nodes, troubles),
+                  troubles);
 }
 
 ExitCode run_nodes(const CommandLine& line, ipc::Client& client) {
   const Json nodes = to_json(client.nodes());
   const auto troubles = member_troubles(nodes, line.lag_seconds_max);
-  print_answer(line, nodes, line.all ? nodes_details_text(nodes) : nodes_text(nodes));
-  if (line.check && !line.json) print(troubles_text(troubles));
-  return verdict(line, troubles);
+  const std::string text = line.all ? nodes_details_text(nodes) : nodes_text(nodes);
+  return conclude(line, nodes, text + (line.check ? troubles_text(troubles) : ""), troubles);
 }
 
 void run_match(const CommandLine& line, ipc::Client& client) {

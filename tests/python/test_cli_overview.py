@@ -1,9 +1,12 @@
 """`radixmesh status` and `nodes`: what is wrong first, a screen of 80 columns, exit codes."""
 
+import os
+import subprocess
+
 import pytest
 
 from fake_sidecar import ADDR, PEER
-from test_cli_program import EPOCH, WholeSidecar, json_of, radixmesh, text_of
+from test_cli_program import ENV, EPOCH, PROGRAM, WholeSidecar, json_of, radixmesh, text_of
 
 COLUMNS = 80
 WELL = {
@@ -242,6 +245,13 @@ members       64: 64 alive"""
     assert "ring          open at x:1, y:2" in lines
 
 
+def test_what_is_wrong_with_the_node_itself_is_told_once(sidecar):
+    sidecar.shown["ready"] = False
+    sidecar.changes = {0: {"addr": ADDR, "ready": False}}
+    lines = lines_of(sidecar, "status")
+    assert [line for line in lines if line.startswith("!")] == ["! this node is not ready"]
+
+
 def test_a_status_of_today_lacks_nothing_that_is_needed(sidecar):
     sidecar.told = {}
     assert lines_of(sidecar, "status")[:3] == [
@@ -305,3 +315,15 @@ def test_members_that_are_gone_are_not_said_to_lag(sidecar):
     text = radixmesh("nodes", "--check", socket=sidecar.path).stdout
     assert text.count("!") == 1
     assert PEER not in text
+
+
+@pytest.mark.parametrize("verb", ["status", "nodes"])
+def test_a_reader_that_goes_does_not_change_the_verdict(sidecar, verb):
+    sidecar.changes = {3: BAD[3]}
+    reading, writing = os.pipe()
+    os.close(reading)
+    for arguments, code in (([verb], 0), ([verb, "--check"], 3)):
+        command = [PROGRAM, "--socket", sidecar.path, *arguments]
+        done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, env=ENV, timeout=30)
+        assert (done.returncode, done.stderr) == (code, b"")
+    os.close(writing)
