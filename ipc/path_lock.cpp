@@ -13,15 +13,15 @@
 namespace radixmesh::ipc {
 namespace {
 
-// What is there is opened without O_CREAT: in a folder like /tmp the kernel refuses to "create" a
-// file that another user owns, even to root, and a lock left behind by another user must hold
-// nobody off. The group may open it, as it may the socket.
+// Not for the group, unlike the socket: who can open it can hold it, and keep the sidecar out. What
+// is there is opened without O_CREAT: in a folder like /tmp the kernel refuses to "create" a file
+// that another user owns, even to root, whom no lock left behind by another user may hold off.
 int open_lock(const std::string& path) {
   constexpr int kFlags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
   while (true) {
     int descriptor = ::open(path.c_str(), kFlags);
     if (descriptor >= 0 || errno != ENOENT) return descriptor;
-    descriptor = ::open(path.c_str(), kFlags | O_CREAT | O_EXCL, 0660);
+    descriptor = ::open(path.c_str(), kFlags | O_CREAT | O_EXCL, 0600);
     if (descriptor >= 0 || errno != EEXIST) return descriptor;
   }
 }

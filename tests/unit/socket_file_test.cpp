@@ -69,6 +69,9 @@ TEST_CASE("an orderly end leaves nothing behind") {
     const SocketFile socket(folder.socket());
     CHECK(answers(folder.socket()));
     CHECK(folder.names() == std::set<std::string>{"s", "s.lock"});
+    // Clients may connect; none may hold the lock.
+    CHECK((fs::status(folder.socket()).permissions() & fs::perms::mask) == fs::perms{0660});
+    CHECK((fs::status(folder.lock()).permissions() & fs::perms::mask) == fs::perms{0600});
   }
   CHECK(folder.names().empty());
 }
