@@ -47,29 +47,51 @@ inline std::string plain_letters(std::string_view name) {
   return out;
 }
 
+// The words of a name, which dashes and the like part, in lower case, sorted.
+inline std::vector<std::string> words_of(std::string_view name) {
+  std::vector<std::string> words;
+  while (!name.empty()) {
+    const std::size_t end = std::min(name.find_first_of("-_. "), name.size());
+    if (end > 0) words.push_back(plain_letters(name.substr(0, end)));
+    name.remove_prefix(std::min(end + 1, name.size()));
+  }
+  std::ranges::sort(words);
+  return words;
+}
+
+// How far what was typed is from a name; nothing where it is too far to be meant. A word or a part
+// that is missing or too many counts less than its letters.
+inline std::optional<std::size_t> distance_between(std::string_view written,
+                                                   std::string_view name) {
+  constexpr std::size_t kBeginningMin = 3;
+  const std::string a = plain_letters(written), b = plain_letters(name);
+  const std::size_t longer = std::max(a.size(), b.size()), shorter = std::min(a.size(), b.size());
+  if (shorter == 0) return std::nullopt;
+  std::size_t distance = longer + 1;
+  const std::vector<std::string> typed = words_of(written), right = words_of(name);
+  if (std::ranges::includes(right, typed)) distance = 2 * (right.size() - typed.size());
+  if (std::ranges::includes(typed, right)) distance = 3 * (typed.size() - right.size());
+  const bool begins = b.starts_with(a) || a.starts_with(b);
+  if (begins && shorter >= kBeginningMin) distance = std::min(distance, longer - shorter);
+  const std::size_t distance_max = std::max<std::size_t>(1, longer * 2 / 5);
+  if (longer - shorter <= distance_max) {
+    const std::size_t letters = typing_distance(a, b);
+    if (letters <= distance_max && letters < longer) distance = std::min(distance, letters);
+  }
+  return distance <= longer ? std::optional(distance) : std::nullopt;
+}
+
 // The one of `names` (a range of strings) that is nearest to what was written, the first of several
-// that are equally near; nothing where none is near enough to be meant. A beginning of a name, of
-// at least three letters, is near to it.
+// that are equally near; nothing where none is near enough to be meant.
 template <class Names>
 std::optional<std::string> nearest(std::string_view written, const Names& names) {
-  constexpr std::size_t kBeginningMin = 3;
-  const std::string typed = plain_letters(written);
   std::optional<std::string> best;
   std::size_t best_distance = 0;
-  const auto offer = [&](std::string_view name, std::size_t distance) {
-    if (best && best_distance <= distance) return;
-    best = std::string(name);
-    best_distance = distance;
-  };
   for (const std::string_view name : names) {
-    const std::string right = plain_letters(name);
-    const std::size_t longer = std::max(typed.size(), right.size());
-    const std::size_t shorter = std::min(typed.size(), right.size());
-    const std::size_t distance_max = std::max<std::size_t>(1, longer * 2 / 5);
-    if (typed.size() >= kBeginningMin && right.starts_with(typed)) offer(name, longer - shorter);
-    if (shorter == 0 || longer - shorter > distance_max) continue;
-    const std::size_t distance = typing_distance(typed, right);
-    if (distance <= distance_max && distance < longer) offer(name, distance);
+    const std::optional<std::size_t> distance = distance_between(written, name);
+    if (!distance || (best && best_distance <= *distance)) continue;
+    best = std::string(name);
+    best_distance = *distance;
   }
   return best;
 }

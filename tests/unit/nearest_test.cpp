@@ -13,6 +13,7 @@ const std::vector<std::string> kFlags = {"--prefill-cache-nodes",
                                          "--publish-addr",
                                          "--page-size",
                                          "--policy",
+                                         "--prefill-rate",
                                          "--gc",
                                          "--gc-period",
                                          "--gc-lease",
@@ -31,12 +32,19 @@ TEST_CASE("what is near is meant") {
       {"page-size", "--page-size"},
       {"--apge-size", "--page-size"},
       {"--page", "--page-size"},
-      {"--prefill-nodes", "--prefill-cache-nodes"},
       {"--router-nodes", "--router-cache-nodes"},
       {"--local-addr", "--local-cache-addr"},
       {"--gc-perod", "--gc-period"},
+      {"--gc-priod", "--gc-period"},
+      {"--gc-prod", "--gc-period"},
       {"--gx", "--gc"},
       {"--log", "--log-level"},
+      {"--prefill-nodes", "--prefill-cache-nodes"},
+      {"--cache-nodes-decode", "--decode-cache-nodes"},
+      {"--addr", "--publish-addr"},
+      {"--gc-mode", "--gc"},
+      {"--page-size-tokens", "--page-size"},
+      {"--polic", "--policy"},
   };
   for (const auto& [written, right] : rows) {
     CAPTURE(std::string(written));
@@ -44,6 +52,8 @@ TEST_CASE("what is near is meant") {
   }
   CHECK(nearest("stats", kVerbs) == "status");
   CHECK(nearest("sta", kVerbs) == "status");
+  CHECK(nearest("status-all", kVerbs) == "status");
+  CHECK(nearest("matching", kVerbs) == "match");
   CHECK(nearest("Nodes", kVerbs) == "nodes");
   CHECK(nearest("tial", kVerbs) == "tail");
 }
