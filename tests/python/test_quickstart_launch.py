@@ -210,7 +210,9 @@ def test_a_killed_driver_leaves_nobody_behind(stand_in, tmp_path):
             """
         )
     )
-    process = subprocess.Popen([sys.executable, str(driver)], stdout=subprocess.PIPE)
+    # Killed like this it cannot remove its folder: that goes with the test's.
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen([sys.executable, str(driver)], stdout=subprocess.PIPE, env=env)
     try:
         assert process.stdout.readline() == b"ready\n"
     finally:
