@@ -7,6 +7,7 @@
 #include "cli/namespace_argument.h"
 #include "cli/token_argument.h"
 #include "cli/usage_error.h"
+#include "lib/base/nearest.h"
 
 namespace radixmesh::cli {
 namespace {
@@ -16,13 +17,15 @@ constexpr std::uint64_t kPingsMax = 1'000'000;
 constexpr std::uint64_t kPingsDefault = 5;
 
 constexpr char kFooter[] =
-    "TOKENS are 1,2,3 or @FILE or - for stdin: a JSON array if it begins with '[', else unsigned\n"
-    "32-bit little-endian. Only whole pages count. No verb but drain and gc --run changes\n"
-    "anything.\n\n";
+    "radixmesh VERB --help lists the options of a verb.\n\n"
+    "TOKENS are 1,2,3 or @FILE or - for stdin. Those two hold text: numbers with commas or blanks\n"
+    "between them, or a JSON array; with --binary unsigned 32-bit little-endian. Only whole pages\n"
+    "count. No verb but drain and gc --run changes anything.\n\n";
 
 // What is given, before it is checked.
 struct Raw {
   std::string tokens, name_space, holder;
+  bool binary = false;
   double timeout_seconds = 5;
   std::uint64_t pings = kPingsDefault;
 };
@@ -30,10 +33,21 @@ struct Raw {
 CLI::App* add_query(CLI::App& app, const char* verb, const char* text, Raw& raw) {
   CLI::App* query = app.add_subcommand(verb, text);
   query->add_option("TOKENS", raw.tokens, "1,2,3 or @FILE or -")->required();
+  query->add_flag("--binary", raw.binary, "the file or stdin holds unsigned 32-bit little-endian");
   query->add_option("--namespace", raw.name_space,
                     "model=..,lora=..,salt=..,extra_key=.., each if there is one; NAME:hex=.. for "
                     "bytes; a backslash before a comma of the text");
   return query;
+}
+
+// status and nodes.
+void add_overview(CLI::App& app, const char* verb, const char* text, CommandLine& line) {
+  CLI::App* overview = app.add_subcommand(verb, text);
+  overview->add_flag("--all", line.all, "every field");
+  overview->add_flag("--check", line.check, "end with 3 where something is not well, see below");
+  overview->add_option("--lag-max", line.lag_seconds_max, "seconds of lag that are still well")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
 }
 
 void describe(CLI::App& app, Raw& raw, CommandLine& line) {
@@ -47,8 +61,8 @@ void describe(CLI::App& app, Raw& raw, CommandLine& line) {
   app.fallthrough();
   app.footer(std::string(kFooter) + kExitCodesText);
 
-  app.add_subcommand("status", "the node: what it holds, what it has of the others, its counters");
-  app.add_subcommand("nodes", "the members of the mesh as this node sees them");
+  add_overview(app, "status", "the node: whether it is well, what it holds and does", line);
+  add_overview(app, "nodes", "the members of the mesh as this node sees them", line);
   add_query(app, "match", "which nodes hold a beginning of TOKENS, and how much of it", raw);
   add_query(app, "route", "where a request with TOKENS would be sent; books nothing", raw);
   add_query(app, "explain", "the same with every candidate, and what each would cost", raw);
@@ -75,15 +89,41 @@ void describe(CLI::App& app, Raw& raw, CommandLine& line) {
                  "compare every entry, even where the digests are equal");
 }
 
+// The names of the options of `app`, each with its dashes.
+void add_option_names(const CLI::App& app, std::vector<std::string>& names) {
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+}
+
+// What stands on the command line and belongs to nothing.
+std::string unexpected(const CLI::App& app) {
+  const std::vector<std::string> extras = app.remaining(true);
+  const std::string extra = extras.empty() ? "" : extras.front();
+  const auto verbs = app.get_subcommands();
+  std::vector<std::string> names;
+  if (extra.starts_with('-')) {
+    add_option_names(app, names);
+    for (const CLI::App* verb : verbs) add_option_names(*verb, names);
+    return "no option " + extra + did_you_mean(extra.substr(0, extra.find('=')), names);
+  }
+  if (!verbs.empty()) return verbs.front()->get_name() + " takes no \"" + extra + "\"";
+  for (const CLI::App* verb : app.get_subcommands(nullptr)) names.push_back(verb->get_name());
+  return "no verb " + extra + did_you_mean(extra, names);
+}
+
 void parse(CLI::App& app, int argc, const char* const* argv) {
+  constexpr char kMore[] = " (radixmesh --help says more)";
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     throw CommandLineText{app.help()};
   } catch (const CLI::CallForVersion& version) {
     throw CommandLineText{std::string(version.what()) + "\n"};
+  } catch (const CLI::ExtrasError&) {
+    throw UsageError(unexpected(app) + kMore);
   } catch (const CLI::ParseError& error) {
-    throw UsageError(error.what() + std::string(" (radixmesh --help says more)"));
+    throw UsageError(error.what() + std::string(kMore));
   }
 }
 
@@ -112,7 +152,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
     throw UsageError("no socket: give --socket PATH, or set RADIXMESH_SOCKET");
   }
   // Last, for it may wait for stdin.
-  if (!raw.tokens.empty()) line.tokens = read_tokens(raw.tokens);
+  if (!raw.tokens.empty()) line.tokens = read_tokens(raw.tokens, raw.binary);
   return line;
 }
 

@@ -19,6 +19,9 @@ struct CommandLine {
   bool json = false;
   std::chrono::milliseconds timeout{5000};  // of each answer
 
+  bool all = false;                   // status, nodes: every field
+  bool check = false;                 // status, nodes: ends with 3 where something is not well
+  double lag_seconds_max = 5;         // status, nodes: what lags for longer is not well
   std::vector<TokenId> tokens;        // match, route, explain
   CacheNamespace name_space;          // match, route, explain
   std::optional<std::string> holder;  // tree

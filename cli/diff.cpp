@@ -37,7 +37,7 @@ ExitCode run_diff(const CommandLine& line) {
     complain(std::string("could not compare: ") + error.what());
     return kExitNoAnswer;
   }
-  print(line.json ? one_line(report) + "\n" : diff_text(report));
+  print_unless_gone(line.json ? one_line(report) + "\n" : diff_text(report));
   if (report["verdict"] == "equal") return kExitOk;
   return report["verdict"] == "different" ? kExitNo : kExitNoAnswer;
 }

@@ -8,6 +8,7 @@
 #include "cli/usage_error.h"
 #include "cli/verbs.h"
 #include "ipc/client.h"
+#include "ipc/standard_descriptors.h"
 
 namespace radixmesh::cli {
 namespace {
@@ -34,6 +35,7 @@ int run(int argc, const char* const* argv) {
 }  // namespace radixmesh::cli
 
 int main(int argc, char** argv) {
+  radixmesh::ipc::fill_standard_descriptors();
   // A reader that goes away is seen where it is written to, as BrokenPipe.
   std::signal(SIGPIPE, SIG_IGN);
   try {

@@ -30,6 +30,14 @@ void print(std::string_view text) {
   }
 }
 
+void print_unless_gone(std::string_view text) {
+  try {
+    print(text);
+  } catch (const BrokenPipe&) {
+    // It is gone; the exit code is for somebody else.
+  }
+}
+
 void complain(std::string_view text) {
   std::fprintf(stderr, "radixmesh: %s\n", printable(text).c_str());
 }

@@ -4,13 +4,22 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "cli/json.h"
 
 namespace radixmesh::cli {
 
-std::string status_text(const Json& status);
+// In short. `nodes` is null where it was not asked for; `troubles` are those of members.h.
+std::string status_text(const Json& status, const Json& nodes,
+                        const std::vector<std::string>& troubles);
 std::string nodes_text(const Json& nodes);
+// With every field.
+std::string status_details_text(const Json& status);
+std::string nodes_details_text(const Json& nodes);
+// A line for each, more where it is long.
+std::string troubles_text(const std::vector<std::string>& troubles);
+
 // `tokens`: how many were asked for.
 std::string match_text(const Json& match, std::size_t tokens);
 std::string route_text(const Json& route, std::size_t tokens);

@@ -2,19 +2,10 @@
 
 #include <algorithm>
 
+#include "cli/wrap.h"
 #include "lib/base/check.h"
 
 namespace radixmesh::cli {
-namespace {
-
-// Characters, not bytes: what follows the first byte of a UTF-8 character takes no room.
-std::size_t width_of(const std::string& text) {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
-
-}  // namespace
-
 void Table::add(std::vector<std::string> cells) {
   CHECK_THAT(cells.size() == columns_.size(), cells.size(), columns_.size());
   rows_.push_back(std::move(cells));

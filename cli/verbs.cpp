@@ -4,10 +4,12 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <vector>
 
 #include "cli/diff.h"
 #include "cli/json.h"
+#include "cli/members.h"
 #include "cli/output.h"
 #include "cli/show.h"
 #include "cli/stop.h"
@@ -22,6 +24,46 @@ constexpr char kClientName[] = "radixmesh-cli 0.1.0";
 
 void print_answer(const CommandLine& line, const Json& answer, const std::string& text) {
   print(line.json ? one_line(answer) + "\n" : text);
+}
+
+std::vector<std::string> joined(std::vector<std::string> first, std::vector<std::string> second) {
+  std::ranges::move(second, std::back_inserter(first));
+  return first;
+}
+
+// What is wrong is shown in any case; whether it is an exit code is asked for.
+ExitCode conclude(const CommandLine& line, const Json& answer, const std::string& text,
+                  const std::vector<std::string>& troubles) {
+  print_unless_gone(line.json ? one_line(answer) + "\n" : text);
+  return line.check && !troubles.empty() ? kExitNotWell : kExitOk;
+}
+
+// What the node says of itself stands in its status.
+Json without(const Json& nodes, const Json& addr) {
+  if (!nodes.is_array()) return nodes;
+  Json others = Json::array();
+  for (const Json& node : nodes) {
+    if (field(node, "addr") != addr) others.push_back(node);
+  }
+  return others;
+}
+
+ExitCode run_status(const CommandLine& line, ipc::Client& client) {
+  const Json status = to_json(client.status());
+  const bool alone = !line.check && (line.json || line.all);
+  const Json nodes = alone ? Json() : to_json(client.nodes());
+  const Json others = without(nodes, field(status, "addr"));
+  const auto troubles = joined(own_troubles(status), member_troubles(others, line.lag_seconds_max));
+  return conclude(line, status,
+                  line.all ? status_details_text(status) : status_text(status, nodes, troubles),
+                  troubles);
+}
+
+ExitCode run_nodes(const CommandLine& line, ipc::Client& client) {
+  const Json nodes = to_json(client.nodes());
+  const auto troubles = member_troubles(nodes, line.lag_seconds_max);
+  const std::string text = line.all ? nodes_details_text(nodes) : nodes_text(nodes);
+  return conclude(line, nodes, text + (line.check ? troubles_text(troubles) : ""), troubles);
 }
 
 void run_match(const CommandLine& line, ipc::Client& client) {
@@ -138,13 +180,9 @@ void run_ping(const CommandLine& line, ipc::Client& client) {
 ExitCode run_verb(const CommandLine& line) {
   if (line.verb == "diff") return run_diff(line);
   ipc::Client client(line.socket, line.timeout);
-  if (line.verb == "status") {
-    const Json status = to_json(client.status());
-    print_answer(line, status, status_text(status));
-  } else if (line.verb == "nodes") {
-    const Json nodes = to_json(client.nodes());
-    print_answer(line, nodes, nodes_text(nodes));
-  } else if (line.verb == "match") {
+  if (line.verb == "status") return run_status(line, client);
+  if (line.verb == "nodes") return run_nodes(line, client);
+  if (line.verb == "match") {
     run_match(line, client);
   } else if (line.verb == "route") {
     run_route(line, client);

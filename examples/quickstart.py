@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -32,7 +33,9 @@ from gateway.tokens import expand  # noqa: E402
 from gateway.trace import read_trace  # noqa: E402
 from gateway.wire_meter import WireMeter  # noqa: E402
 
-BINARY = ROOT / "build" / "sidecar" / "radixmesh-sidecar"
+BUILD = Path(os.environ.get("RADIXMESH_BUILD", ROOT / "build"))
+BINARY = BUILD / "sidecar" / "radixmesh-sidecar"
+CLI = BUILD / "cli" / "radixmesh"
 
 
 def parse_options(arguments: List[str]) -> argparse.Namespace:
@@ -73,6 +76,11 @@ def parse_options(arguments: List[str]) -> argparse.Namespace:
         "--kill",
         action="store_true",
         help="kill -9 a prefill sidecar in the middle of the run and start it again, empty",
+    )
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="leave the mesh running, and print how to look at it and how to stop it",
     )
     parser.add_argument("--json", metavar="FILE", help="write the results there, too")
     # For the shell script: a wrong option must show before minutes of building.
@@ -131,8 +139,31 @@ def _statuses(mesh: LoopbackMesh) -> Dict[str, dict]:
     return {addr: client.status() for addr, client in mesh.clients.items()}
 
 
-def drive(options: argparse.Namespace) -> Tuple[Report, List[str]]:
-    """The whole run: its report, and one line for each sidecar that did not end in good order."""
+def what_is_kept(mesh: LoopbackMesh, request: Request) -> List[str]:
+    """The commands for a mesh that goes on; leaves the request's prompt in its folder."""
+    prompt = os.path.join(mesh.folder, "prompt")
+    with open(prompt, "w", encoding="utf-8") as file:
+        print(*expand(request).tolist(), sep=",", file=file)
+    router = mesh.of_role("router")[0]
+    sockets = shlex.quote(mesh.folder) + "/*.sock"
+    program = shlex.quote(str(CLI))
+    return [
+        "",
+        "The mesh goes on. To look at it, from its router's side:",
+        f"  export RADIXMESH_SOCKET={shlex.quote(router.socket)}",
+        f"  {program} status",
+        f"  {program} nodes",
+        f"  {program} match @{shlex.quote(prompt)}      # the last prompt",
+        f"  {program} explain @{shlex.quote(prompt)}",
+        "To stop it:",
+        f'  for socket in {sockets}; do {program} --socket "$socket" drain; done',
+        f"  rm -r {shlex.quote(mesh.folder)}",
+    ]
+
+
+def drive(options: argparse.Namespace) -> Tuple[Report, List[str], List[str]]:
+    """The whole run: its report, one line for each sidecar that did not end in good order, and
+    those about a mesh that goes on."""
     if options.json and not os.access(Path(options.json).resolve().parent, os.W_OK):
         raise Failure(f"cannot write {options.json}: no such folder, or no right to write there")
     if options.trace:
@@ -145,7 +176,7 @@ def drive(options: argparse.Namespace) -> Tuple[Report, List[str]]:
     flags += ["--speculation-seconds", "0"]
     if options.policy:
         flags += ["--policy", options.policy]
-    with loopback_mesh(str(BINARY), flags, radixmesh.connect) as mesh:
+    with loopback_mesh(str(BINARY), flags, radixmesh.connect, options.keep) as mesh:
         print(f"quickstart: {len(requests):,} requests to 6 sidecars", file=sys.stderr)
         try:
             report = run(options, requests, mesh)
@@ -153,12 +184,14 @@ def drive(options: argparse.Namespace) -> Tuple[Report, List[str]]:
             # If a sidecar died, its own last words say more than what its death brought about.
             mesh.check_alive()
             raise
-    return report, mesh.bad_endings
+        # While a failure here still stops the mesh.
+        kept = what_is_kept(mesh, requests[-1]) if options.keep else []
+    return report, mesh.bad_endings, kept
 
 
-def print_table(report: Report) -> None:
+def print_lines(lines: List[str]) -> None:
     try:
-        print("\n".join(report.lines()), flush=True)
+        print("\n".join(lines), flush=True)
     except BrokenPipeError:
         # The reader has seen enough. Python would complain once more when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -182,8 +215,8 @@ def main(arguments: List[str]) -> int:
     stop_on(signal.SIGTERM)
     stop_on(signal.SIGHUP)
     try:
-        report, failures = drive(options)
-        print_table(report)
+        report, failures, kept = drive(options)
+        print_lines(report.lines() + kept)
         failures = report.failures() + failures
         if options.json:
             write_json(options.json, report)

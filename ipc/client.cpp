@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "ipc/framing.h"
+#include "ipc/packing.h"
 #include "ipc/reading.h"
 #include "lib/base/limits.h"
 #include "lib/base/msgpack_document.h"

@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-#include "ipc/packing.h"
+#include "ipc/packer.h"
 #include "lib/base/cache_namespace.h"
 #include "lib/base/ids.h"
 #include "lib/base/refusal.h"

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "ipc/client.h"
+#include "ipc/packing.h"
 #include "ipc/reading.h"
 
 namespace radixmesh::ipc {

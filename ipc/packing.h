@@ -1,11 +1,11 @@
 // The values of PROTOCOL.md as MessagePack: how the server writes what the client reads.
 #pragma once
 
-#include <msgpack.hpp>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "ipc/packer.h"
 #include "lib/base/cache_namespace.h"
 #include "lib/base/ids.h"
 #include "lib/replica_view.h"
@@ -13,20 +13,6 @@
 
 namespace radixmesh::ipc {
 
-struct Buffer {
-  std::string& out;
-  void write(const char* data, std::size_t size) { out.append(data, size); }
-};
-using Packer = msgpack::packer<Buffer>;
-
-inline void pack_text(Packer& packer, std::string_view text) {
-  packer.pack_str(static_cast<std::uint32_t>(text.size()));
-  packer.pack_str_body(text.data(), static_cast<std::uint32_t>(text.size()));
-}
-inline void pack_binary(Packer& packer, std::string_view bytes) {
-  packer.pack_bin(static_cast<std::uint32_t>(bytes.size()));
-  packer.pack_bin_body(bytes.data(), static_cast<std::uint32_t>(bytes.size()));
-}
 inline void pack_tokens(Packer& packer, std::span<const TokenId> tokens) {
   pack_binary(packer, {reinterpret_cast<const char*>(tokens.data()), tokens.size_bytes()});
 }

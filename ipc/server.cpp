@@ -25,25 +25,19 @@ bool again(int error) { return error == EAGAIN || error == EWOULDBLOCK || error 
 
 }  // namespace
 
-Server::Server(std::string path, Service& service) : path_(std::move(path)), service_(service) {
-  const ListeningSocket socket = listen_at(path_);
-  listener_ = socket.descriptor;
-  device_ = socket.device;
-  inode_ = socket.inode;
-  group_ = socket.group;
-  spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
+Server::Server(const std::string& path, Service& service)
+    : service_(service),
+      socket_(std::make_unique<SocketFile>(path)),
+      spare_(::open("/dev/null", O_RDONLY | O_CLOEXEC)) {}
 
 Server::~Server() {
   while (!clients_.empty()) close_client(clients_.begin()->first);
-  ::close(listener_);
   ::close(spare_);
-  remove_own(path_, device_, inode_);
 }
 
 void Server::poll_items(std::vector<PollItem>& out) const {
   // A full house does not accept: new clients wait in the kernel's queue.
-  if (clients_.size() < limits::ipc_clients_max) out.push_back({listener_, POLLIN});
+  if (clients_.size() < limits::ipc_clients_max) out.push_back({socket_->descriptor(), POLLIN});
   for (const auto& [descriptor, client] : clients_) {
     const std::size_t waiting = client->output.size() - client->written;
     // Who does not read is not read from either; half the bound leaves room for one more answer.
@@ -55,7 +49,7 @@ void Server::poll_items(std::vector<PollItem>& out) const {
 }
 
 void Server::serve(int descriptor, short revents) {
-  if (descriptor == listener_) {
+  if (descriptor == socket_->descriptor()) {
     accept_clients();
     return;
   }
@@ -110,12 +104,13 @@ void Server::serve_waiting() {
 
 void Server::accept_clients() {
   while (clients_.size() < limits::ipc_clients_max) {
-    const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int descriptor =
+        ::accept4(socket_->descriptor(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0) {
       if (errno == EMFILE || errno == ENFILE) turn_away();
       return;
     }
-    if (!peer_may_enter(descriptor, group_)) {
+    if (!socket_->admits(descriptor)) {
       ++counts_.cut;
       ::close(descriptor);
       continue;
@@ -131,7 +126,7 @@ void Server::accept_clients() {
 // with the spare one, and closed.
 void Server::turn_away() {
   ::close(spare_);
-  const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+  const int descriptor = ::accept4(socket_->descriptor(), nullptr, nullptr, SOCK_CLOEXEC);
   if (descriptor >= 0) ::close(descriptor);
   spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   ++counts_.cut;

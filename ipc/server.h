@@ -46,11 +46,13 @@ struct SocketError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+class SocketFile;
+
 class Server {
  public:
   // Listens at `path`. A socket file that nobody answers is replaced; one that answers, or a file
   // of another kind, throws SocketError.
-  Server(std::string path, Service& service);
+  Server(const std::string& path, Service& service);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -108,12 +110,9 @@ class Server {
   void turn_away();
   void close_client(int descriptor);
 
-  std::string path_;
   Service& service_;
-  int listener_ = -1;
+  std::unique_ptr<SocketFile> socket_;
   int spare_ = -1;  // given up for a moment when there are no descriptors left
-  std::uint64_t device_ = 0, inode_ = 0;  // of the socket file, so that only our own is removed
-  unsigned group_ = 0;
   ClientId next_client_ = 1;
   std::map<int, std::unique_ptr<Client>> clients_;
   Counts counts_;

@@ -28,6 +28,12 @@ sockaddr_un address_of(const std::string& path) {
   return address;
 }
 
+// Looked at before anything is made there.
+const std::string& checked(const std::string& path) {
+  address_of(path);
+  return path;
+}
+
 int new_socket() {
   const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (descriptor < 0) throw SocketError("ipc socket: " + std::string(std::strerror(errno)));
@@ -43,7 +49,8 @@ bool answers(const sockaddr_un& address) {
   return !refused;  // accepted, or so busy that its queue is full
 }
 
-// A file left by a process that is gone is removed; anything else is somebody's.
+// A file left by a process that is gone is removed; anything else is somebody's. One that answers
+// though nobody holds the lock is of a program that does not know of locks.
 void clear_stale(const std::string& path, const sockaddr_un& address) {
   struct stat file {};
   if (::lstat(path.c_str(), &file) != 0) return;
@@ -52,49 +59,67 @@ void clear_stale(const std::string& path, const sockaddr_un& address) {
   ::unlink(path.c_str());
 }
 
+// The supplementary groups of the peer; none where the kernel does not tell.
+std::vector<gid_t> groups_of(int connection) {
+  std::vector<gid_t> groups(64);
+  while (true) {
+    auto size = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+    const int outcome = ::getsockopt(connection, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size);
+    const std::size_t count = size / sizeof(gid_t);
+    // Where they do not fit, the kernel says how many there are. They are fixed when the peer
+    // connects, so the second time they do.
+    const bool grow = outcome != 0 && errno == ERANGE && count > groups.size();
+    if (outcome != 0 && !grow) return {};
+    groups.resize(count);
+    if (outcome == 0) return groups;
+  }
+}
+
 }  // namespace
 
-ListeningSocket listen_at(const std::string& path) {
+SocketFile::SocketFile(const std::string& path) : path_(checked(path)), lock_(path) {
   const sockaddr_un address = address_of(path);
   clear_stale(path, address);
-  ListeningSocket socket;
-  socket.descriptor = new_socket();
+  descriptor_ = new_socket();
   // The mask makes the file 0660 from its first moment on.
   const mode_t mask = ::umask(0117);
   const int bound =
-      ::bind(socket.descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+      ::bind(descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address);
   const int error = errno;
   ::umask(mask);
   struct stat file {};
-  if (bound != 0 || ::listen(socket.descriptor, kWaitingClients) != 0 ||
-      ::stat(path.c_str(), &file) != 0) {
+  if (bound != 0 || ::listen(descriptor_, kWaitingClients) != 0 ||
+      ::lstat(path.c_str(), &file) != 0) {
     const int reason = bound != 0 ? error : errno;
-    ::close(socket.descriptor);
+    if (bound == 0) ::unlink(path.c_str());
+    ::close(descriptor_);
     throw SocketError("ipc socket " + path + ": " + std::strerror(reason));
   }
-  socket.device = file.st_dev;
-  socket.inode = file.st_ino;
-  socket.group = file.st_gid;
-  return socket;
+  device_ = file.st_dev;
+  inode_ = file.st_ino;
+  group_ = file.st_gid;
 }
 
-void remove_own(const std::string& path, std::uint64_t device, std::uint64_t inode) {
+// In this order: while the socket is open its inode number is nobody else's, so that the file at
+// the path is told apart from any other; and the lock goes last.
+SocketFile::~SocketFile() {
+  if (is_own()) ::unlink(path_.c_str());
+  ::close(descriptor_);
+}
+
+bool SocketFile::is_own() const {
   struct stat file {};
-  if (::lstat(path.c_str(), &file) == 0 && file.st_dev == device && file.st_ino == inode) {
-    ::unlink(path.c_str());
-  }
+  return lock_.holds() && ::lstat(path_.c_str(), &file) == 0 && file.st_dev == device_ &&
+         file.st_ino == inode_;
 }
 
-bool peer_may_enter(int descriptor, unsigned group) {
+bool SocketFile::admits(int connection) const {
   ucred peer{};
   socklen_t size = sizeof peer;
-  if (::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
-  if (peer.uid == 0 || peer.uid == ::geteuid() || peer.gid == group) return true;
-  std::vector<gid_t> groups(256);
-  size = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
-  if (::getsockopt(descriptor, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size) != 0) return false;
-  groups.resize(size / sizeof(gid_t));
-  return std::ranges::find(groups, group) != groups.end();
+  if (::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
+  if (peer.uid == 0 || peer.uid == ::geteuid() || peer.gid == group_) return true;
+  const std::vector<gid_t> groups = groups_of(connection);
+  return std::ranges::find(groups, group_) != groups.end();
 }
 
 }  // namespace radixmesh::ipc

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <string>
 
+#include "ipc/standard_descriptors.h"
 #include "sidecar/daemon.h"
 #include "sidecar/descriptors.h"
 #include "sidecar/exit_codes.h"
@@ -34,6 +35,7 @@ void keep_freed_memory() {
 
 int main(int argc, char** argv) {
   using namespace radixmesh;
+  ipc::fill_standard_descriptors();
   keep_freed_memory();
   try {
     const Options options = parse_options(argc, argv, environ);

@@ -5,7 +5,8 @@
 
 Three nets hold the children: the context manager stops them on any way out, Ctrl-C included; they
 are in sessions of their own, so that a terminal's Ctrl-C reaches only the driver, which then stops
-them in order; and the kernel kills them should the driver itself be killed.
+them in order; and the kernel kills them should the driver itself be killed. A mesh that is to be
+kept lacks the last: it must outlive the driver, once all went well.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -43,7 +45,10 @@ class AddressTaken(Failure):
 class Sidecar:
     """One process, its address, and the connection to it once it is ready (`client`)."""
 
-    def __init__(self, addr: str, role: str, command: Sequence[str], folder: str, name: str):
+    def __init__(
+        self, addr: str, role: str, command: Sequence[str], folder: str, name: str, keep: bool
+    ):
+        self._keep = keep
         self.addr = addr
         self.role = role
         self.socket = os.path.join(folder, f"{name}.sock")
@@ -61,7 +66,7 @@ class Sidecar:
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
-                    preexec_fn=_die_with_parent,
+                    preexec_fn=None if self._keep else _die_with_parent,
                 )
             except OSError as error:
                 raise Failure(f"cannot start {self._command[0]}: {error.strerror}") from error
@@ -133,10 +138,13 @@ class Sidecar:
 class LoopbackMesh:
     """The six sidecars in order of rank. Made by `loopback_mesh`."""
 
-    def __init__(self, binary: str, flags: Sequence[str], folder: str, connect: Callable):
+    def __init__(
+        self, binary: str, flags: Sequence[str], folder: str, connect: Callable, keep: bool = False
+    ):
         self._binary = binary
         self._flags = list(flags)
-        self._folder = folder
+        self.folder = folder
+        self._keep = keep
         self._connect = connect
         self.sidecars: List[Sidecar] = []
         # Sidecars that did not end as they should, one line each; known once stopped.
@@ -169,7 +177,7 @@ class LoopbackMesh:
             members = [addr for addr, its_role in zip(addrs, ROLES) if its_role == role]
             command += [f"--{role}-cache-nodes", ",".join(members)]
         self.sidecars = [
-            Sidecar(addr, role, command, self._folder, f"{launch}-{role}-{rank}")
+            Sidecar(addr, role, command, self.folder, f"{launch}-{role}-{rank}", self._keep)
             for rank, (addr, role) in enumerate(zip(addrs, ROLES))
         ]
         for sidecar in self.sidecars:
@@ -202,6 +210,10 @@ class LoopbackMesh:
                 sidecar.check_alive()
             time.sleep(POLL_S)  # tidy: backoff
 
+    def disconnect(self) -> None:
+        for sidecar in self.sidecars:
+            sidecar.disconnect()
+
     def stop(self) -> None:
         for sidecar in self.sidecars:
             sidecar.ask_to_stop()
@@ -213,16 +225,27 @@ class LoopbackMesh:
 
 @contextlib.contextmanager
 def loopback_mesh(
-    binary: str, flags: Sequence[str], connect: Callable
+    binary: str, flags: Sequence[str], connect: Callable, keep: bool = False
 ) -> Iterator[LoopbackMesh]:
-    """A running mesh, all nodes ready; stopped on the way out. `connect` is the client's."""
-    with tempfile.TemporaryDirectory(prefix="radixmesh-") as folder:
-        mesh = LoopbackMesh(binary, flags, folder, connect)
-        try:
-            mesh.start()
-            yield mesh
-        finally:
+    """A running mesh, all nodes ready; stopped on the way out. `connect` is the client's.
+
+    With `keep` it is stopped only where the way out is an exception; else it goes on, and its
+    folder stays.
+    """
+    folder = tempfile.mkdtemp(prefix="radixmesh-")
+    mesh = LoopbackMesh(binary, flags, folder, connect, keep)
+    try:
+        mesh.start()
+        yield mesh
+    except BaseException:
+        keep = False
+        raise
+    finally:
+        if keep:
+            mesh.disconnect()
+        else:
             mesh.stop()
+            shutil.rmtree(folder)
 
 
 def _free_addrs(count: int) -> List[str]:

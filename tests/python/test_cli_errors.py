@@ -103,9 +103,19 @@ def sidecar(tmp_path):
 
 USAGE = {
     "": "a verb is missing",
-    "explode": "explode",
-    "status nodes": "nodes",
-    "status --loud": "--loud",
+    "explode": "no verb explode (radixmesh --help",
+    "status nodes": 'status takes no "nodes"',
+    "status --loud": "no option --loud (radixmesh --help",
+    "stats": "no verb stats (did you mean status?)",
+    "Nodes": "no verb Nodes (did you mean nodes?)",
+    "macth 1,2": "no verb macth (did you mean match?)",
+    "--jsn status": "no option --jsn (did you mean --json?)",
+    "status --al": "no option --al (did you mean --all?)",
+    "match 1 --namspace=model=a": "no option --namspace=model=a (did you mean --namespace?)",
+    "status --chek": "no option --chek (did you mean --check?)",
+    "--timout 3 status": "no option --timout (did you mean --timeout?)",
+    "status --lag-max -1": "--lag-max",
+    "match --binary 1,2": "--binary: TOKENS must be @FILE or -",
     "match": "TOKENS is required",
     "match 1,x": '"x" is no token id',
     "match 1,,2": '"" is no token id',
@@ -130,9 +140,32 @@ def test_a_wrong_command_line(sidecar, line, told):
     assert sidecar.requests == []
 
 
-WRONG_TOKENS = [b"[1, -2]", b"[1, 2.5]", b"[1", b"[[1]]", b"abc", b"[4294967296]"]
+WRONG_TOKENS = {
+    b"[1, -2]": "item 1 is no token id",
+    b"[1, 2.5]": "item 1 is no token id",
+    b"[1": "no JSON array",
+    b"[[1]]": "item 0 is no token id",
+    b"[4294967296]": "item 0 is no token id",
+    b'{"a":1}\n': '"{"a":1}" is no token id',
+    b"abc": '"abc" is no token id',
+    b"abcd": '"abcd" is no token id',
+    b"1,,2": '"" is no token id',
+    b"1,2,\n": '"" is no token id',
+    b",1": '"" is no token id',
+    b"-1 2": '"-1" is no token id',
+    b"4294967296": '"4294967296" is no token id',
+    b"1;2": '"1;2" is no token id',
+    b"\x01\0\0\0\x02\0\0\0": "no text (for binary tokens say --binary)",
+    "1,2\u00a03".encode(): "no text (for binary tokens say --binary)",
+}
 
 
-@pytest.mark.parametrize("data", WRONG_TOKENS)
-def test_wrong_tokens(sidecar, data):
-    check(radixmesh("match", "-", socket=sidecar.path, stdin=data), 64, "stdin: ")
+@pytest.mark.parametrize("data, told", WRONG_TOKENS.items(), ids=str)
+def test_wrong_tokens(sidecar, data, told):
+    check(radixmesh("match", "-", socket=sidecar.path, stdin=data), 64, f"stdin: {told}")
+    assert sidecar.requests == []
+
+
+def test_binary_tokens_are_whole(sidecar):
+    done = radixmesh("match", "--binary", "-", socket=sidecar.path, stdin=b"12345")
+    check(done, 64, "stdin: 5 bytes are no whole number of 32-bit tokens")

@@ -71,7 +71,7 @@ def test_help_names_verbs_and_exit_codes():
     assert (done.returncode, done.stderr) == (0, "")
     for verb in ("status", "nodes", "match", "route", "tree", "tail", "ping", "diff"):
         assert f"\n  {verb} " in done.stdout
-    for code in ("0 ", "1 ", "2 ", "64 "):
+    for code in ("0 ", "1 ", "2 ", "3 ", "64 "):
         assert f"\n  {code}" in done.stdout
     assert radixmesh("tree", "--help").stdout.count("--holder") == 1
 
@@ -83,3 +83,32 @@ def test_an_output_that_cannot_be_written(tmp_path, arguments):
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=ENV)
     told = "radixmesh: cannot write: No space left on device\n"
     assert (done.returncode, done.stderr) == (2, told)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["status"], ["nodes"]], ids=str)
+@pytest.mark.parametrize("closed", [">&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_a_closed_output_is_told_and_nothing_goes_to_the_sidecar_instead(
+    tmp_path, arguments, closed
+):
+    with WholeSidecar(tmp_path / "a.sock") as sidecar:
+        script = f'exec "$@" {closed}'
+        command = ["sh", "-c", script, "-", PROGRAM, "--socket", sidecar.path, *arguments]
+        done = subprocess.run(command, stderr=subprocess.PIPE, text=True, env=ENV, timeout=30)
+        told = "" if "2>" in closed else "radixmesh: cannot write: Bad file descriptor\n"
+        assert (done.returncode, done.stderr) == (2, told)
+        # Whatever else had come there would have been no request: FakeSidecar fails on close.
+        assert {method for method, _ in sidecar.requests} <= {"status", "nodes"}
+
+
+def test_a_closed_input_is_told(tmp_path):
+    with WholeSidecar(tmp_path / "a.sock") as sidecar:
+        command = ["sh", "-c", 'exec "$@" <&-', "-", PROGRAM, "--socket", sidecar.path]
+        done = subprocess.run([*command, "match", "-"], capture_output=True, text=True, env=ENV)
+        assert (done.returncode, done.stdout) == (64, "")
+        assert done.stderr == "radixmesh: stdin: Bad file descriptor\n"
+
+
+def test_a_closed_stderr_changes_no_exit_code(tmp_path):
+    command = ["sh", "-c", 'exec "$@" 2>&-', "-", PROGRAM, "--socket", tmp_path / "none", "status"]
+    done = subprocess.run(command, capture_output=True, text=True, env=ENV, timeout=30)
+    assert (done.returncode, done.stdout) == (2, "")

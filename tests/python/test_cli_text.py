@@ -23,6 +23,24 @@ def sidecar(tmp_path):
 
 def test_status(sidecar):
     assert text_of(sidecar, "status") == f"""\
+{ADDR}, rank 0, cluster test
+! 1 member is suspect: rank 1
+ready         yes
+members       2: 1 alive, 1 suspect
+not here yet  2 ops of 2 members, for up to 500 ms
+holds         1,234,567 tokens
+picture       1.2 MiB
+settings      page size 2
+epoch         {EPOCH} (2023-11-14 22:13:20 UTC)
+status --all has every field and counter
+"""
+    assert json_of(sidecar, "status") == sidecar.status()
+
+
+def test_every_field_of_status(sidecar):
+    sidecar.shown["lag"] = {PEER: {"lag_ops": 1, "last_repair": None}}
+    sidecar.shown["lag"][ADDR] = {"last_repair": {"how": "replay", "seconds_ago": 2}}
+    assert text_of(sidecar, "status", "--all") == f"""\
 addr          {ADDR}
 rank          0
 epoch         {EPOCH} (2023-11-14 22:13:20 UTC)
@@ -34,23 +52,26 @@ memory_bytes  1.2 MiB (1,234,567)
 
 version_vector and digests
   addr            seq  digest  epoch
-  {ADDR}    2  {DIGEST}    {EPOCH} (2023-11-14 22:13:20 UTC)
+  {ADDR}    2  {DIGEST}    {EPOCH}
   {PEER}    0  0000    0
 
 counters
   gaps  3
+
+lag
+  addr            lag_ops                last_repair
+  {PEER}        1                          -
+  {ADDR}        -  how replay, seconds_ago 2
 """
-    assert json_of(sidecar, "status") == sidecar.status()
 
 
 def test_nodes(sidecar):
     assert text_of(sidecar, "nodes") == f"""\
-rank  addr            role     state    applied  head            lag  repaired          \
-last_heard  epoch                        load
-   0  {ADDR}  unified  alive          3     4  1 ops, 500 ms  replay 2.0 s ago  0 ms ago    \
-7 (1970-01-01 00:00:00 UTC)  running 1, waiting 0, kv_used 5, kv_total 10
-   1  {PEER}  unified  suspect        3     4  1 ops, 500 ms  replay 2.0 s ago  900 ms ago  \
-7 (1970-01-01 00:00:00 UTC)  -
+2 members: 1 alive, 1 suspect
+rank  addr            role     state     heard
+   0  {ADDR}  unified  alive      0 ms
+   1  {PEER}  unified  suspect  900 ms
+not here yet: 2 ops of 2 members, for up to 500 ms
 """
     assert json_of(sidecar, "nodes") == sidecar.nodes()
 
@@ -205,18 +226,33 @@ def test_tail_says_when_the_sidecar_goes(sidecar):
 # Tokens and namespaces
 
 
-@pytest.mark.parametrize("data", [b"[1, 2,\n 3]", struct.pack("<3I", 1, 2, 3)])
-def test_tokens_of_files_and_of_stdin(sidecar, tmp_path, data):
+TEXTS = ["[1, 2,\n 3]", " [1,2,3]\n", "1,2,3", "1 2 3", "1\n2\r\n3\n", "1 , 2,\n3", "[1,2, 3]"]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("padding", range(4))
+def test_text_is_tokens_whatever_its_length(sidecar, tmp_path, text, padding):
+    """Binary it is never taken for, though one of four such lengths would do for that."""
+    data = text.encode() + b" " * padding
     (tmp_path / "tokens").write_bytes(data)
     for argument in (f"@{tmp_path / 'tokens'}", "-"):
         assert radixmesh("match", argument, socket=sidecar.path, stdin=data).returncode == 0
         assert sidecar.requests[-1][1]["tokens"] == struct.pack("<3I", 1, 2, 3)
 
 
-def test_a_raw_file_may_begin_as_json_does(sidecar):
-    data = struct.pack("<2I", ord("["), 5)
-    assert radixmesh("match", "-", socket=sidecar.path, stdin=data).returncode == 0
-    assert sidecar.requests[-1][1]["tokens"] == data
+@pytest.mark.parametrize("tokens", [(1, 2, 3), (ord("["), 5), (0x20322031,), ()])
+def test_binary_is_asked_for_by_name(sidecar, tmp_path, tokens):
+    data = struct.pack(f"<{len(tokens)}I", *tokens)
+    (tmp_path / "tokens").write_bytes(data)
+    for argument in (f"@{tmp_path / 'tokens'}", "-"):
+        done = radixmesh("match", "--binary", argument, socket=sidecar.path, stdin=data)
+        assert done.returncode == 0
+        assert sidecar.requests[-1][1]["tokens"] == data
+
+
+def test_tokens_of_the_command_line_may_have_blanks(sidecar):
+    assert radixmesh("match", "1, 2 3", socket=sidecar.path).returncode == 0
+    assert sidecar.requests[-1][1]["tokens"] == struct.pack("<3I", 1, 2, 3)
 
 
 def test_namespace(sidecar):

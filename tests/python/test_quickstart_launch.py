@@ -5,6 +5,7 @@ SIGTERM; what else it does, each test says. `connect` below is content with the 
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -107,6 +108,26 @@ def test_starts_six_with_the_same_lists_and_stops_them(stand_in, tmp_path):
     assert all(map(is_gone, pids(tmp_path)))
 
 
+def test_a_mesh_that_is_kept_goes_on(stand_in, tmp_path):
+    try:
+        with loopback_mesh(stand_in(), [], Client, keep=True) as mesh:
+            pass
+        assert not any(map(is_gone, pids(tmp_path)))
+        assert sorted(os.listdir(mesh.folder))[-1].endswith(".sock")
+    finally:
+        for pid in pids(tmp_path):
+            os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(mesh.folder)
+
+
+def test_a_mesh_that_was_to_be_kept_is_stopped_where_something_failed(stand_in, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        with loopback_mesh(stand_in(), [], Client, keep=True) as mesh:
+            raise KeyboardInterrupt
+    assert all(map(is_gone, pids(tmp_path)))
+    assert not os.path.exists(mesh.folder)
+
+
 def test_a_sidecar_that_dies_at_the_start_is_named_with_its_last_words(stand_in, tmp_path):
     binary = stand_in("if rank == '3': print('no such option', file=sys.stderr); sys.exit(64)")
     with pytest.raises(Failure) as failure:
@@ -189,7 +210,9 @@ def test_a_killed_driver_leaves_nobody_behind(stand_in, tmp_path):
             """
         )
     )
-    process = subprocess.Popen([sys.executable, str(driver)], stdout=subprocess.PIPE)
+    # Killed like this it cannot remove its folder: that goes with the test's.
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen([sys.executable, str(driver)], stdout=subprocess.PIPE, env=env)
     try:
         assert process.stdout.readline() == b"ready\n"
     finally:

@@ -20,8 +20,10 @@ ADDRS = ["prefill0", "prefill1", "prefill2", "decode0", "decode1", "router0"]
 class FakeLoopback:
     """What the driver uses of LoopbackMesh."""
 
-    def __init__(self, flags):
+    def __init__(self, flags, folder, keep):
         self.flags = flags
+        self.folder = str(folder)
+        self.keep = keep
         self.mesh = FakeMesh(ADDRS, page_size=int(flags[flags.index("--page-size") + 1]))
         self.bad_endings = []
         self.restarted = []
@@ -32,7 +34,7 @@ class FakeLoopback:
 
     def of_role(self, role):
         return [
-            SimpleNamespace(addr=addr, role=role, client=node)
+            SimpleNamespace(addr=addr, role=role, client=node, socket=f"{self.folder}/{addr}.sock")
             for addr, node in self.mesh.nodes.items()
             if addr.startswith(role)
         ]
@@ -47,13 +49,13 @@ class FakeLoopback:
 
 
 @pytest.fixture
-def launched(monkeypatch):
+def launched(monkeypatch, tmp_path):
     """The meshes that were started; `spoil(mesh)` may break one before it is used."""
     found = SimpleNamespace(meshes=[], spoil=lambda mesh: None)
 
     @contextlib.contextmanager
-    def fake_loopback_mesh(binary, flags, connect):
-        found.meshes.append(FakeLoopback(flags))
+    def fake_loopback_mesh(binary, flags, connect, keep):
+        found.meshes.append(FakeLoopback(flags, tmp_path, keep))
         found.spoil(found.meshes[-1])
         yield found.meshes[-1]
 
@@ -77,6 +79,24 @@ def test_a_good_run(launched, capsys, tmp_path):
     assert 0 < written["hit_tokens"] <= written["best_hit_tokens"] < written["input_tokens"]
     assert written["wire_bytes"] > 0 and written["violations"] == 0
     assert "--policy" not in launched.meshes[0].flags
+
+
+def test_a_mesh_that_is_kept_comes_with_the_commands_for_it(launched, capsys, tmp_path):
+    assert quickstart.main([*SMALL, "--keep"]) == 0
+    assert launched.meshes[0].keep
+    lines = capsys.readouterr().out.splitlines()
+    assert f"  export RADIXMESH_SOCKET={tmp_path}/router0.sock" in lines
+    assert f"  {quickstart.CLI} match @{tmp_path}/prompt      # the last prompt" in lines
+    stop = f'for socket in {tmp_path}/*.sock; do {quickstart.CLI} --socket "$socket" drain; done'
+    assert lines[-2:] == [f"  {stop}", f"  rm -r {tmp_path}"]
+    tokens = (tmp_path / "prompt").read_text().strip().split(",")
+    assert len(tokens) > 100 and all(token.isdigit() for token in tokens)
+
+
+def test_a_mesh_is_kept_only_if_that_is_asked_for(launched, capsys):
+    assert quickstart.main(SMALL) == 0
+    assert not launched.meshes[0].keep
+    assert "RADIXMESH_SOCKET" not in capsys.readouterr().out
 
 
 def test_a_run_with_a_kill_in_the_middle(launched):

@@ -55,7 +55,7 @@ ARROWS: Sequence[Tuple[str, Sequence[str]]] = (
     ("lib/replica*", ["lib/*"]),
     ("ipc/*", ["ipc/*", *LIB_VALUES]),
     ("sidecar/*", ["sidecar/*", "ipc/*", "lib/*"]),
-    ("cli/*", ["cli/*", *CLIENT, *IPC_VALUES, "lib/base/*"]),
+    ("cli/*", ["cli/*", *CLIENT, *IPC_VALUES, "ipc/standard_descriptors.h", "lib/base/*"]),
     ("examples/*", ["examples/*", *CLIENT]),
     ("tests/*", ["*"]),
 )
@@ -72,6 +72,7 @@ MSGPACK = [
     "lib/oplog/body_*",
     "lib/oplog/codec.*",
     "ipc/client.h",
+    "ipc/packer.h",
     "ipc/packing.*",
     "ipc/params.*",
     "ipc/reading.*",
