@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "lib/tree/holder_set.h"
+#include "lib/tree/recency_list.h"
 #include "lib/tree/slab.h"
 #include "lib/tree/slot_runs.h"
 
@@ -48,9 +49,7 @@ struct UseCount {
 struct OwnState {
   std::uint32_t lock_ref = 0;
   UseCount uses;
-  bool listed = false;             // in the list of what may be evicted
-  std::uint32_t older = kNoIndex;  // neighbours in that list
-  std::uint32_t newer = kNoIndex;
+  StretchIndex recency = kNoIndex;  // its deepest stretch in the list of what may be evicted
 };
 
 struct RankValue {
@@ -97,7 +96,8 @@ struct OwnSlotsValue {
   }
   // Whether the upper edge's value and this one's can be one; holder sets are compared by the tree.
   bool can_join(const OwnSlotsValue& upper) const {
-    return upper.own.lock_ref == own.lock_ref && upper.own.listed == own.listed &&
+    return upper.own.lock_ref == own.lock_ref &&
+           (upper.own.recency == kNoIndex) == (own.recency == kNoIndex) &&
            upper.own_slots.empty() == own_slots.empty();
   }
   void join_front(OwnSlotsValue&& upper) {
