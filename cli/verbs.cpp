@@ -25,7 +25,7 @@ void print_answer(const CommandLine& line, const Json& answer, const std::string
 }
 
 void run_match(const CommandLine& line, ipc::Client& client) {
-  const Json match = to_json(client.match_prefix(line.tokens, line.name_space));
+  const Json match = to_json(client.match_prefix(line.tokens, line.name_space, false));
   print_answer(line, match, match_text(match, line.tokens.size()));
 }
 
