@@ -17,7 +17,9 @@
 
 namespace radixmesh {
 
-// How often pages were used, in the present period of collection and the one before.
+// How often pages were used, in the present period of collection and the one before. One count an
+// edge: a use of its first pages counts for all of it, so that what is behind them may be taken for
+// hot, and is collected later than it could be.
 struct UseCount {
   std::uint16_t now = 0, before = 0;
   std::uint32_t period = 0;  // the one that `now` counts
