@@ -67,7 +67,7 @@ ExitCode run_nodes(const CommandLine& line, ipc::Client& client) {
 }
 
 void run_match(const CommandLine& line, ipc::Client& client) {
-  const Json match = to_json(client.match_prefix(line.tokens, line.name_space));
+  const Json match = to_json(client.match_prefix(line.tokens, line.name_space, false));
   print_answer(line, match, match_text(match, line.tokens.size()));
 }
 

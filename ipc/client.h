@@ -109,7 +109,9 @@ class Client {
 
   Inserted insert(std::span<const TokenId> tokens, const SlotRuns& slots,
                   const CacheNamespace& name = {});
-  MatchResult match_prefix(std::span<const TokenId> tokens, const CacheNamespace& name = {});
+  // Without `touch` it is no use of what is here: who only looks does not keep it from eviction.
+  MatchResult match_prefix(std::span<const TokenId> tokens, const CacheNamespace& name = {},
+                           bool touch = true);
   // `remote`: beyond what is here, a reference on the best other holder; waits for it up
   // to half a second, then for the next best; up to 2 s in all.
   Lease acquire(std::span<const TokenId> tokens, const CacheNamespace& name = {},

@@ -86,9 +86,13 @@ Inserted Client::insert(std::span<const TokenId> tokens, const SlotRuns& slots,
           result.field("freed").slots()};
 }
 
-MatchResult Client::match_prefix(std::span<const TokenId> tokens, const CacheNamespace& name) {
-  const Answer answer =
-      call("match_prefix", 2, [&](Packer& packer) { pack_query(packer, tokens, name); });
+MatchResult Client::match_prefix(std::span<const TokenId> tokens, const CacheNamespace& name,
+                                 bool touch) {
+  const Answer answer = call("match_prefix", 3, [&](Packer& packer) {
+    pack_query(packer, tokens, name);
+    pack_text(packer, "touch");
+    touch ? packer.pack_true() : packer.pack_false();
+  });
   return match_of(Reader(answer.get()));
 }
 

@@ -88,8 +88,9 @@ class Replica : private Journal {
   Result<SlotRuns> remove(TimePoint now, const CacheNamespace& name,
                           std::span<const TokenId> tokens);
   Result<SlotRuns> reset(TimePoint now);
-  // Counts as a use of what is local.
-  MatchView match_prefix(const CacheNamespace& name, std::span<const TokenId> tokens);
+  // With `touch` it counts as a use of what is local; who only observes asks without.
+  MatchView match_prefix(const CacheNamespace& name, std::span<const TokenId> tokens,
+                         bool touch = true);
   // match_prefix, and a lock on the local part until release(). Nothing is locked where nothing
   // matched; such a path may be released as well. With `remote`, a reference to what the best other
   // holder has beyond that: the answer may have to wait for that node.

@@ -155,9 +155,10 @@ Replica::Result<SlotRuns> Replica::reset(TimePoint now) {
   return std::move(*freed);
 }
 
-MatchView Replica::match_prefix(const CacheNamespace& name, std::span<const TokenId> tokens) {
+MatchView Replica::match_prefix(const CacheNamespace& name, std::span<const TokenId> tokens,
+                                bool touch) {
   relation_->match(name, tokens, match_);
-  if (cache_) cache_->touch(match_);
+  if (touch && cache_) cache_->touch(match_);
   return view_of(match_);
 }
 

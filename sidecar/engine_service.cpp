@@ -202,8 +202,9 @@ EngineService::Outcome EngineService::insert(Call& call) {
 EngineService::Outcome EngineService::match_prefix(Call& call) {
   const auto tokens = call.params.tokens();
   const CacheNamespace name = call.params.name_space();
+  const bool touch = call.params.optional_boolean("touch").value_or(true);
   if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
-  ipc::pack_match(call.result, replica_.match_prefix(name, tokens));
+  ipc::pack_match(call.result, replica_.match_prefix(name, tokens, touch));
   return {};
 }
 

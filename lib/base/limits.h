@@ -24,6 +24,10 @@ inline constexpr std::size_t namespace_part_bytes_max = 1024;
 // a removal never copies more than 16 KiB, and an unmerged edge is too long for its overhead to
 // count.
 inline constexpr std::uint32_t merge_copy_tokens_max = 4096;
+// How many parts of one edge may have been used at different times: what a lookup may leave on an
+// edge, at 20 bytes each. Most edges have one, and few lookups end inside an edge that no insert
+// then cuts there.
+inline constexpr std::size_t edge_stretches_max = 8;
 
 // ---- frames between nodes ----------------------------------------------------------------------
 

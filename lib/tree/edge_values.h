@@ -11,12 +11,15 @@
 #include <vector>
 
 #include "lib/tree/holder_set.h"
+#include "lib/tree/recency_list.h"
 #include "lib/tree/slab.h"
 #include "lib/tree/slot_runs.h"
 
 namespace radixmesh {
 
-// How often pages were used, in the present period of collection and the one before.
+// How often pages were used, in the present period of collection and the one before. One count an
+// edge: a use of its first pages counts for all of it, so that what is behind them may be taken for
+// hot, and is collected later than it could be.
 struct UseCount {
   std::uint16_t now = 0, before = 0;
   std::uint32_t period = 0;  // the one that `now` counts
@@ -48,9 +51,7 @@ struct UseCount {
 struct OwnState {
   std::uint32_t lock_ref = 0;
   UseCount uses;
-  bool listed = false;             // in the list of what may be evicted
-  std::uint32_t older = kNoIndex;  // neighbours in that list
-  std::uint32_t newer = kNoIndex;
+  StretchIndex recency = kNoIndex;  // its deepest stretch in the list of what may be evicted
 };
 
 struct RankValue {
@@ -97,7 +98,8 @@ struct OwnSlotsValue {
   }
   // Whether the upper edge's value and this one's can be one; holder sets are compared by the tree.
   bool can_join(const OwnSlotsValue& upper) const {
-    return upper.own.lock_ref == own.lock_ref && upper.own.listed == own.listed &&
+    return upper.own.lock_ref == own.lock_ref &&
+           (upper.own.recency == kNoIndex) == (own.recency == kNoIndex) &&
            upper.own_slots.empty() == own_slots.empty();
   }
   void join_front(OwnSlotsValue&& upper) {

@@ -3,9 +3,10 @@
 //   total = evictable + protected                 tokens that this node holds
 //   protected                                     those on a path that some lock covers
 //
-// Others' entries never count, never are evicted, never are returned as local. Recency is kept per
-// edge: a list from the least to the most recently used, in which a parent is never older than its
-// child, so that its head is always a leaf (of what this node holds). Locked edges are not in it.
+// Others' entries never count, never are evicted, never are returned as local. How recently a page
+// was used is known by page, within the bound that recency_list.h states: a use of a prefix uses
+// the pages of that prefix and no others. Locked pages are in no such order; at the end of the last
+// lock they have just been used.
 //
 // Every change is written to a Journal, which numbers it as an op: the same calls work for a node
 // of a mesh and for a plain cache.
@@ -102,7 +103,8 @@ class LocalCache {
   // come before their children. Written to no journal. The bound is kept with the next insert().
   virtual void restore(const Insertion& insertion) = 0;
 
-  // What is local of a lookup's answer, and its slots; `touch` makes it the most recently used.
+  // What is local of a lookup's answer, and its slots; `touch` makes those pages the most recently
+  // used, and splits nothing.
   virtual std::uint32_t local_match(const Match& match, SlotRuns* slots) const = 0;
   virtual void touch(const Match& match) = 0;
 
@@ -116,8 +118,8 @@ class LocalCache {
   virtual void unlock(LockedPath path) = 0;
 
   // Frees at least `num_tokens` tokens in whole pages, or all that is unlocked: leaves first, least
-  // recently used first, page by page from the leaf's end. Stops early with the first edge that
-  // brings what is freed to `runs_max` runs of slots.
+  // recently used first, page by page from the leaf's end. Stops early with the first pages of one
+  // edge, used together, that bring what is freed to `runs_max` runs of slots.
   virtual SlotRuns evict(std::uint64_t num_tokens, std::size_t runs_max, Journal& journal) = 0;
 
   // Why remove() or reset() changed nothing: a lock covers a page that would go, or the slots freed
@@ -157,6 +159,8 @@ class LocalCache {
 
   virtual std::uint64_t total_tokens() const = 0;
   virtual std::uint64_t protected_tokens() const = 0;
+  // What it keeps beside the tree.
+  virtual std::size_t memory_bytes() const = 0;
   std::uint64_t evictable_tokens() const { return total_tokens() - protected_tokens(); }
 };
 

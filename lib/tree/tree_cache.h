@@ -5,6 +5,7 @@
 #include "lib/base/limits.h"
 #include "lib/tree/holder_tree.h"
 #include "lib/tree/local_cache.h"
+#include "lib/tree/recency_list.h"
 
 namespace radixmesh {
 
@@ -24,7 +25,7 @@ class TreeCache final : public LocalCache, private EdgeObserver {
                       const SlotRuns& slots, Journal& journal) override;
   void restore(const Insertion& insertion) override;
   std::uint32_t local_match(const Match& match, SlotRuns* slots) const override;
-  void touch(const Match& match) override;
+  void touch(const Match& match) override { use_up_to(local_end(match)); }
   LockedPath lock(const Match& match) override;
   Anchor local_anchor(const Match& match) const override;
   std::optional<LockedPath> lock_page(Anchor page) override;
@@ -35,6 +36,7 @@ class TreeCache final : public LocalCache, private EdgeObserver {
   tl::expected<SlotRuns, Kept> reset(Journal& journal) override;
   std::uint64_t total_tokens() const override { return tree_.tokens_of(kSelf); }
   std::uint64_t protected_tokens() const override { return protected_; }
+  std::size_t memory_bytes() const override { return recency_.memory_bytes(); }
 
   void note_use(const Match& match) override;
   void begin_period() override { ++period_; }
@@ -78,9 +80,8 @@ class TreeCache final : public LocalCache, private EdgeObserver {
   std::uint32_t room_for(std::uint32_t wanted, InsertResult& result, Journal& journal);
   Position store(const CacheNamespace& name, std::span<const TokenId> tokens, const SlotRuns& slots,
                  Position at, Journal& journal);
-  void touch_up_from(NodeIndex index);
-  void list_as_newest(NodeIndex index);
-  void unlist(NodeIndex index);
+  void use_up_to(Position end);
+  std::uint32_t begin_of(const Stretch& stretch) const;
   void after_split(NodeIndex upper, NodeIndex lower) override;
   void before_join(NodeIndex upper, NodeIndex lower) override;
   void before_drop(NodeIndex node) override;
@@ -89,79 +90,44 @@ class TreeCache final : public LocalCache, private EdgeObserver {
   std::uint64_t tokens_max_;
   std::uint64_t protected_ = 0;
   std::uint32_t period_ = 1;
-  NodeIndex oldest_ = kNoIndex, newest_ = kNoIndex;
+  RecencyList recency_;
   Match match_;
 };
 
 // ---- recency -----------------------------------------------------------------------------------
 
-template <class SlotsValue>
-void TreeCache<SlotsValue>::list_as_newest(NodeIndex index) {
-  OwnState& state = own(index);
-  state.listed = true;
-  state.older = newest_;
-  state.newer = kNoIndex;
-  (newest_ == kNoIndex ? oldest_ : own(newest_).newer) = index;
-  newest_ = index;
-}
-
-template <class SlotsValue>
-void TreeCache<SlotsValue>::unlist(NodeIndex index) {
-  OwnState& state = own(index);
-  if (!state.listed) return;
-  (state.older == kNoIndex ? oldest_ : own(state.older).newer) = state.newer;
-  (state.newer == kNoIndex ? newest_ : own(state.newer).older) = state.older;
-  state.listed = false;
-  state.older = state.newer = kNoIndex;
-}
-
 // From the deepest up, so that no parent becomes older than its child.
 template <class SlotsValue>
-void TreeCache<SlotsValue>::touch_up_from(NodeIndex index) {
-  for (NodeIndex at = index; !is_root(at); at = tree_.node(at).parent) {
+void TreeCache<SlotsValue>::use_up_to(Position end) {
+  if (end.tokens == 0) return;
+  for (NodeIndex at = end.node; !is_root(at); at = tree_.node(at).parent) {
     if (own(at).lock_ref > 0) continue;
-    unlist(at);
-    list_as_newest(at);
+    recency_.use(at, own(at).recency, std::min(end.tokens, tree_.node(at).depth));
   }
+  recency_.keep_bound(own(end.node).recency);
 }
 
 template <class SlotsValue>
-void TreeCache<SlotsValue>::touch(const Match& match) {
-  const Position end = local_end(match);
-  if (end.tokens > 0) touch_up_from(end.node);
+std::uint32_t TreeCache<SlotsValue>::begin_of(const Stretch& stretch) const {
+  return stretch.above == kNoIndex ? tree_.node(stretch.edge).begin() : recency_[stretch.above].end;
 }
 
 template <class SlotsValue>
 void TreeCache<SlotsValue>::after_split(NodeIndex upper, NodeIndex lower) {
-  OwnState& below = own(lower);
-  if (!below.listed) return;
-  OwnState& above = own(upper);
-  above.listed = true;
-  above.older = lower;
-  above.newer = below.newer;
-  (below.newer == kNoIndex ? newest_ : own(below.newer).older) = upper;
-  below.newer = upper;
+  if (own(lower).recency == kNoIndex) return;
+  recency_.split(upper, own(upper).recency, own(lower).recency, tree_.node(upper).depth);
 }
 
-// The joined edge is as recent as its upper part was: a used prefix is not evicted for its tail.
 template <class SlotsValue>
 void TreeCache<SlotsValue>::before_join(NodeIndex upper, NodeIndex lower) {
-  if (!own(lower).listed) return;
-  unlist(lower);
-  const OwnState above = own(upper);
-  OwnState& below = own(lower);
-  below.listed = true;
-  below.older = above.older;
-  below.newer = above.newer;
-  (above.older == kNoIndex ? oldest_ : own(above.older).newer) = lower;
-  (above.newer == kNoIndex ? newest_ : own(above.newer).older) = lower;
-  own(upper) = OwnState{.lock_ref = above.lock_ref, .uses = above.uses};
+  if (own(lower).recency == kNoIndex) return;
+  recency_.join(lower, own(upper).recency, own(lower).recency);
 }
 
 template <class SlotsValue>
 void TreeCache<SlotsValue>::before_drop(NodeIndex node) {
   CHECK_THAT(own(node).lock_ref == 0, node);
-  unlist(node);
+  recency_.drop(own(node).recency);
 }
 
 // ---- lookups and locks -------------------------------------------------------------------------
@@ -209,11 +175,10 @@ std::optional<LockedPath> TreeCache<SlotsValue>::lock_page(Anchor page) {
 template <class SlotsValue>
 LockedPath TreeCache<SlotsValue>::lock_up_to(Position end) {
   const LockedPath path{tree_.cut_at(end)};
-  touch_up_from(path.node);
   for (NodeIndex at = path.node; !is_root(at); at = tree_.node(at).parent) {
     if (own(at).lock_ref++ == 0) {
       protected_ += tree_.node(at).tokens.length;
-      unlist(at);
+      recency_.drop(own(at).recency);
     }
   }
   return path;
@@ -226,7 +191,7 @@ void TreeCache<SlotsValue>::unlock(LockedPath path) {
     CHECK_THAT(own(at).lock_ref > 0, at);
     if (--own(at).lock_ref == 0) protected_ -= tree_.node(at).tokens.length;
   }
-  touch_up_from(path.node);
+  use_up_to(Position{path.node, tree_.node(path.node).depth});
   tree_.join_around(path.node);
 }
 
@@ -261,7 +226,7 @@ InsertResult TreeCache<SlotsValue>::insert(const CacheNamespace& name,
   Position at = local_end(match_);
   result.prefix_len = at.tokens;
   if (at.tokens == length) {
-    if (length > 0) touch_up_from(at.node);
+    use_up_to(at);
     return result;
   }
   // Locked meanwhile, so that making room never takes the path that is about to grow.
@@ -270,7 +235,7 @@ InsertResult TreeCache<SlotsValue>::insert(const CacheNamespace& name,
   if (result.stored > 0) {
     at.node = path.node != kNoIndex ? path.node : tree_.find_or_make_root(name);
     at = store(name, tokens.first(at.tokens + result.stored), slots, at, journal);
-    touch_up_from(at.node);
+    use_up_to(at);
   }
   unlock(path);
   return result;
@@ -302,7 +267,7 @@ void TreeCache<SlotsValue>::restore(const Insertion& insertion) {
   const auto length = static_cast<std::uint32_t>(insertion.tokens.size());
   const auto end = tree_.resolve(kSelf, Anchor{insertion.seq, insertion.anchor.tokens + length});
   CHECK_THAT(end.has_value(), insertion.seq.value);
-  touch_up_from(end->node);
+  use_up_to(*end);
   tree_.join_around(end->node);
 }
 
@@ -315,12 +280,14 @@ SlotRuns TreeCache<SlotsValue>::evict(std::uint64_t num_tokens, std::size_t runs
   std::vector<Anchor> removed;
   const std::uint32_t page = tree_.page_size();
   std::uint64_t left = std::min(num_tokens, total_tokens());
-  while (left > 0 && oldest_ != kNoIndex && freed.runs().size() < runs_max) {
-    const NodeIndex leaf = oldest_;
+  while (left > 0 && recency_.oldest() != kNoIndex && freed.runs().size() < runs_max) {
+    const Stretch oldest = recency_[recency_.oldest()];
+    const NodeIndex leaf = oldest.edge;
+    CHECK_THAT(oldest.end == tree_.node(leaf).depth, oldest.end, tree_.node(leaf).depth);
     const std::uint64_t whole_pages = (left + page - 1) / page * page;
     const auto length = static_cast<std::uint32_t>(
-        std::min<std::uint64_t>(whole_pages, tree_.node(leaf).tokens.length));
-    const std::uint32_t cut = tree_.node(leaf).depth - length;
+        std::min<std::uint64_t>(whole_pages, oldest.end - begin_of(oldest)));
+    const std::uint32_t cut = oldest.end - length;
     removed.push_back(tree_.anchor_at(kSelf, Position{leaf, cut + page}));
     if (cut > tree_.node(leaf).begin()) tree_.cut_at(Position{leaf, cut});
     tree_.remove_from(kSelf, Position{tree_.node(leaf).parent, cut}, leaf, &freed);

@@ -182,13 +182,14 @@ std::vector<Anchor> TreeCache<SlotsValue>::oldest_pages(std::uint64_t num_tokens
   std::vector<Anchor> pages;
   const std::uint32_t page = tree_.page_size();
   std::uint64_t left = std::min(num_tokens, total_tokens());
-  for (NodeIndex at = oldest_; left > 0 && at != kNoIndex && pages.size() < count_max;
-       at = own(at).newer) {
-    if (!tree_.shows(at, kSelf)) continue;
+  for (StretchIndex at = recency_.oldest(); left > 0 && at != kNoIndex && pages.size() < count_max;
+       at = recency_[at].newer) {
+    const Stretch& stretch = recency_[at];
+    if (!tree_.shows(stretch.edge, kSelf)) continue;
     const std::uint64_t whole_pages = (left + page - 1) / page * page;
     const auto length = static_cast<std::uint32_t>(
-        std::min<std::uint64_t>(whole_pages, tree_.node(at).tokens.length));
-    pages.push_back(tree_.anchor_at(kSelf, Position{at, tree_.node(at).depth - length + page}));
+        std::min<std::uint64_t>(whole_pages, stretch.end - begin_of(stretch)));
+    pages.push_back(tree_.anchor_at(kSelf, Position{stretch.edge, stretch.end - length + page}));
     left -= std::min<std::uint64_t>(left, length);
   }
   return pages;

@@ -136,7 +136,7 @@ SOME_TOKENS = struct.pack("<4I", 9, 8, 7, 6)
 GOOD_PARAMS = {
     "hello": {"protocol": [1, 1], "client": "e2e", "engine_token": b"t"},
     "insert": {"tokens": SOME_TOKENS, "slots": [[0, 4]], "namespace": None},
-    "match_prefix": {"tokens": SOME_TOKENS, "namespace": None},
+    "match_prefix": {"tokens": SOME_TOKENS, "namespace": None, "touch": True},
     "acquire": {"tokens": SOME_TOKENS, "namespace": None},
     "release": {"lease": 1},
     "evict": {"num_tokens": 0},
@@ -166,6 +166,7 @@ FITS = {
     "client": (str,),
     "engine_token": (bytes,),
     "book": (bool,),
+    "touch": (bool,),
     "holder": (str,),
     "num_tokens": (int,),
     "skip": (int,),

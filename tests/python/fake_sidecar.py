@@ -45,7 +45,7 @@ WORK = {
 PARAMS = {  # method: (required, optional)
     "hello": (set(), {"protocol", "client", "engine_token", "state"}),
     "insert": ({"tokens", "slots"}, {"namespace"}),
-    "match_prefix": ({"tokens"}, {"namespace"}),
+    "match_prefix": ({"tokens"}, {"namespace", "touch"}),
     "acquire": ({"tokens"}, {"namespace", "remote"}),
     "release": ({"lease"}, set()),
     "validate": ({"lease"}, set()),
@@ -282,7 +282,7 @@ class FakeSidecar(_Listener):
         self._op("INSERT", stored)
         return {"prefix_len": len(keys) * PAGE_SIZE - stored, "stored": stored, "freed": []}
 
-    def match_prefix(self, tokens, namespace=None):
+    def match_prefix(self, tokens, namespace=None, touch=True):
         slots = []
         for key in self._keys(tokens, namespace):
             if key not in self.pages:

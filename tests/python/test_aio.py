@@ -38,7 +38,8 @@ def test_every_call(sidecar):
     async def work(mesh):
         assert mesh.info.addr == ADDR
         assert (await mesh.insert([1, 2, 3, 4], [(5, 4)], namespace="k")).stored == 4
-        assert (await mesh.match_prefix([1, 2], "k")).length == 2
+        assert (await mesh.match_prefix([1, 2], "k", touch=False)).length == 2
+        assert sidecar.requests[-1][1]["touch"] is False
         assert (await mesh.route([1, 2], "k")).prefill.depth == 2
         await mesh.report_load(running=1, waiting=0, kv_used=1, kv_total=2)
         assert (await mesh.status())["addr"] == ADDR

@@ -102,6 +102,12 @@ segments
     assert json_of(sidecar, "match", "1,2,3,4,9") == answer
 
 
+def test_match_only_observes(sidecar):
+    text_of(sidecar, "match", "1,2,3,4")
+    assert [method for method, _ in sidecar.requests] == ["match_prefix"]
+    assert sidecar.requests[-1][1]["touch"] is False
+
+
 def test_match_of_nothing(sidecar):
     assert "\ndepths\n  none\n\nsegments\n  none\n" in text_of(sidecar, "match", "5,5")
 

@@ -74,6 +74,13 @@ def test_what_was_inserted_is_matched(mesh):
     assert mesh.match_prefix([2, 1]).length == 0
 
 
+def test_a_match_is_a_use_unless_it_says_otherwise(mesh, sidecar):
+    mesh.match_prefix([1, 2])
+    assert last(sidecar) == ["match_prefix", {"tokens": b"\x01\0\0\0\x02\0\0\0"}]
+    mesh.match_prefix([1, 2], touch=False)
+    assert last(sidecar)[1]["touch"] is False
+
+
 def test_the_first_writer_wins(mesh):
     mesh.insert([1, 2], [5, 6])
     again = mesh.insert([1, 2, 3, 4], [50, 51, 52, 53])

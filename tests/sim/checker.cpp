@@ -124,7 +124,7 @@ void Checker::check_masking(std::size_t node, const std::vector<TokenId>& query)
   if (violation || network_.paused(node) || replica.status().health > 0) return;
   const TimePoint since = std::max(down_since_[node], network_.awake_since(node));
   if (network_.now() - since < kMaskedAfter) return;
-  for (const auto& [addr, depth] : replica.match_prefix({}, query).depths) {
+  for (const auto& [addr, depth] : replica.match_prefix({}, query, false).depths) {
     for (std::size_t other = 0; other < network_.size(); ++other) {
       if (network_.addr(other) != addr || network_.running(other)) continue;
       if (network_.now() - down_since_[other] < kMaskedAfter) continue;
@@ -153,7 +153,7 @@ bool Checker::agrees() const {
 }
 
 std::string Checker::compare(std::size_t node, const std::vector<TokenId>& query) {
-  const MatchView view = network_.replica(node).match_prefix({}, query);
+  const MatchView view = network_.replica(node).match_prefix({}, query, false);
   for (const auto& [addr, depth] : view.depths) {
     if (!running_at(addr)) return "node " + std::to_string(node) + " shows " + addr + ", gone";
   }

@@ -11,8 +11,12 @@
 namespace radixmesh {
 namespace {
 
+struct Evictions {
+  std::size_t exact = 0, coarse = 0;
+};
+
 template <class OwnerValue, class MemberTreeValue>
-void run_trial(const TrialOptions& options, std::uint64_t seed, int steps) {
+Evictions run_trial(const TrialOptions& options, std::uint64_t seed, int steps) {
   SeededChoices choices(seed);
   TreeTrial<OwnerValue, MemberTreeValue> trial(options, choices);
   int step = 0;
@@ -27,6 +31,7 @@ void run_trial(const TrialOptions& options, std::uint64_t seed, int steps) {
                             std::to_string(options.page_size) + ", seed " + std::to_string(seed) +
                             ", step " + std::to_string(step);
   CHECK_MESSAGE(failure.empty(), where, ": ", failure);
+  return {trial.exact_evictions(), trial.coarse_evictions()};
 }
 
 std::uint64_t seeds() {
@@ -59,6 +64,26 @@ TEST_CASE("model: a plain cache, a member and a router agree with the model") {
 }
 TEST_CASE("model: a bounded cache never holds more than its bound") {
   run_trials<MemberValue, OwnSlotsValue>(12);
+}
+TEST_CASE("model: the least recently used pages go first, by page, within the bound of an edge") {
+  Evictions all;
+  for (KeyShape shape : kKeyShapes) {
+    for (std::uint32_t page_size : {1u, 4u, 16u}) {
+      for (std::uint64_t seed = 1; seed <= seeds(); ++seed) {
+        TrialOptions options;
+        options.page_size = page_size;
+        options.shape = shape;
+        if (seed % 3 == 0) options.tokens_max = 60 * page_size;
+        options.origins = 2;
+        options.looks_up = true;
+        const Evictions some = run_trial<MemberValue, OwnSlotsValue>(options, seed, 120);
+        all.exact += some.exact;
+        all.coarse += some.coarse;
+      }
+    }
+  }
+  CHECK(all.exact > 20 * seeds());
+  CHECK(all.coarse > 5 * seeds());
 }
 
 }  // namespace

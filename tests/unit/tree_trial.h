@@ -10,6 +10,7 @@
 
 #include "lib/base/limits.h"
 #include "lib/tree/tree_cache.h"
+#include "tests/unit/recency_model.h"
 #include "tests/unit/tree_checks.h"
 
 namespace radixmesh {
@@ -20,6 +21,7 @@ struct TrialOptions {
   std::uint64_t tokens_max = 0;  // the owner's bound
   std::size_t origins = 4;
   std::uint32_t names = 2;  // how many of the test namespaces are used
+  bool looks_up = false;    // much more than it does anything else
 };
 
 // `OwnerValue` and `MemberTreeValue` are the value classes of replicas 0 and 1.
@@ -45,6 +47,7 @@ class TreeTrial : private Journal {
 
   // One random operation, and what it must have changed or left alone.
   void step() {
+    if (options_.looks_up) look_up_then_evict();
     const std::uint32_t what = choices_.below(36);
     if (what < 8) {
       insert(draw());
@@ -71,8 +74,13 @@ class TreeTrial : private Journal {
     } else if (choices_.one_in(4)) {
       choices_.one_in(2) ? reset() : remote_clear(remote());
     }
+    recency_.settle(is_locked_);
     compare();
   }
+
+  // How often pages went while the order of all was known by page, and while it was not.
+  std::size_t exact_evictions() const { return exact_evictions_; }
+  std::size_t coarse_evictions() const { return coarse_evictions_; }
 
   // Quiesces, compares everything, then removes everything: memory must be where it was.
   void finish() {
@@ -86,6 +94,7 @@ class TreeTrial : private Journal {
     }
     for (Replica& replica : replicas_) deliver(replica, ~0u);
     compare_all();
+    expect(cache_->memory_bytes() == 0, "no recency stays when all was removed");
     for (const Replica& replica : replicas_) {
       expect(replica.tree->edge_count() == 0, "no edge stays when all was removed");
       expect(replica.tree->token_count() == 0, "no token stays when all was removed");
@@ -176,8 +185,11 @@ class TreeTrial : private Journal {
     }
     gone_.clear();
     protected_path_ = key.first(depth);
+    evicting_ = true;
     const InsertResult result = cache_->insert(name(key), tokens, runs_of(inserting_slots_), *this);
     protected_path_ = {};
+    evicting_ = false;
+    recency_.use(key.first(depth + stored / page));
     expect(result.prefix_len == depth * page, "prefix_len is what was local before");
     expect(result.stored == stored, "stored is what is new and fits");
     expect_freed(result.freed, (over + page - 1) / page * page);
@@ -194,7 +206,32 @@ class TreeTrial : private Journal {
       expected.append(runs_of(models_[0].pages().at(key.first(i)).slots));
     }
     expect(slots == expected, "local slots");
-    if (choices_.one_in(2)) cache_->touch(match_);
+    if (choices_.one_in(2)) touch(key.first(depth));
+  }
+  // Uses two paths in turn, of each less and less: what was used of one between two uses of the
+  // other is what tells the parts of an edge apart.
+  void look_up_then_evict() {
+    Prefix key = draw(), other = draw();
+    other.name = (key.name + 1) % options_.names;
+    if (choices_.one_in(2)) insert(key);
+    if (choices_.one_in(2)) insert(other);
+    while (!key.pages.empty() && !choices_.one_in(32)) {
+      use(key);
+      const std::uint32_t depth = models_[0].depth(key);
+      key = key.first(depth - std::min(depth, choices_.between(1, 1 + depth / 16)));
+      std::swap(key, other);
+    }
+    if (choices_.one_in(3)) evict(choices_.below(16 * options_.page_size));
+  }
+  void use(const Prefix& key) {
+    lookup_owner(key);
+    touch(key.first(models_[0].depth(key)));
+    recency_.settle(is_locked_);
+  }
+  // What was looked up last, of which this is local.
+  void touch(const Prefix& local) {
+    cache_->touch(match_);
+    recency_.use(local);
   }
 
   void lock(const Prefix& key) {
@@ -209,6 +246,8 @@ class TreeTrial : private Journal {
   void unlock(std::size_t which) {
     cache_->unlock(locks_[which].path);
     lock_model_.unlock(locks_[which].prefix);
+    recency_.use(locks_[which].prefix);
+    recency_.settle(is_locked_);
     locks_.erase(locks_.begin() + static_cast<std::ptrdiff_t>(which));
   }
 
@@ -216,16 +255,39 @@ class TreeTrial : private Journal {
     const std::uint64_t page = options_.page_size;
     const std::uint64_t evictable = models_[0].tokens() - lock_model_.pages_covered({}) * page;
     gone_.clear();
+    const bool as_said = recency_.is_exact() && models_[0].retiring_tokens() == 0;
+    const std::vector<Prefix> oldest = oldest_pages(num_tokens);
+    ++(recency_.is_exact() ? exact_evictions_ : coarse_evictions_);
+    evicting_ = true;
     const SlotRuns freed = cache_->evict(num_tokens, limits::evicted_runs_max, *this);
+    evicting_ = false;
+    if (as_said && recency_.is_exact()) {
+      const auto is_gone = [&](const Prefix& each) { return !models_[0].holds(each); };
+      expect(std::ranges::all_of(oldest, is_gone), "what was said to be the oldest stayed");
+      expect(freed.size() == oldest.size() * page, "more went than was said to be the oldest");
+    }
     // Exactly that much: a page that went before its extensions would have taken them with it.
     expect_freed(freed, std::min((num_tokens + page - 1) / page * page, evictable));
+  }
+
+  // All that oldest_pages() names.
+  std::vector<Prefix> oldest_pages(std::uint64_t num_tokens) {
+    std::set<Prefix> pages;
+    for (Anchor anchor : cache_->oldest_pages(num_tokens, limits::gc_pages_max)) {
+      const std::optional<Prefix> first = models_[0].find(anchor, 0);
+      expect(first && !first->pages.empty(), "the oldest pages are live ones");
+      for (const auto& [page, what] : models_[0].pages()) {
+        if (page.begins_with(*first)) pages.insert(page);
+      }
+    }
+    return {pages.begin(), pages.end()};
   }
 
   // What was used last goes last: none of its pages while another unlocked one is left.
   void touch_then_evict(const Prefix& key) {
     lookup_owner(key);
-    cache_->touch(match_);
     const std::uint32_t depth = models_[0].depth(key);
+    touch(key.first(depth));
     evict(draw_amount());
     if (models_[0].depth(key) == depth) return;
     for (const auto& [prefix, page] : models_[0].pages()) {
@@ -296,6 +358,11 @@ class TreeTrial : private Journal {
       expect(!lock_model_.covers(*first) && !protected_path_.begins_with(*first),
              "a locked page went");
       op.removed.push_back(anchor);
+      if (evicting_) {
+        recency_.evict(*first, is_locked_);
+      } else {
+        recency_.remove(*first);
+      }
       op.expected.push_back(models_[0].remove(*first, &gone_) * std::uint64_t{options_.page_size});
     }
     send(op);
@@ -307,6 +374,7 @@ class TreeTrial : private Journal {
       gone_.insert(gone_.end(), page.slots.begin(), page.slots.end());
     }
     models_[0].clear();
+    recency_.clear();
     send(op);
   }
 
@@ -498,13 +566,19 @@ class TreeTrial : private Journal {
   std::vector<Replica> replicas_;
   std::unique_ptr<TreeCache<OwnerValue>> cache_;  // over replica 0; goes before it
   LockModel lock_model_;
+  RecencyModel recency_;
+  std::size_t exact_evictions_ = 0, coarse_evictions_ = 0;
   std::vector<Locked> locks_;
   Match match_;
   std::uint64_t next_slot_ = 1;
+  const RecencyModel::Predicate is_locked_ = [this](const Prefix& page) {
+    return lock_model_.covers(page) || protected_path_.begins_with(page);
+  };
   // Of the call that is under way:
   Prefix inserting_;
   std::vector<std::uint64_t> inserting_slots_;
   Prefix protected_path_;            // what insert() must not evict
+  bool evicting_ = false;            // the oldest must go first
   std::vector<std::uint64_t> gone_;  // slots of the pages that the journal saw go
 };
 

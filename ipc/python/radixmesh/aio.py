@@ -112,9 +112,11 @@ class Mesh:
         """As `radixmesh.Mesh.insert`."""
         return await self._link.call(methods.insert(tokens, slots, namespace))
 
-    async def match_prefix(self, tokens: Tokens, namespace: NamespaceLike = None) -> Match:
+    async def match_prefix(
+        self, tokens: Tokens, namespace: NamespaceLike = None, *, touch: bool = True
+    ) -> Match:
         """As `radixmesh.Mesh.match_prefix`."""
-        return await self._link.call(methods.match_prefix(tokens, namespace))
+        return await self._link.call(methods.match_prefix(tokens, namespace, touch))
 
     def acquire(
         self, tokens: Tokens, namespace: NamespaceLike = None, *, remote: bool = False

@@ -122,9 +122,15 @@ class Mesh:
         """
         return self._call(methods.insert(tokens, slots, namespace))
 
-    def match_prefix(self, tokens: Tokens, namespace: NamespaceLike = None) -> Match:
-        """What of `tokens` is cached, here and elsewhere. Changes nothing, and locks nothing."""
-        return self._call(methods.match_prefix(tokens, namespace))
+    def match_prefix(
+        self, tokens: Tokens, namespace: NamespaceLike = None, *, touch: bool = True
+    ) -> Match:
+        """What of `tokens` is cached, here and elsewhere. Locks nothing.
+
+        touch: it counts as a use of what is here, which is then evicted later. False for who only
+            observes: nothing changes.
+        """
+        return self._call(methods.match_prefix(tokens, namespace, touch))
 
     def acquire(
         self, tokens: Tokens, namespace: NamespaceLike = None, *, remote: bool = False

@@ -84,8 +84,11 @@ def insert(tokens: Tokens, slots: Slots, namespace: NamespaceLike) -> Call[Inser
     return Call("insert", params, answers.insert)
 
 
-def match_prefix(tokens: Tokens, namespace: NamespaceLike) -> Call[Match]:
-    return Call("match_prefix", _prefix(tokens, namespace), answers.match)
+def match_prefix(tokens: Tokens, namespace: NamespaceLike, touch: bool = True) -> Call[Match]:
+    params = _prefix(tokens, namespace)
+    if not touch:
+        params["touch"] = False
+    return Call("match_prefix", params, answers.match)
 
 
 def acquire(tokens: Tokens, namespace: NamespaceLike, remote: bool) -> Call[Acquired]:
