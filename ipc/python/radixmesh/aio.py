@@ -7,13 +7,13 @@
 What the methods mean, take, answer and raise is written at their namesakes in `radixmesh.Mesh`.
 The differences:
 
-- Calls of several tasks share the connection; they are carried out in the order in which they were
-  made, and none waits for the answer to another before it is sent.
+- Calls of several tasks share the connection, and none waits for the answer to another before it
+  is sent. They are carried out in the order in which they were made, but that long ones line up
+  while one is being sent, and others go before those in line. One task's own calls keep theirs.
 - Cancelling a task that waits for a call closes nothing. If the call was not sent yet, it is not
   sent; else the sidecar carries it out all the same, and a lease or booking that the task would
   have got is given back. What gives something back (`release`, `finish`, `prefill_done`) is sent at
-  once, whatever else waits to be sent, so that cancelling it does not keep it. Long requests wait
-  for each other before they are sent; short ones do not wait for those.
+  once, whatever else waits to be sent, so that cancelling it does not keep it.
 - A call that was sent and is not answered in time closes the connection, also if it was cancelled.
 - With `reconnect` a task takes the place of the thread; `state` and `on_leases_lost` are called in
   the event loop, and are no coroutines.
