@@ -287,6 +287,15 @@ def test_the_end_of_a_booking_is_repeated(connect, place):
     assert [asked for asked, _ in place.sidecar.requests].count("finish") == 2
 
 
+def test_a_sidecar_that_did_not_answer_in_time_is_connected_to_anew(connect, place):
+    client = connect(timeout=SHORT_S)
+    with place.sidecar.lock:
+        with pytest.raises(radixmesh.Timeout, match="status was not answered within"):
+            client.run(client.mesh.status())
+    wait(client, lambda: len(hellos(place.sidecar)) == 2)
+    assert client.run(client.mesh.status())["addr"] == ADDR
+
+
 # What was held
 
 
@@ -307,6 +316,16 @@ def test_leases_are_lost_and_whoever_asked_is_told(connect, place):
     assert [method for method, _ in sidecar.requests] == ["hello"], "nobody else's lease is ended"
     lease = client.run(client.mesh.acquire([1, 2]))
     assert not lease.lost and client.run(lease.is_valid())
+
+
+def test_who_closes_is_not_told_of_the_leases(connect, place):
+    told = []
+    client = connect(on_leases_lost=told.append)
+    lease = client.run(client.mesh.acquire([1, 2]))
+    client.run(client.mesh.close())
+    place.sidecar.wait_open(0)
+    client.run(lease.release())
+    assert lease.lost and told == []
 
 
 def test_a_callback_that_raises_does_not_keep_it_from_reconnecting(connect, place, caplog):
