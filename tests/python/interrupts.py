@@ -7,6 +7,8 @@ import gc
 import os
 import sys
 
+import pytest
+
 import radixmesh
 
 PACKAGE = os.path.dirname(radixmesh.__file__)
@@ -66,6 +68,8 @@ class Interrupter:
 def each_instruction(work, check, step=1):
     """Interrupts work(n) at its n-th instruction and then does check(interrupter), for n from 0 on
     in steps, until it gets through. How many interrupts that were."""
+    if sys.version_info >= (3, 12):
+        pytest.skip("from Python 3.12 on a tracer is not told of every instruction")
     interrupter = Interrupter()
     count = 0
     while True:
