@@ -52,7 +52,9 @@ class Lease(_Held):
     lost: whether its connection ended while it was held, and it with it.
     """
 
-    def __init__(self, session: Session[Any], request: Request[Acquired], acquired: Acquired):
+    def __init__(
+        self, session: Session[Any], request: Request[Acquired], acquired: Acquired
+    ) -> None:
         assert request.asked is not None
         super().__init__(request.asked.link, acquired)
         self._session = session
@@ -111,7 +113,7 @@ class Lease(_Held):
 class AioLease(_Held):
     """As `radixmesh.Lease`. Belongs to its connection, and ends with it."""
 
-    def __init__(self, session: AioSession[Any], link: AioLink, acquired: Acquired):
+    def __init__(self, session: AioSession[Any], link: AioLink, acquired: Acquired) -> None:
         super().__init__(link, acquired)
         self._session = session
         self._link = link
