@@ -108,6 +108,8 @@ class _Listener:
         self._socket.bind(self.path)
         self._socket.listen()
         self._connections = []
+        self.ended = threading.Condition()
+        self.open_count = 0  # of connections
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
@@ -118,6 +120,8 @@ class _Listener:
             except OSError:
                 return
             self._connections.append(connection)
+            with self.ended:
+                self.open_count += 1
             thread = threading.Thread(target=self._guard, args=(connection,), daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -131,6 +135,15 @@ class _Listener:
             self.failures.append(error)
         finally:
             connection.close()
+            with self.ended:
+                self.open_count -= 1
+                self.ended.notify_all()
+
+    def wait_open(self, count):
+        """Until so many connections are open, and no more."""
+        with self.ended:
+            found = self.ended.wait_for(lambda: self.open_count == count, timeout=10)
+            assert found, f"{self.open_count} connections are open, and not {count}"
 
     def cut_all(self):
         """As a sidecar that is killed: every connection ends at once."""
@@ -182,9 +195,13 @@ class ScriptedSidecar(_Listener):
 
 
 class FakeSidecar(_Listener):
-    """`pages` maps (namespace, prefix of whole pages) to the slots of the last page of it."""
+    """`pages` maps (namespace, prefix of whole pages) to the slots of the last page of it.
 
-    def __init__(self, path):
+    `epoch` is that of its life: another one at the same path is the same sidecar after a restart.
+    """
+
+    def __init__(self, path, epoch=HELLO["epoch"]):
+        self.epoch = epoch
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.pages = {}
@@ -196,6 +213,8 @@ class FakeSidecar(_Listener):
         self.lapsed = set()  # leases whose reference is no more
         self.collection = {"mode": "local-ref", "round_running": False}  # what gc tells
         self.unacknowledged = {}  # number: the params of the gc_free
+        self.bookings = set()  # those that are open
+        self._booking = 40
         self.seq = 0
         self._lease = 100
         super().__init__(path)
@@ -235,8 +254,9 @@ class FakeSidecar(_Listener):
                 if (event or method) in events:
                     connection.sendall(frame([2, method, params]))
 
-    def free(self, number, slots, epoch=HELLO["epoch"]):
+    def free(self, number, slots, epoch=None):
         """Slots that are nobody's any more: told now, and to who comes anew until acknowledged."""
+        epoch = self.epoch if epoch is None else epoch
         told = {"number": number, "slots": slots, "advice": False, "state": [epoch, 10 + number]}
         with self.lock:
             self.unacknowledged[number] = told
@@ -267,7 +287,7 @@ class FakeSidecar(_Listener):
         assert protocol == [1, 1] and isinstance(client, str)
         if not isinstance(engine_token, bytes) or len(engine_token) > 64:
             raise Refusal("fix_request", "engine_token is longer than 64 bytes")
-        return HELLO
+        return {**HELLO, "epoch": self.epoch}
 
     def insert(self, tokens, slots, namespace=None):
         keys = list(self._keys(tokens, namespace))
@@ -355,13 +375,18 @@ class FakeSidecar(_Listener):
 
     def route(self, tokens, namespace=None, book=False):
         target = self._target(tokens, namespace)
-        booking = 41 if book else None
+        booking = None
+        if book:
+            self._booking += 1
+            booking = self._booking
+            self.bookings.add(booking)
         return {"prefill": target, "decode": None, "reason": "prefix", "booking": booking}
 
     def prefill_done(self, booking, hit_tokens=None):
         return {}
 
     def finish(self, booking):
+        self.bookings.discard(booking)
         return {}
 
     def finish_warm_up(self):

@@ -200,7 +200,7 @@ def test_iterating_alone_subscribes_and_closing_ends_it(sidecar):
         collected = asyncio.ensure_future(collect(events))
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, sidecar.wait_until, lambda: sidecar.subscribers)
-        while events._streams is None:
+        while not events._session.started:
             await asyncio.sleep(0)
         await events.close()
         assert await collected == []

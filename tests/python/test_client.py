@@ -279,6 +279,25 @@ def test_threads_share_a_mesh(mesh):
     assert failures == []
 
 
+def test_threads_take_turns(mesh, sidecar):
+    """One that asks without a pause leaves the others their share."""
+    at_once = threading.Barrier(4)
+
+    def work(number):
+        at_once.wait(10)
+        for _ in range(200):
+            mesh.match_prefix([number])
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    order = [params["tokens"][0] for _, params in sidecar.requests[1:]]
+    last_of_first = max(at for at, number in enumerate(order) if number == order[0])
+    assert all(order[:last_of_first].count(number) > 20 for number in range(4))
+
+
 # Subscriptions
 
 

@@ -54,8 +54,8 @@ def test_descending_and_repeated_slots_do_not_run_together():
     assert encode_slots(np.array([3, 2, 1, 1])) == [[3, 1], [2, 1], [1, 1], [1, 1]]
 
 
-@pytest.mark.parametrize("dtype,top", [("u4", 2**32 - 1), ("u8", 2**64 - 1)])
-def test_the_largest_number_and_0_do_not_run_together(dtype, top):
+@pytest.mark.parametrize("dtype,top", [("u4", 2**32 - 1), ("u8", 2**64 - 2)])
+def test_the_largest_slot_and_0_do_not_run_together(dtype, top):
     assert encode_slots(np.array([top, 0], dtype)) == [[top, 1], [0, 1]]
     assert encode_slots([top, 0]) == [[top, 1], [0, 1]]
 
@@ -65,7 +65,7 @@ def test_items_that_are_pairs_are_runs_and_stay_as_they_are():
     assert encode_slots(((8, 4),)) == [[8, 4]]
     assert encode_slots([[8, 4]]) == [[8, 4]]
     assert encode_slots(np.array([[8, 4], [20, 1]])) == [[8, 4], [20, 1]]
-    assert encode_slots([(2**64 - 1, 1)]) == [[2**64 - 1, 1]]
+    assert encode_slots([(2**64 - 2, 1)]) == [[2**64 - 2, 1]]
 
 
 def test_two_integers_are_two_slots_and_no_run():
@@ -89,6 +89,7 @@ def test_no_slots_are_no_runs(nothing):
         {1, 2},
         [1.5],
         [-1],
+        [2**64 - 1],
         [2**64],
         ["12"],
         [None],
@@ -96,7 +97,9 @@ def test_no_slots_are_no_runs(nothing):
         [(0, 0)],
         [(0, -1)],
         [(-1, 2)],
-        [(2**64 - 1, 2)],
+        [(2**64 - 1, 1)],
+        [(2**64 - 2, 2)],
+        [(1, 2**64 - 1)],
         [(0, 2**64)],
         [(0, 1.5)],
         [(0, 1), 5],
@@ -104,6 +107,8 @@ def test_no_slots_are_no_runs(nothing):
         np.array([1.5]),
         np.array([True]),
         np.array([-1]),
+        np.array([2**64 - 1], "u8"),
+        np.array([[2**64 - 1, 1]], "u8"),
         np.array([[1, 2, 3]]),
         np.array([[1, -2]]),
         np.array(3),

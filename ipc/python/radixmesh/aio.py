@@ -7,10 +7,17 @@
 What the methods mean, take, answer and raise is written at their namesakes in `radixmesh.Mesh`.
 The differences:
 
-- Calls of several tasks share the connection; they are carried out in the order in which they were
-  made, and none waits for the answer to another before it is sent.
-- Cancelling a task that waits for a call closes nothing; a lease that it would have got is
-  released. The sidecar carries the call out all the same.
+- Calls of several tasks share the connection, and none waits for the answer to another before it
+  is sent. They are carried out in the order in which they were made, but that long ones line up
+  while one is being sent, and others go before those in line. One task's own calls keep theirs.
+- Cancelling a task that waits for a call closes nothing. If the call was not sent yet, it is not
+  sent; else the sidecar carries it out all the same, and a lease or booking that the task would
+  have got is given back. What gives something back (`release`, `finish`, `prefill_done`) is sent at
+  once, whatever else waits to be sent, so that cancelling it does not keep it.
+- A call that was sent and is not answered in time closes the connection, also if it was cancelled.
+- With `reconnect` a task takes the place of the thread; `state` and `on_leases_lost` are called in
+  the event loop, and are no coroutines.
+- In a forked child an inherited Mesh is used, if at all, in an event loop of the child's own.
 - `acquire` and `subscribe` are not awaited themselves, but entered with `async with`, or iterated.
 
 A Mesh belongs to the event loop in which it was made, and is not for other threads.
@@ -18,55 +25,37 @@ A Mesh belongs to the event loop in which it was made, and is not for other thre
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-from contextlib import suppress
 from types import TracebackType
-from typing import (
-    Any,
-    Deque,
-    Dict,
-    Generator,
-    Iterable,
-    Optional,
-    Tuple,
-    Type,
-    TypeVar,
-    Union,
-)
+from typing import Any, Callable, Dict, Generator, Iterable, Optional, Tuple, Type, TypeVar, Union
 
 from . import methods
-from .aio_link import Link, Streams, open_streams, open_with, receive, within
+from .aio_link import Link
+from .aio_session import Session
 from .booking import AioBooking
-from .collecting import AioGcFreeEvent, Freed
-from .conversation import Conversation
+from .collecting import Freed
 from .endpoint import Endpoint, PathLike
-from .errors import ConnectionLost, RadixMeshError, Timeout
+from .lease import AioLease as Lease
+from .lives import Lives, StateSource
 from .methods import Call
 from .namespace import NamespaceLike
-from .protocol import Notification
 from .results import (
     Acquired,
     Explanation,
-    FreedSlots,
     InsertResult,
     Match,
-    MembershipEvent,
     NodeInfo,
-    OpEvent,
     Redirect,
     Route,
-    Segment,
     SidecarInfo,
     Tree,
 )
 from .slots import Runs, Slots
+from .subscription import AioSubscription as Subscription
 from .tokens import Tokens
 
 __all__ = ["Acquiring", "Lease", "Mesh", "Subscription", "connect"]
 
 T = TypeVar("T")
-AnyEvent = Union[OpEvent, MembershipEvent, AioGcFreeEvent]
 
 
 async def connect(
@@ -74,49 +63,59 @@ async def connect(
     *,
     timeout: Optional[float] = 5.0,
     engine_token: Union[bytes, str, None] = None,
-    state: Optional[Tuple[int, int]] = None,
+    state: StateSource = None,
+    reconnect: bool = False,
+    on_leases_lost: Optional[Callable[[Tuple[Lease, ...]], None]] = None,
 ) -> Mesh:
     """As `radixmesh.connect`."""
-    endpoint = Endpoint.of(path, timeout)
-    call = methods.hello(engine_token, state)
-
-    async def greet() -> Mesh:
-        link = Link(endpoint, await open_streams(endpoint))
-        try:
-            return Mesh(endpoint, link, await link.call(call))
-        except BaseException:
-            await link.close()
-            raise
-
-    return await within(endpoint, "connecting", greet())
+    mesh = Mesh(Endpoint.of(path, timeout), reconnect, engine_token, state, on_leases_lost)
+    await mesh._session.start()
+    return mesh
 
 
 class Mesh:
     """A connection to one sidecar. Usable with `async with`, which closes it."""
 
-    def __init__(self, endpoint: Endpoint, link: Link, info: SidecarInfo) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        reconnect: bool,
+        engine_token: Union[bytes, str, None],
+        state: StateSource,
+        on_leases_lost: Optional[Callable[[Tuple[Lease, ...]], None]],
+    ) -> None:
         self._endpoint = endpoint
-        self._link = link
-        self._info = info
-        self._freed = Freed(endpoint)
-        link.conversation.frame_bytes_max = info.limits.frame_bytes_max
+        self._freed = Freed(endpoint, reconnect)
+        self._lives = Lives(engine_token, state, on_leases_lost, self._freed.begin_life)
+        self._session: Session[SidecarInfo] = Session(
+            endpoint,
+            self._lives.greet,
+            "connecting",
+            reconnect=reconnect,
+            greeted=self._lives.greeted,
+            broken=self._lives.broken,
+        )
+
+    @property
+    def _link(self) -> Link:
+        return self._session.link
 
     @property
     def info(self) -> SidecarInfo:
-        """Who is at the other end, its page size and its bounds, as of connecting."""
-        return self._info
+        """Who is at the other end, its page size and its bounds, as of connecting last."""
+        return self._lives.info
 
     async def insert(
         self, tokens: Tokens, slots: Slots, namespace: NamespaceLike = None
     ) -> InsertResult:
         """As `radixmesh.Mesh.insert`."""
-        return await self._link.call(methods.insert(tokens, slots, namespace))
+        return await self._session.call(methods.insert(tokens, slots, namespace))
 
     async def match_prefix(
         self, tokens: Tokens, namespace: NamespaceLike = None, *, touch: bool = True
     ) -> Match:
         """As `radixmesh.Mesh.match_prefix`."""
-        return await self._link.call(methods.match_prefix(tokens, namespace, touch))
+        return await self._session.call(methods.match_prefix(tokens, namespace, touch))
 
     def acquire(
         self, tokens: Tokens, namespace: NamespaceLike = None, *, remote: bool = False
@@ -131,37 +130,37 @@ class Mesh:
 
     async def evict(self, num_tokens: int) -> Runs:
         """As `radixmesh.Mesh.evict`."""
-        return await self._link.call(methods.evict(num_tokens))
+        return await self._session.call(methods.evict(num_tokens))
 
     async def delete(self, tokens: Tokens, namespace: NamespaceLike = None) -> Runs:
         """As `radixmesh.Mesh.delete`."""
-        return await self._link.call(methods.delete(tokens, namespace))
+        return await self._session.call(methods.delete(tokens, namespace))
 
     async def reset(self) -> Runs:
         """As `radixmesh.Mesh.reset`."""
-        return await self._link.call(methods.reset())
+        return await self._session.call(methods.reset())
 
     async def route(
         self, tokens: Tokens, namespace: NamespaceLike = None, *, book: bool = True
     ) -> Route[AioBooking]:
         """As `radixmesh.Mesh.route`. A booking is ended where nobody waits for the answer."""
-        answer = await self._link.call(methods.route(tokens, namespace, book))
-        booking = None if answer.booking is None else AioBooking(self, answer.booking)
+        answer = await self._session.call(methods.route(tokens, namespace, book))
+        booking = None if answer.booking is None else AioBooking(self._session, answer.booking)
         return Route(answer.prefill, answer.decode, answer.reason, booking)
 
     async def redirect(
         self, tokens: Tokens, namespace: NamespaceLike = None, *, visited: Iterable[str] = ()
     ) -> Redirect:
         """As `radixmesh.Mesh.redirect`."""
-        return await self._link.call(methods.redirect(tokens, namespace, visited))
+        return await self._session.call(methods.redirect(tokens, namespace, visited))
 
     async def explain(self, tokens: Tokens, namespace: NamespaceLike = None) -> Explanation:
         """As `radixmesh.Mesh.explain`."""
-        return await self._link.call(methods.explain(tokens, namespace))
+        return await self._session.call(methods.explain(tokens, namespace))
 
     async def finish_warm_up(self) -> None:
         """As `radixmesh.Mesh.finish_warm_up`."""
-        await self._link.call(methods.finish_warm_up())
+        await self._session.call(methods.finish_warm_up())
 
     async def report_load(
         self,
@@ -174,7 +173,7 @@ class Mesh:
         prefill_rate: Optional[int] = None,
     ) -> None:
         """As `radixmesh.Mesh.report_load`."""
-        await self._link.call(
+        await self._session.call(
             methods.report_load(
                 running, waiting, queued_tokens, kv_used, kv_total, prefill_rate
             )
@@ -182,19 +181,19 @@ class Mesh:
 
     async def drain(self) -> None:
         """As `radixmesh.Mesh.drain`."""
-        await self._link.call(methods.drain())
+        await self._session.call(methods.drain())
 
     async def status(self) -> Dict[str, Any]:
         """As `radixmesh.Mesh.status`."""
-        return await self._link.call(methods.status())
+        return await self._session.call(methods.status())
 
     async def gc(self, *, run: bool = False) -> Dict[str, Any]:
         """As `radixmesh.Mesh.gc`."""
-        return await self._link.call(methods.gc(run))
+        return await self._session.call(methods.gc(run))
 
     async def nodes(self) -> Tuple[NodeInfo, ...]:
         """As `radixmesh.Mesh.nodes`."""
-        return await self._link.call(methods.nodes())
+        return await self._session.call(methods.nodes())
 
     async def tree(
         self,
@@ -204,17 +203,17 @@ class Mesh:
         limit: Optional[int] = None,
     ) -> Tree:
         """As `radixmesh.Mesh.tree`."""
-        return await self._link.call(methods.tree(holder, skip, limit))
+        return await self._session.call(methods.tree(holder, skip, limit))
 
     def subscribe(self, *events: str) -> Subscription:
         """As `radixmesh.Mesh.subscribe`, but in force only from `async with`, or from the first
         step of `async for`."""
-        return Subscription(self._endpoint, events, self._freed)
+        return Subscription(self._endpoint, events, self._freed, self._session.reconnect)
 
     async def close(self) -> None:
         """Closes the connection, which releases its leases; calls that wait in other tasks raise
         ConnectionLost. Closing twice is no error."""
-        await self._link.close()
+        await self._session.close()
 
     async def __aenter__(self) -> Mesh:
         return self
@@ -240,8 +239,8 @@ class Acquiring:
         return self._acquire().__await__()
 
     async def _acquire(self) -> Lease:
-        acquired = await self._mesh._link.call(self._call)
-        return Lease(self._mesh, acquired.lease, acquired.match, acquired.segments)
+        acquired, link = await self._mesh._session.ask(self._call)
+        return Lease(self._mesh._session, link, acquired)
 
     async def __aenter__(self) -> Lease:
         self._lease = await self._acquire()
@@ -256,120 +255,3 @@ class Acquiring:
         assert self._lease is not None
         await self._lease.release()
 
-
-class Lease:
-    """As `radixmesh.Lease`. Belongs to its connection, and ends with it."""
-
-    def __init__(
-        self, mesh: Mesh, lease_id: int, match: Match, segments: Tuple[Segment, ...]
-    ) -> None:
-        self._mesh = mesh
-        self._released = False
-        self.id = lease_id
-        self.match = match
-        self.segments = segments
-
-    async def is_valid(self) -> bool:
-        """As `radixmesh.Lease.is_valid`."""
-        return not self._released and await self._mesh._link.call(methods.validate(self.id))
-
-    async def release(self) -> None:
-        """Lets go. Releasing twice is no error, nor is it where the connection is lost or breaks:
-        the lease has ended then. Calls after that say so."""
-        if self._released:
-            return
-        self._released = True
-        try:
-            await self._mesh._link.call(methods.release(self.id))
-        except (ConnectionLost, Timeout):
-            pass  # either closes the link
-
-    async def __aenter__(self) -> Lease:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
-        await self.release()
-
-
-class Subscription:
-    """An asynchronous iterator of events, each step waiting without limit; for one task at a time.
-
-    A step that is cancelled loses no event, so `asyncio.wait_for` around it is safe. Ends when it
-    is closed. Raises ConnectionLost when the sidecar goes, ReportBug for a malformed event. What
-    is not read waits in the socket, and from there on the sidecar drops events.
-    """
-
-    def __init__(self, endpoint: Endpoint, events: Tuple[str, ...], freed: Freed) -> None:
-        self._endpoint = endpoint
-        self._freed = freed
-        self._call = methods.subscribe(events)
-        self._conversation = Conversation()
-        self._notifications: Deque[Notification] = deque()
-        self._streams: Optional[Streams] = None  # None until the subscription is in force
-        self._closed = False
-
-    def __aiter__(self) -> Subscription:
-        return self
-
-    async def __anext__(self) -> AnyEvent:
-        if not self._closed:
-            await self._start()
-        while not self._closed:
-            while self._notifications:
-                event = methods.event_of(self._notifications.popleft())
-                if isinstance(event, FreedSlots):
-                    if event not in self._freed:
-                        return AioGcFreeEvent(self._freed, event)
-                    await self._freed.acknowledge_by_asyncio(event)
-                elif event is not None:
-                    return event
-            await self._wait()
-        raise StopAsyncIteration
-
-    async def close(self) -> None:
-        """Ends the iteration, in a task that waits in it too. Closing twice is no error."""
-        self._closed = True
-        if self._streams is not None:
-            writer = self._streams[1]
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
-
-    async def __aenter__(self) -> Subscription:
-        await self._start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
-        await self.close()
-
-    async def _start(self) -> None:
-        if self._streams is None:
-            # Anew each time: an attempt that was cancelled must leave nothing behind.
-            self._conversation = Conversation()
-            self._notifications.clear()
-            opening = open_with(
-                self._endpoint, self._conversation, self._call, self._notifications
-            )
-            self._streams = await within(self._endpoint, "subscribe", opening)
-
-    async def _wait(self) -> None:
-        assert self._streams is not None
-        reader, writer = self._streams
-        try:
-            for message in await receive(reader, self._conversation):
-                if isinstance(message, Notification):
-                    self._notifications.append(message)
-        except RadixMeshError:
-            writer.transport.abort()
-            if not self._closed:
-                raise

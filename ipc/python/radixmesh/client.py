@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-from collections import deque
+import weakref
 from types import TracebackType
-from typing import Any, Deque, Dict, Iterable, Iterator, Optional, Tuple, Type, TypeVar, Union
+from typing import Any, Callable, Dict, Iterable, Optional, Tuple, Type, TypeVar, Union
 
 from . import methods
 from .booking import Booking
-from .collecting import Freed, GcFreeEvent
+from .collecting import Freed
+from .deadline import Deadline
 from .endpoint import Endpoint, PathLike
-from .errors import ConnectionLost, Timeout
-from .link import Deadline, Link
+from .lease import Lease
+from .link import Link, Request
+from .lives import Lives, StateSource
 from .methods import Call
 from .namespace import NamespaceLike
-from .protocol import Notification
 from .results import (
     Explanation,
-    FreedSlots,
     InsertResult,
     Match,
-    MembershipEvent,
     NodeInfo,
-    OpEvent,
     Redirect,
     Route,
-    Segment,
     SidecarInfo,
     Tree,
 )
+from .session import Session
 from .slots import Runs, Slots
+from .subscription import Subscription
 from .tokens import Tokens
 
 __all__ = ["Lease", "Mesh", "Subscription", "connect"]
 
 T = TypeVar("T")
-AnyEvent = Union[OpEvent, MembershipEvent, GcFreeEvent]
 
 
 def connect(
@@ -43,7 +41,9 @@ def connect(
     *,
     timeout: Optional[float] = 5.0,
     engine_token: Union[bytes, str, None] = None,
-    state: Optional[Tuple[int, int]] = None,
+    state: StateSource = None,
+    reconnect: bool = False,
+    on_leases_lost: Optional[Callable[[Tuple[Lease, ...]], None]] = None,
 ) -> Mesh:
     """Connects to the sidecar that listens at `path`, or at $RADIXMESH_SOCKET.
 
@@ -54,19 +54,24 @@ def connect(
     state: (epoch, seq) that the engine knows of, from before the restart: the node's own pair in
         `status()["version_vector"]` after slots were last freed, or after connecting. Where the
         peers have less than that, the sidecar starts empty: freed slots may be in use again.
+        Or a callable that gives such a pair, or None; it is asked each time that a connection is
+        made. With `reconnect` an engine that frees slots needs that, as a pair grows old.
+    reconnect: a connection that broke is made again by itself, by a thread, at once and then after
+        growing pauses of at most 2 s, and says hello with the same token. So a restarted sidecar
+        shows the entries of an engine that is idle, too. See "Reconnecting" at `Mesh`. This first
+        connection is not waited for.
+    on_leases_lost: called with the leases that ended with a connection, if there were any, before
+        the next connection is made. With `reconnect` only.
+
+    `state` and `on_leases_lost` are called by that thread, but for the first `state`. They must not
+    call the Mesh, which has no connection then. Where `state` raises, connecting failed.
 
     Raises ConnectionLost (nobody listens, no permission), Timeout, Upgrade (no common version),
     FixRequest (no path, a bad token).
     """
-    endpoint = Endpoint.of(path, timeout)
-    call = methods.hello(engine_token, state)
-    deadline = Deadline(endpoint.timeout_s)
-    link = Link.open(endpoint, deadline)
-    try:
-        return Mesh(endpoint, link, link.call(call, deadline))
-    except BaseException:
-        link.close()
-        raise
+    return Mesh(
+        Endpoint.of(path, timeout), reconnect, engine_token, state, on_leases_lost
+    )
 
 
 class Mesh:
@@ -84,26 +89,64 @@ class Mesh:
     not fit a frame. ReportBug where the sidecar's answer is malformed. Timeout where the answer
     does not come in time, ConnectionLost where the connection breaks: after these two the
     connection is closed, its leases are released, and every later call raises ConnectionLost with
-    the reason. There is no reconnecting behind the caller's back, because leases do not survive it.
+    the reason.
 
-    Threads: any thread may call; there is one lock, and one call at a time is under way. The wait
-    for the lock counts towards `timeout`; if it runs out there, the connection stays open. For
-    calls side by side open a Mesh for each thread.
+    Reconnecting, with `connect(reconnect=True)`: while there is no connection, a call waits for the
+    next one, within its own timeout. One that was under way when the connection broke is repeated
+    by itself if it only reads, acquires, or ends a booking; else it raises ConnectionLost, saying
+    that it may or may not have been carried out, and the next call uses the next connection. Leases
+    end with their connection: `lease.lost` says so, `is_valid()` is False, releasing them is no
+    error, and `on_leases_lost` is told. Bookings are not tied to it. Subscriptions are made again.
+
+    Threads: any thread may call; one call at a time is under way. The wait for the others' counts
+    towards `timeout`; if it runs out there, the connection stays open. For calls side by side open
+    a Mesh for each thread.
+
+    Signals: an exception that a handler raises into a call (KeyboardInterrupt, for one) closes
+    nothing. The next call first ends what was begun: it drops the answer of a call that was
+    interrupted, releases the lease and finishes the booking that nobody got. Whether such a call
+    was carried out is not known, as after a Timeout. A handler may close a Mesh, but not call one
+    whose call it interrupted: that is a RuntimeError.
+
+    Forks: the connection stays the parent's, whatever a child does with its copy, closing it
+    included. In the child every call raises ConnectionLost, or, with `reconnect`, uses a connection
+    of the child's own.
 
     Usable as a context manager, which closes it.
     """
 
-    def __init__(self, endpoint: Endpoint, link: Link, info: SidecarInfo) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        reconnect: bool,
+        engine_token: Union[bytes, str, None],
+        state: StateSource,
+        on_leases_lost: Optional[Callable[[Tuple[Lease, ...]], None]],
+    ) -> None:
         self._endpoint = endpoint
-        self._link = link
-        self._info = info
-        self._freed = Freed(endpoint)
-        link.conversation.frame_bytes_max = info.limits.frame_bytes_max
+        self._freed = Freed(endpoint, reconnect)
+        lives = Lives(engine_token, state, on_leases_lost, self._freed.begin_life)
+        self._lives = lives
+        # Nothing that the session knows knows this object: who forgets it without closing it has
+        # closed it.
+        self._session: Session[SidecarInfo] = Session(
+            endpoint,
+            lives.greet,
+            reconnect=reconnect,
+            greeted=lives.greeted,
+            broken=lives.broken,
+        )
+        weakref.finalize(self, self._session.close)
+        self._session.start()
+
+    @property
+    def _link(self) -> Link:
+        return self._session.link
 
     @property
     def info(self) -> SidecarInfo:
-        """Who is at the other end, its page size and its bounds, as of connecting."""
-        return self._info
+        """Who is at the other end, its page size and its bounds, as of connecting last."""
+        return self._lives.info
 
     def insert(
         self, tokens: Tokens, slots: Slots, namespace: NamespaceLike = None
@@ -146,8 +189,12 @@ class Mesh:
             nodes are silent or grant nothing. What was read there may be used only if
             `lease.is_valid()` says so after the read.
         """
-        acquired = self._call(methods.acquire(tokens, namespace, remote))
-        return Lease(self, acquired.lease, acquired.match, acquired.segments)
+        request = Request(methods.acquire(tokens, namespace, remote))
+        try:
+            return Lease(self._session, request, self._ask(request))
+        except BaseException:
+            request.give_up()
+            raise
 
     def release(self, lease: Lease) -> None:
         """The same as `lease.release()`."""
@@ -188,9 +235,14 @@ class Mesh:
         book: the nodes are promised the work, all routers are told, and for some seconds this one
             takes the nodes to hold the prompt. The caller ends `route.booking`. False only asks.
         """
-        answer = self._call(methods.route(tokens, namespace, book))
-        booking = None if answer.booking is None else Booking(self, answer.booking)
-        return Route(answer.prefill, answer.decode, answer.reason, booking)
+        request = Request(methods.route(tokens, namespace, book))
+        try:
+            answer = self._ask(request)
+            booking = None if answer.booking is None else Booking(self._session, answer.booking)
+            return Route(answer.prefill, answer.decode, answer.reason, booking)
+        except BaseException:
+            request.give_up()
+            raise
 
     def redirect(
         self, tokens: Tokens, namespace: NamespaceLike = None, *, visited: Iterable[str] = ()
@@ -275,12 +327,12 @@ class Mesh:
         Subscribing to gc_free says that this engine frees single slots when told; as long as nobody
         does, nothing is collected here. One that cannot takes gc_advice.
         """
-        return Subscription(self._endpoint, events, self._freed)
+        return Subscription(self._endpoint, events, self._freed, self._session.reconnect)
 
     def close(self) -> None:
         """Closes the connection, which releases its leases; a call under way in another thread
         raises ConnectionLost. Closing twice is no error."""
-        self._link.close()
+        self._session.close()
 
     def __enter__(self) -> Mesh:
         return self
@@ -294,101 +346,7 @@ class Mesh:
         self.close()
 
     def _call(self, call: Call[T]) -> T:
-        return self._link.call(call, Deadline(self._endpoint.timeout_s))
+        return self._ask(Request(call))
 
-
-class Lease:
-    """A lock on the local part of a match, and with `remote` a reference to what another node has.
-    Belongs to its connection, and ends with it.
-
-    segments: what it covers, in order; the match may name more.
-    """
-
-    def __init__(
-        self, mesh: Mesh, lease_id: int, match: Match, segments: Tuple[Segment, ...]
-    ) -> None:
-        self._mesh = mesh
-        self._released = False
-        self.id = lease_id
-        self.match = match
-        self.segments = segments
-
-    def is_valid(self) -> bool:
-        """Whether what was read under it until now may be used. To be asked after the read: a lease
-        that lapsed during it protected nothing."""
-        return not self._released and self._mesh._call(methods.validate(self.id))
-
-    def release(self) -> None:
-        """Lets go. Releasing twice is no error, nor is it where the connection is lost or breaks:
-        the lease has ended then. Calls after that say so."""
-        if self._released:
-            return
-        self._released = True
-        try:
-            self._mesh._call(methods.release(self.id))
-        except (ConnectionLost, Timeout):
-            if not self._mesh._link.closed:
-                self._released = False  # it ran out behind other threads' calls: nothing was sent
-                raise
-
-    def __enter__(self) -> Lease:
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
-        self.release()
-
-
-class Subscription:
-    """An iterator of events. `next()` waits without limit; for one thread at a time.
-
-    Ends when it is closed, here or from another thread. Raises ConnectionLost when the sidecar
-    goes, ReportBug for a malformed event.
-    """
-
-    def __init__(self, endpoint: Endpoint, events: Tuple[str, ...], freed: Freed) -> None:
-        call = methods.subscribe(events)
-        self._freed = freed
-        deadline = Deadline(endpoint.timeout_s)
-        self._notifications: Deque[Notification] = deque()
-        self._link = Link.open(endpoint, deadline)
-        try:
-            self._link.call(call, deadline, self._notifications)
-        except BaseException:
-            self._link.close()
-            raise
-
-    def __iter__(self) -> Iterator[AnyEvent]:
-        return self
-
-    def __next__(self) -> AnyEvent:
-        while True:
-            while self._notifications:
-                event = methods.event_of(self._notifications.popleft())
-                if isinstance(event, FreedSlots):
-                    if event not in self._freed:
-                        return GcFreeEvent(self._freed, event)
-                    self._freed.acknowledge(event)
-                elif event is not None:
-                    return event
-            if not self._link.wait(self._notifications):
-                raise StopIteration
-
-    def close(self) -> None:
-        """Ends the iteration, and wakes a thread that waits in it. Closing twice is no error."""
-        self._link.close()
-
-    def __enter__(self) -> Subscription:
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
-        self.close()
+    def _ask(self, request: Request[T]) -> T:
+        return self._session.ask(request, Deadline(self._endpoint.timeout_s))

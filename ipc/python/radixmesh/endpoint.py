@@ -7,6 +7,7 @@ import socket
 from typing import NamedTuple, Optional, Union
 
 from .errors import ConnectionLost, FixRequest
+from .forking import keep_from_children
 
 __all__ = ["CONNECT_RETRY_S", "READ_BYTES", "Endpoint", "PathLike"]
 
@@ -50,7 +51,7 @@ class Endpoint(NamedTuple):
 
         Never waits: a Unix socket connects at once or not at all. ConnectionLost says why not.
         """
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection = keep_from_children(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         try:
             connection.setblocking(False)
             connection.connect(self.path)

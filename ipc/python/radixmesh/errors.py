@@ -85,7 +85,8 @@ class ReportBug(RadixMeshError):
 
 
 class ConnectionLost(RadixMeshError, ConnectionError):
-    """There is no connection (any more); the message says why. Its leases are released."""
+    """There is no connection (any more); the message says why. Its leases are released. A call
+    that was under way may or may not have been carried out."""
 
 
 class Timeout(RadixMeshError, TimeoutError):

@@ -39,13 +39,20 @@ NUMBER_MAX = 2**64 - 1
 class Call(Generic[T]):
     """A request, and how to read its answer.
 
-    `undo` is what must be asked where the answer comes and nobody waits for it any more.
+    undo: what must be asked where the answer comes and nobody waits for it any more.
+    repeats: whether asking it twice does no more than asking it once, so that it may be asked again
+        where the connection broke: it only reads; or what it did went with the connection, as a
+        lease; or was done by the first of the two, as the end of a booking.
+    gives_back: whether it is said for the sidecar's sake: then it is sent, and first, also where
+        nobody waits for it any more.
     """
 
     method: str
     params: Dict[str, Any]
     read: Callable[[object], T]
     undo: Optional[Callable[[T], "Call[Any]"]] = None
+    repeats: bool = False
+    gives_back: bool = False
 
 
 def hello(
@@ -88,14 +95,14 @@ def match_prefix(tokens: Tokens, namespace: NamespaceLike, touch: bool = True) -
     params = _prefix(tokens, namespace)
     if not touch:
         params["touch"] = False
-    return Call("match_prefix", params, answers.match)
+    return Call("match_prefix", params, answers.match, repeats=True)
 
 
 def acquire(tokens: Tokens, namespace: NamespaceLike, remote: bool) -> Call[Acquired]:
     params = _prefix(tokens, namespace)
     if remote:
         params["remote"] = True
-    return Call("acquire", params, answers.acquire, _release_acquired)
+    return Call("acquire", params, answers.acquire, _release_acquired, repeats=True)
 
 
 def _release_acquired(acquired: Acquired) -> Call[None]:
@@ -103,11 +110,11 @@ def _release_acquired(acquired: Acquired) -> Call[None]:
 
 
 def release(lease: int) -> Call[None]:
-    return Call("release", {"lease": lease}, answers.nothing)
+    return Call("release", {"lease": lease}, answers.nothing, gives_back=True)
 
 
 def validate(lease: int) -> Call[bool]:
-    return Call("validate", {"lease": lease}, answers.valid)
+    return Call("validate", {"lease": lease}, answers.valid, repeats=True)
 
 
 def evict(num_tokens: int) -> Call[Runs]:
@@ -125,7 +132,9 @@ def reset() -> Call[Runs]:
 def route(tokens: Tokens, namespace: NamespaceLike, book: bool) -> Call[RouteAnswer]:
     params = _prefix(tokens, namespace)
     params["book"] = bool(book)
-    return Call("route", params, answers.route, _finish_booked if book else None)
+    return Call(
+        "route", params, answers.route, _finish_booked if book else None, repeats=not book
+    )
 
 
 def _finish_booked(route: RouteAnswer) -> Call[None]:
@@ -136,11 +145,12 @@ def prefill_done(booking: int, hit_tokens: Optional[int]) -> Call[None]:
     params: Dict[str, Any] = {"booking": booking}
     if hit_tokens is not None:
         params["hit_tokens"] = _number("hit_tokens", hit_tokens)
-    return Call("prefill_done", params, answers.nothing)
+    return Call("prefill_done", params, answers.nothing, repeats=True, gives_back=True)
 
 
 def finish(booking: int) -> Call[None]:
-    return Call("finish", {"booking": booking}, answers.nothing)
+    params = {"booking": booking}
+    return Call("finish", params, answers.nothing, repeats=True, gives_back=True)
 
 
 def finish_warm_up() -> Call[None]:
@@ -154,11 +164,11 @@ def redirect(
     if isinstance(visited, str):
         raise FixRequest("visited must be a row of addrs, not one string")
     params["visited"] = list(visited)
-    return Call("redirect", params, answers.redirect)
+    return Call("redirect", params, answers.redirect, repeats=True)
 
 
 def explain(tokens: Tokens, namespace: NamespaceLike) -> Call[Explanation]:
-    return Call("explain", _prefix(tokens, namespace), answers.explain)
+    return Call("explain", _prefix(tokens, namespace), answers.explain, repeats=True)
 
 
 def drain() -> Call[None]:
@@ -183,19 +193,19 @@ def report_load(
 
 
 def status() -> Call[Dict[str, Any]]:
-    return Call("status", {}, answers.status)
+    return Call("status", {}, answers.status, repeats=True)
 
 
 def gc(run: bool) -> Call[Dict[str, Any]]:
-    return Call("gc", {"run": bool(run)}, answers.gc)
+    return Call("gc", {"run": bool(run)}, answers.gc, repeats=not run)
 
 
 def gc_ack(number: int) -> Call[None]:
-    return Call("gc_ack", {"number": number}, answers.nothing)
+    return Call("gc_ack", {"number": number}, answers.nothing, gives_back=True)
 
 
 def nodes() -> Call[Tuple[NodeInfo, ...]]:
-    return Call("nodes", {}, answers.nodes)
+    return Call("nodes", {}, answers.nodes, repeats=True)
 
 
 def tree(holder: Optional[str], skip: Optional[int], limit: Optional[int]) -> Call[Tree]:
@@ -208,7 +218,7 @@ def tree(holder: Optional[str], skip: Optional[int], limit: Optional[int]) -> Ca
         params["skip"] = _number("skip", skip)
     if limit is not None:
         params["limit"] = _number("limit", limit)
-    return Call("tree", params, answers.tree)
+    return Call("tree", params, answers.tree, repeats=True)
 
 
 def subscribe(events: Tuple[str, ...]) -> Call[None]:

@@ -23,6 +23,8 @@ __all__ = [
     "PROTOCOL",
     "Response",
     "encode_request",
+    "frame_end",
+    "payload_of",
     "read_message",
 ]
 
@@ -75,6 +77,25 @@ def encode_request(
     return _LENGTH.pack(len(payload)) + payload
 
 
+def frame_end(data: Union[bytes, bytearray], begin: int = 0) -> Optional[int]:
+    """Where the frame ends that begins there, maybe behind the end of `data`. None where too little
+    of it is there to know. Raises ReportBug for a length out of bounds."""
+    if len(data) - begin < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack_from(data, begin)
+    if not 1 <= length <= FRAME_BYTES_MAX:
+        raise ReportBug(
+            f"the sidecar sent a frame of {length} bytes; 1 to {FRAME_BYTES_MAX} are right"
+        )
+    end: int = begin + _LENGTH.size + length
+    return end
+
+
+def payload_of(data: Union[bytes, bytearray], begin: int, end: int) -> bytes:
+    """What the frame [begin, end) carries."""
+    return bytes(memoryview(data)[begin + _LENGTH.size : end])
+
+
 class FrameReader:
     """Cuts a stream of bytes into payloads.
 
@@ -95,16 +116,11 @@ class FrameReader:
 
     def _payloads(self) -> Iterator[bytes]:
         buffer = self._buffer
-        while len(buffer) >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(buffer)
-            if not 1 <= length <= FRAME_BYTES_MAX:
-                raise ReportBug(
-                    f"the sidecar sent a frame of {length} bytes; 1 to {FRAME_BYTES_MAX} are right"
-                )
-            end = _LENGTH.size + length
-            if len(buffer) < end:
+        while True:
+            end = frame_end(buffer)
+            if end is None or len(buffer) < end:
                 return
-            payload = bytes(memoryview(buffer)[_LENGTH.size : end])
+            payload = payload_of(buffer, 0, end)
             del buffer[:end]
             yield payload
 

@@ -20,7 +20,8 @@ from .tokens import host_array
 
 __all__ = ["Run", "Runs", "Slots", "encode_slots"]
 
-SLOT_MAX = 2**64 - 1
+# One less than 64 bits hold: the end of a run, which is behind its last slot, must fit them too.
+SLOT_MAX = 2**64 - 2
 
 Run = Tuple[int, int]  # (start, count): the slots [start, start + count)
 Runs = Tuple[Run, ...]
@@ -31,7 +32,7 @@ def encode_slots(slots: Slots) -> List[List[int]]:
     """`slots` as a list of `[start, count]`; slots one by one are compressed into the fewest runs.
 
     Runs are passed on as they are, neighbours not joined. Raises FixRequest for what is neither of
-    the two forms, for a slot outside [0, 2^64), and for a run with a count below 1.
+    the two forms, for a slot outside [0, 2^64 - 1), and for a run with a count below 1.
     Costs O(runs), or O(n) for slots one by one: in numpy's own loops for its arrays, else in the
     interpreter's iterators (some 70 ns a slot).
     """
@@ -68,7 +69,7 @@ def _run(pair: Any) -> List[int]:
     except TypeError as error:
         raise FixRequest(f"a run must be two integers: {error}") from error
     if start < 0 or not 1 <= count <= SLOT_MAX or start + count - 1 > SLOT_MAX:
-        raise FixRequest(f"the run ({start}, {count}) is empty or outside [0, 2^64)")
+        raise FixRequest(f"the run ({start}, {count}) is empty, or ends past 2^64 - 1")
     return [start, count]
 
 
@@ -79,9 +80,11 @@ def _compress(values: List[Any]) -> List[List[int]]:
         # Checks types and bounds of all, and makes plain integers of numpy's, whose sums wrap.
         slots = array("Q", values).tolist()
     except OverflowError as error:
-        raise FixRequest(f"slots must be from 0 to 2^64-1: {error}") from error
+        raise FixRequest(f"slots must be from 0 to 2^64-2: {error}") from error
     except TypeError as error:
         raise FixRequest(f"slots must be integers here, one for each token: {error}") from error
+    if max(slots) > SLOT_MAX:
+        raise FixRequest("slots must be from 0 to 2^64-2; some are larger")
     steps = map(sub, slots[1:], slots)
     begins = [0, *compress(range(1, len(slots)), map(ne, steps, repeat(1)))]
     return _runs([slots[begin] for begin in begins], begins, len(slots))
@@ -98,7 +101,9 @@ def _from_numpy(values: Any) -> List[List[int]]:
     if len(values) == 0:
         return []
     if values.dtype.kind == "i" and values.min() < 0:
-        raise FixRequest("slots must be from 0 to 2^64-1; some are negative")
+        raise FixRequest("slots must be from 0 to 2^64-2; some are negative")
+    if values.dtype.itemsize == 8 and int(values.max()) > SLOT_MAX:
+        raise FixRequest("slots must be from 0 to 2^64-2; some are larger")
     after, before = values[1:], values[:-1]
     # The second term: unsigned differences wrap, so 0 after the largest number looks like one more.
     breaks = ((after - before != 1) | (after < before)).nonzero()[0] + 1
