@@ -64,7 +64,7 @@ void list_addresses(OptionTable& table, Options& options) {
   table.add("bulk-addr", options.bulk_addr, Address{{.port_zero = true}},
             "where repair and snapshots are served; by default a port of the system's choice as "
             "well. Behind a firewall give both, and open all three");
-  const Address bound{{.port_zero = true, .wildcard = true, .port_missing = true}};
+  const Address bound{{.port_zero = true, .port_missing = true, .wildcard = true}};
   table.add("bind", options.bind, bound,
             "HOST or HOST:PORT to bind instead of --local-cache-addr, where that is what others "
             "reach and not what is here: a mapped port, a proxy. May be 0.0.0.0 or [::]");
