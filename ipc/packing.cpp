@@ -120,13 +120,20 @@ void pack_ring(Packer& packer, const RingView& ring) {
 }  // namespace
 
 void pack_status(Packer& packer, const StatusView& status, Numbers more) {
-  packer.pack_map(static_cast<std::uint32_t>(25 + more.size()));
+  packer.pack_map(static_cast<std::uint32_t>(28 + more.size()));
   pair(packer, "addr", std::string_view(status.addr));
   pair(packer, "rank", std::uint64_t{status.rank.value});
   pair(packer, "role", role_name(status.role));
   pair(packer, "epoch", status.epoch.value);
   pair(packer, "cluster", std::string_view(status.cluster));
   pair(packer, "ready", status.ready);
+  pair(packer, "caught_up", status.caught_up);
+  key(packer, "sees");
+  packer.pack_array(2);
+  packer.pack_uint32(status.sees);
+  packer.pack_uint32(status.sees_of);
+  key(packer, "why_not_ready");
+  status.ready ? void(packer.pack_nil()) : pack_text(packer, status.why_not_ready);
   pair(packer, "page_size", std::uint64_t{status.page_size});
   pair(packer, "topology", status.topology);
   pair(packer, "policy", status.policy);
@@ -174,12 +181,12 @@ void pack_status(Packer& packer, const StatusView& status, Numbers more) {
 void pack_nodes(Packer& packer, const std::vector<NodeView>& nodes) {
   packer.pack_array(static_cast<std::uint32_t>(nodes.size()));
   for (const NodeView& node : nodes) {
-    packer.pack_map(11 + kLagFields + kWorkFields);
+    packer.pack_map(17 + kLagFields + kWorkFields);
     pair(packer, "addr", std::string_view(node.addr));
     pair(packer, "rank", std::uint64_t{node.rank.value});
     pair(packer, "role", role_name(node.role));
     pair(packer, "epoch", node.epoch.value);
-    pair(packer, "state", state_name(node.state));
+    pair(packer, "state", node.unseen ? std::string_view("unseen") : state_name(node.state));
     pair(packer, "applied", node.applied.value);
     pair(packer, "head", node.head.value);
     key(packer, "last_heard_ms");
@@ -192,6 +199,17 @@ void pack_nodes(Packer& packer, const std::vector<NodeView>& nodes) {
     pair(packer, "refute", std::uint64_t{node.refute});
     pack_lag(packer, node.lag);
     pack_work(packer, node.work);
+    pair(packer, "tokens", node.tokens);
+    pair(packer, "ready", node.ready);
+    pair(packer, "behind_ops", node.standing.behind_ops);
+    key(packer, "behind_seconds");
+    packer.pack_double(static_cast<double>(node.standing.behind.count()) / 1e6);
+    key(packer, "sees");
+    packer.pack_array(2);
+    packer.pack_uint32(node.standing.sees);
+    packer.pack_uint32(node.standing.of);
+    key(packer, "why_not_ready");
+    node.trouble.empty() ? void(packer.pack_nil()) : pack_text(packer, node.trouble);
   }
 }
 

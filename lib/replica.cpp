@@ -140,7 +140,7 @@ void Replica::tick(TimePoint now) {
   if (links_changed_ && now >= next_restitch_) restitch(now);
   check_ring(now);
   ask_for_markers(now);
-  check_ready(now);
+  if (!ready_) check_ready(now);
   publish_bookings(now);
   tell_owners(now);
   collect_what_is_due(now);
@@ -156,6 +156,8 @@ void Replica::look_at_members(TimePoint now) {
   watch_silence(now);
   forget_the_gone(now);
   leave_when_due(now);
+  check_ready(now);
+  tell_of_absent(now);
   next_look_ = std::max(next_look_, now + settings_.timers.heartbeat / 10);
 }
 

@@ -155,14 +155,8 @@ class Replica : private Journal {
  private:
   using Staging = SnapshotStaging;
   using Origin = OriginState;
-  // This node's own former state, on its way back. Before a donor is asked, `staging` is empty.
-  struct Recovery {
-    TimePoint deadline;  // to find a donor
-    std::optional<Staging> staging;
-    TimePoint ask_again;  // the donor, if nothing of it came
-    std::set<NodeId> declined;
-    KnownState known;
-  };
+  using Recovery = OwnRecovery;
+  using Replay = WaitingReplay;
 
   // replica.cpp
   void make_tree(Role role);
@@ -309,11 +303,6 @@ class Replica : private Journal {
   void want_snapshot(TimePoint now, NodeId id, Origin& origin, std::string_view why,
                      bool is_failure);
   void on_replay_request(NodeId from, const ReplayRequest& request);
-  // A request that waits to be answered, in parts.
-  struct Replay {
-    ReplayRequest request;
-    std::size_t sent = 0;  // bytes
-  };
   void serve_bulk();
   bool serve_replay(NodeId to, Replay& replay, std::size_t& bytes);
   void on_replay(TimePoint now, NodeId from, const ReplayMessage& replay);
@@ -422,7 +411,20 @@ class Replica : private Journal {
   std::vector<Upstream> wanted_upstreams(TimePoint now) const;
   void take_over_if_lagging(TimePoint now, NodeId id, Origin& origin);
   void ask_for_markers(TimePoint now);
+  HeadMessage::Stand how_it_stands(TimePoint now) const;
+
+  // replica_ready.cpp
+  struct Sight {
+    std::uint32_t sees = 0, of = 0, met = 0, needs = 0;
+  };
+  Sight sight(TimePoint now) const;
+  bool should_see(TimePoint now, const Member& member) const;
+  bool has_caught_up(TimePoint now) const;
   void check_ready(TimePoint now);
+  std::string why_not_ready(TimePoint now) const;
+  std::string trouble_with(TimePoint now, const Member& member) const;
+  void tell_of_absent(TimePoint now);
+  static std::string_view shown_state(const Member& member);
   void on_link_report(TimePoint now, const LinkReport& report);
 
   ReplicaSettings settings_;
@@ -483,7 +485,7 @@ class Replica : private Journal {
   std::optional<std::uint32_t> group_;        // to whose relayed lane this node listens
   std::set<NodeId> marked_;                   // upstreams whose marker arrived
   std::uint32_t vector_turn_ = 0;             // which part of a long vector is told next
-  bool ready_ = false;
+  bool caught_up_ = false, ready_ = false;
   std::optional<TakenOver> taken_over_;  // nothing as long as it is not decided
   std::optional<Recovery> recovery_;
 

@@ -290,6 +290,7 @@ void Replica::turn_down(TimePoint now, const Introduction& hello, const std::str
 void Replica::on_refused(NodeId from, const RefusedMessage& refused) {
   Member& member = *find_member(from);
   member.introduced = false;
+  look_by(last_step_);
   if (!member.refusal.empty()) return;  // known: a HELLO of either side says it every time
   member.refusal = refused.reason;
   count("introductions_refused");

@@ -9,6 +9,7 @@
 
 #include "lib/base/ids.h"
 #include "lib/base/link.h"
+#include "lib/base/ready_needs.h"
 #include "lib/base/time.h"
 #include "lib/gc/settings.h"
 #include "lib/mesh/member.h"
@@ -75,6 +76,7 @@ struct ReplicaSettings {
   NodeRank rank = kAnyRank;
   std::uint32_t protocol_min = kProtocolMin, protocol_max = kProtocolMax;
   Topology topology = Topology::mesh;
+  ReadyNeeds ready_needs = ReadyNeeds::majority;
   std::uint64_t max_radix_cache_size = 0;  // tokens; 0: no bound
   bool keep_remote_slots = true;
   Epoch epoch;                          // this life's: the start in microseconds since 1970

@@ -47,7 +47,10 @@ void Replica::set_state(TimePoint now, Member& member, MemberState state) {
   }
   look_by(now);
   effects_.push_back(MembershipChanged{member.addr, member.rank, member.role, member.epoch, state});
-  log(state == MemberState::alive ? LogLine::Level::info : LogLine::Level::warning,
+  // One that began another life was told of by that.
+  if (state == MemberState::alive && std::exchange(member.restart_told, false)) return;
+  const bool is_bad = state == MemberState::suspect || state == MemberState::dead;
+  log(is_bad ? LogLine::Level::warning : LogLine::Level::info,
       "node_" + std::string(state_name(state)),
       "node=" + member.addr + " epoch=" + std::to_string(member.epoch.value));
 }

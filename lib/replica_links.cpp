@@ -1,4 +1,4 @@
-// How far each one is, and who listens to whom: HEADs, markers, subscriptions, readiness.
+// How far each one is, and who listens to whom: HEADs, markers, subscriptions.
 #include <algorithm>
 
 #include "lib/base/limits.h"
@@ -36,9 +36,27 @@ void Replica::publish_head(TimePoint now) {
   head.ready = ready_;
   head.rank = self_->rank;
   head.keeps_duplicates = keeps_duplicates();
+  head.standing = how_it_stands(now);
   last_head_ = now;
   told_load_ = self_->load;
   effects_.push_back(Publish{Lane::control, encode(control(std::move(head)))});
+}
+
+// What this node misses of all others, and how many it sees.
+HeadMessage::Stand Replica::how_it_stands(TimePoint now) const {
+  HeadMessage::Stand stand;
+  for (NodeId id : lagging_) {
+    const Origin& origin = origins_.at(id);
+    if (origin.head > origin.stream.applied()) {
+      stand.behind_ops += origin.head.value - origin.stream.applied().value;
+    }
+    if (origin.behind_since) stand.behind = std::max(stand.behind, now - *origin.behind_since);
+  }
+  stand.behind_ops = std::min(stand.behind_ops, limits::count_max);
+  const Sight seen = sight(now);
+  stand.sees = seen.sees;
+  stand.of = seen.of;
+  return stand;
 }
 
 // This node's own entry is the first.
@@ -86,6 +104,7 @@ void Replica::on_head(TimePoint now, const Envelope& envelope, const HeadMessage
   note_load(now, *member, head.load);
   member->ready = head.ready;
   member->keeps_duplicates = head.keeps_duplicates;
+  member->standing = head.standing;
   note_vector(now, *member, head.vector, false);
   compare_digest(now, {envelope.origin, envelope.epoch, head.head}, head.digest, envelope.origin);
   take_over_if_lagging(now, envelope.origin, origin);
@@ -254,43 +273,6 @@ void Replica::ask_for_markers(TimePoint now) {
   next_marker_ask_ = missing || ring ? now + settings_.timers.marker : kNever;
   if (missing) effects_.push_back(AskMarkers{});
   if (ring) restitch(now);
-}
-
-// A connection that came up is greeted over at once.
-void Replica::on_link_report(TimePoint now, const LinkReport& report) {
-  Member* member = find_member(report.link.peer);
-  if (member == nullptr) return;
-  member->links.at(static_cast<std::size_t>(report.link.kind)) = report.trouble;
-  const bool control_is_up =
-      report.link.kind == LinkKind::control && report.trouble == LinkTrouble::none;
-  if (!control_is_up || member->introduced) return;
-  member->next_hello = std::min(member->next_hello, now);
-  look_by(now);
-}
-
-// Ready once nothing is missing that existed when this node came: the ring was verified with it,
-// every upstream's marker is here, and all that the markers named is applied. Does not go back.
-void Replica::check_ready(TimePoint now) {
-  if (ready_ || !joined_ || !ring_.verified()) return;
-  for (const auto& [id, member] : members_) {
-    if (id == self_->id || member.state == MemberState::left) continue;
-    if (member.epoch.value == 0 && now - started_ < settings_.timers.unseen_wait) return;
-  }
-  for (const auto& [id, link] : subscribed_) {
-    if (link.watch_only || members_.at(id).state != MemberState::alive) continue;
-    if (!marked_.contains(id)) return;
-  }
-  for (const auto& [id, needed] : barrier_) {
-    const Origin& origin = origins_.at(id);
-    if (origin.forgotten) continue;
-    const OriginStream& stream = origin.stream;
-    if (std::tuple(stream.epoch(), stream.applied()) < std::tuple(needed.epoch, needed.applied)) {
-      return;
-    }
-  }
-  ready_ = true;
-  publish_head(now);  // others may send work
-  log(LogLine::Level::info, "ready", "node=" + self_->addr);
 }
 
 }  // namespace radixmesh

@@ -131,13 +131,17 @@ void Replica::begin_epoch(TimePoint now, NodeId id, Epoch epoch) {
   member.vector.clear();
   member.accusers.clear();
   // Who left may come back in a new life.
-  if (member.state == MemberState::left) set_state(now, member, MemberState::dead);
+  if (member.state == MemberState::left) {
+    member.state = MemberState::dead;
+    member.state_since = now;
+  }
   view_changed();
   look_by(now);
   update_repair(now, id, origin);
   if (known) {
     count("epochs_begun");
-    log(LogLine::Level::info, "new_epoch",
+    member.restart_told = member.state != MemberState::alive;
+    log(LogLine::Level::info, "node_restarted",
         "node=" + member.addr + " epoch=" + std::to_string(epoch.value));
   }
 }

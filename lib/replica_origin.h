@@ -1,13 +1,16 @@
-// What a replica keeps of one origin: another node whose ops it applies.
+// What a replica keeps of one origin, another node whose ops it applies; of its own state on its
+// way back; and of who waits for a replay.
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "lib/base/time.h"
 #include "lib/mesh/repair_timer.h"
 #include "lib/oplog/origin_stream.h"
+#include "lib/replica_answers.h"
 #include "lib/tree/holder_set.h"
 
 namespace radixmesh {
@@ -56,6 +59,20 @@ struct OriginState {
   std::uint32_t asked_in_a_row = 0;  // for repair, one soon after the other
   TimePoint last_asked{};
   TimePoint takeover_until = TimePoint::min();  // this standby passes it on
+};
+
+// This node's own former state, on its way back. Before a donor is asked, `staging` is empty.
+struct OwnRecovery {
+  TimePoint deadline;  // to find a donor
+  std::optional<SnapshotStaging> staging;
+  TimePoint ask_again;  // the donor, if nothing of it came
+  std::set<NodeId> declined;
+  KnownState known;
+};
+// A request that waits to be answered, in parts.
+struct WaitingReplay {
+  ReplayRequest request;
+  std::size_t sent = 0;  // bytes
 };
 
 }  // namespace radixmesh

@@ -23,6 +23,11 @@ StatusView Replica::status() {
   view.role = self_->role;
   view.epoch = self_->epoch;
   view.ready = ready_;
+  view.caught_up = caught_up_;
+  const Sight seen = sight(last_step_);
+  view.sees = seen.sees;
+  view.sees_of = seen.of;
+  view.why_not_ready = why_not_ready(last_step_);
   view.page_size = settings_.page_size;
   view.topology = topology_name(effective(settings_.topology, view_.members));
   view.health = health_.score();
@@ -81,6 +86,7 @@ std::vector<NodeView> Replica::nodes(TimePoint now) const {
                   .role = member.role,
                   .epoch = member.epoch,
                   .state = member.state,
+                  .unseen = shown_state(member) == "unseen",
                   .applied = head_,
                   .head = head_,
                   .silent = Duration{0},
@@ -88,7 +94,11 @@ std::vector<NodeView> Replica::nodes(TimePoint now) const {
                   .refusal = member.refusal,
                   .refute = member.refute,
                   .lag = {},
-                  .work = work_of(id)};
+                  .work = work_of(id),
+                  .tokens = relation_->tokens_of(id == self_->id ? kSelf : origins_.at(id).holder),
+                  .ready = id == self_->id ? ready_ : member.ready,
+                  .standing = id == self_->id ? how_it_stands(now) : member.standing,
+                  .trouble = id == self_->id ? why_not_ready(now) : trouble_with(now, member)};
     if (id != self_->id) {
       const Origin& origin = origins_.at(id);
       view.applied = origin.stream.applied();

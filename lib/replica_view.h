@@ -125,7 +125,10 @@ struct StatusView {
   NodeRank rank;
   Role role = Role::prefill;
   Epoch epoch;
-  bool ready = false;
+  bool ready = false;                   // it may get requests
+  bool caught_up = false;               // with all that existed when it came
+  std::uint32_t sees = 0, sees_of = 0;  // members that it hears, of those that it should
+  std::string why_not_ready;            // empty if it is
   std::uint32_t page_size = 1;
   std::string_view topology, policy;
   std::uint64_t local_tokens = 0, evictable_tokens = 0, protected_tokens = 0;
@@ -148,6 +151,7 @@ struct NodeView {
   Role role = Role::prefill;
   Epoch epoch;
   MemberState state = MemberState::dead;
+  bool unseen = false;             // dead, and never heard of
   Seq applied, head;               // what this node has of it, and what exists
   std::optional<Duration> silent;  // since when nothing was heard; nothing if it never was
   std::optional<Load> load;
@@ -155,6 +159,10 @@ struct NodeView {
   std::uint32_t refute = 0;  // suspicions that it has refuted in this life
   LagView lag;
   WorkView work;
+  std::uint64_t tokens = 0;  // that it holds, as far as this node knows
+  bool ready = false;        // it may get requests
+  HeadMessage::Stand standing;
+  std::string trouble;  // what stands between it and this node; of this node, why it is not ready
 };
 
 // What collecting duplicates would do now, and why not more.

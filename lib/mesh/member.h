@@ -62,6 +62,11 @@ struct Member {
   Duration former_lease{};
   TimePoint former_lapse = TimePoint::min();
 
+  // ---- whether it is missed --------------------------------------------------------------------
+  bool met = false;  // it was introduced, and caught up with
+  bool trouble_told = false, restart_told = false;
+  TimePoint trouble_since = kNever, trouble_tell_next = kNever;
+
   // ---- life ------------------------------------------------------------------------------------
   TimePoint last_heard = TimePoint::min();      // anything of it, on whatever way
   TimePoint last_published = TimePoint::min();  // on PUB/SUB
@@ -76,6 +81,7 @@ struct Member {
   std::optional<Load> load;
   bool ready = false;             // it may be chosen for work
   bool keeps_duplicates = false;  // its engine frees no single slots
+  HeadMessage::Stand standing;    // how it stands, by its own word
   // What it said it has of each origin; used to choose whom to ask for repair.
   std::map<NodeId, VectorEntry> vector;
 };

@@ -143,7 +143,7 @@ void pack_body(Packer& packer, const GcQueryOp& body) { pack_anchors(packer, bod
 void pack_body(Packer& packer, const GcAbortOp& body) { pack_anchors(packer, body.first_pages); }
 
 void pack_body(Packer& packer, const HeadMessage& body) {
-  packer.pack_array(12);
+  packer.pack_array(16);
   packer.pack_uint64(body.beat);
   packer.pack_uint64(body.head.value);
   pack_digest(packer, body.digest);
@@ -162,6 +162,10 @@ void pack_body(Packer& packer, const HeadMessage& body) {
   body.ready ? packer.pack_true() : packer.pack_false();
   packer.pack_uint32(body.rank.value);
   body.keeps_duplicates ? packer.pack_true() : packer.pack_false();
+  packer.pack_uint64(body.standing.behind_ops);
+  packer.pack_uint64(static_cast<std::uint64_t>(body.standing.behind.count()));
+  packer.pack_uint32(body.standing.sees);
+  packer.pack_uint32(body.standing.of);
 }
 
 void pack_body(Packer& packer, const MarkerMessage& body) {

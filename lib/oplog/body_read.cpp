@@ -33,6 +33,13 @@ bool read(ArrayReader& fields, InsertOp& body) {
   return read_pages(fields, body);
 }
 
+bool read_stand(ArrayReader& fields, HeadMessage::Stand& stand) {
+  std::uint64_t behind_us = 0;
+  if (!fields.count(stand.behind_ops) || !fields.count(behind_us)) return false;
+  stand.behind = Duration{static_cast<std::int64_t>(behind_us)};
+  return fields.u32(stand.sees) && fields.u32(stand.of);
+}
+
 bool read(ArrayReader& fields, HeadMessage& body) {
   if (!fields.count(body.beat) || !fields.count(body.head.value) || !fields.digest(body.digest) ||
       !read_load(fields, body.load) || !read_vector(fields.next(), body.vector) ||
@@ -51,10 +58,12 @@ bool read(ArrayReader& fields, HeadMessage& body) {
   body.ready = true;
   body.rank = kAnyRank;
   body.keeps_duplicates = false;
+  body.standing = {};
   return read_news(fields.next(), body.news) &&
          (fields.left() == 0 || fields.boolean(body.ready)) &&
          (fields.left() == 0 || read_rank(fields, body.rank)) &&
-         (fields.left() == 0 || fields.boolean(body.keeps_duplicates));
+         (fields.left() == 0 || fields.boolean(body.keeps_duplicates)) &&
+         (fields.left() == 0 || read_stand(fields, body.standing));
 }
 
 bool read(ArrayReader& fields, BookingsMessage& body) {

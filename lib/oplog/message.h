@@ -150,6 +150,14 @@ struct HeadMessage {
   NodeRank rank = kAnyRank;  // its own; kAnyRank: it says nothing of it
   // Duplicates at the sender stay: its engine frees no single slots, and takes advice.
   bool keeps_duplicates = false;
+  // How the sender stands: ops of all others that it misses and for how long, and how many members
+  // it sees of those that it should.
+  struct Stand {
+    std::uint64_t behind_ops = 0;
+    Duration behind{};
+    std::uint32_t sees = 0, of = 0;
+  };
+  Stand standing;
 };
 
 // What the sender promised to nodes: all of it, so that one that is lost changes nothing for long.

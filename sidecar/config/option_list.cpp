@@ -97,6 +97,10 @@ void list_mesh(OptionTable& table, ReplicaSettings& settings) {
             "others; it is dead after 4 x heartbeat x max(1, log10 members) more where two others "
             "confirm it, after up to six times that where none does. All of it takes longer on a "
             "node that was itself not run for a while");
+  table.add("ready-needs", settings.ready_needs,
+            one_of(ready_needs_name, {ReadyNeeds::all, ReadyNeeds::majority, ReadyNeeds::self}),
+            "how many of the other listed members a node must have met before it is ready: all, "
+            "more than half, or none (self), which also keeps one ready that hears nobody");
   table.add("forget-after", timers.forget_after, kTimer,
             "seconds after which the entries of one that is dead or left are dropped");
 }

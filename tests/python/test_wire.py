@@ -192,7 +192,7 @@ def test_head():
     assert vector == [node_id(D0), EPOCH_D0, 5, node_id(R0), EPOCH_R0, 0]
     assert (refute, engine_token, taken_over) == (1, b"\xaa\xbb", [0, 0])
     assert news == [news_of_r0(0, SUSPECT)]
-    assert rest == [True, 0, False]
+    assert rest == [True, 0, False, 3, 250_000, 1, 2]
 
 
 def test_bookings():

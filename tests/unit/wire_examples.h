@@ -81,6 +81,7 @@ inline HeadMessage example_head() {
   head.taken_over = TakenOver{};
   head.news = {example_news_of_r0(0, MemberState::suspect)};
   head.rank = NodeRank{0};
+  head.standing = {3, std::chrono::milliseconds(250), 1, 2};
   return head;
 }
 

@@ -107,6 +107,8 @@ class RandomMessage {
     out.news = news();
     out.ready = below(2) == 0;
     out.keeps_duplicates = below(2) == 0;
+    out.standing = {any_count(), Duration{static_cast<std::int64_t>(any_count())}, any32(),
+                    any32()};
     out.rank = below(2) == 0 ? kAnyRank : NodeRank{any32() >> 2};
     return out;
   }

@@ -91,7 +91,9 @@ class WireShow {
     *this << "taken over" << head.taken_over.has_value();
     if (head.taken_over) *this << head.taken_over->epoch.value << head.taken_over->seq.value;
     add(head.news);
-    *this << "ready" << head.ready << "rank" << head.rank.value << head.keeps_duplicates;
+    *this << "ready" << head.ready << "rank" << head.rank.value << head.keeps_duplicates
+          << head.standing.behind_ops << head.standing.behind.count() << head.standing.sees
+          << head.standing.of;
   }
   void add(const MarkerMessage& marker) { add(marker.vector); }
   void add(const Introduction& hello) {
