@@ -156,7 +156,6 @@ class Replica : private Journal {
   using Staging = SnapshotStaging;
   using Origin = OriginState;
   using Recovery = OwnRecovery;
-  using Replay = WaitingReplay;
 
   // replica.cpp
   void make_tree(Role role);
@@ -304,7 +303,7 @@ class Replica : private Journal {
                      bool is_failure);
   void on_replay_request(NodeId from, const ReplayRequest& request);
   void serve_bulk();
-  bool serve_replay(NodeId to, Replay& replay, std::size_t& bytes);
+  bool serve_replay(NodeId to, WaitingReplay& replay, std::size_t& bytes);
   void on_replay(TimePoint now, NodeId from, const ReplayMessage& replay);
 
   // replica_snapshot.cpp
@@ -432,8 +431,7 @@ class Replica : private Journal {
   std::vector<NodeId> by_rank_;
   Member* self_ = nullptr;
   TimePoint started_, last_step_;
-  std::map<NodeId, std::string> seeds_;    // whom to ask to be let in
-  std::map<NodeId, std::string> seed_of_;  // of which of the names each is an address
+  std::map<NodeId, Seed> seeds_;  // whom to ask to be let in
   TimePoint next_find_seeds_ = kNever;
   bool joined_ = true;
   TimePoint leave_at_ = kNever;
@@ -447,7 +445,7 @@ class Replica : private Journal {
   Seq head_;                               // own last op
   OpLog op_log_;
   SnapshotDonor donor_;
-  std::map<NodeId, std::map<NodeId, Replay>> replays_;  // by who asked, then by origin
+  std::map<NodeId, std::map<NodeId, WaitingReplay>> replays_;  // by who asked, then by origin
   std::uint64_t next_session_;
   Match match_;
 
@@ -469,7 +467,6 @@ class Replica : private Journal {
   TimePoint next_stranger_line_ = TimePoint::min();  // of the log
   std::uint64_t beat_ = 0;
   TimePoint next_outgrowing_ = TimePoint::min();
-
   Health health_;
   bool isolated_ = false;  // too many seem gone at once: the fault may be here, nobody is accused
   NewsQueue news_;

@@ -10,8 +10,11 @@ namespace {
 // Without an answer, until another address is tried.
 constexpr std::uint32_t kHellosBeforeRedial = 6;
 
-std::string differs(std::string_view what, const std::string& here, const std::string& there) {
-  return std::string(what) + " differs: " + here + " here, " + there + " there";
+// Each value with whose it is: the sentence is read on both sides.
+std::string differs(std::string_view what, const std::string& value, const std::string& addr,
+                    const std::string& other_value, const std::string& other_addr) {
+  return std::string(what) + " differs: " + value + " at " + addr + ", " + other_value + " at " +
+         other_addr;
 }
 
 }  // namespace
@@ -167,15 +170,15 @@ std::optional<std::string> Replica::settings_disagreement(const Introduction& he
     return std::to_string(low) + " to " + std::to_string(high);
   };
   if (hello.protocol_max < settings_.protocol_min || hello.protocol_min > settings_.protocol_max) {
-    return differs("protocol", range(settings_.protocol_min, settings_.protocol_max),
-                   range(hello.protocol_min, hello.protocol_max));
+    return differs("protocol", range(settings_.protocol_min, settings_.protocol_max), self_->addr,
+                   range(hello.protocol_min, hello.protocol_max), hello.addr);
   }
   if (hello.cluster != settings_.cluster) {
-    return differs("cluster", settings_.cluster, hello.cluster);
+    return differs("cluster", settings_.cluster, self_->addr, hello.cluster, hello.addr);
   }
   if (hello.page_size != settings_.page_size) {
-    return differs("page_size", std::to_string(settings_.page_size),
-                   std::to_string(hello.page_size));
+    return differs("page_size", std::to_string(settings_.page_size), self_->addr,
+                   std::to_string(hello.page_size), hello.addr);
   }
   if (hello.fingerprint != settings_fingerprint(settings_.cluster, settings_.page_size)) {
     return "the fingerprint of the settings differs";
@@ -193,11 +196,12 @@ std::optional<std::string> Replica::disagreement(const Introduction& hello, Node
   }
   // A rank that was handed out may have been changed since, by its owner.
   if (member->configured && hello.rank != member->rank) {
-    return differs("rank", std::to_string(member->rank.value), std::to_string(hello.rank.value));
+    return "rank differs: " + std::to_string(member->rank.value) + " in the lists of " +
+           self_->addr + ", " + std::to_string(hello.rank.value) + " in those of " + hello.addr;
   }
   if (hello.role != member->role) {
-    return differs("role", std::string(role_name(member->role)),
-                   std::string(role_name(hello.role)));
+    return "role differs: " + std::string(role_name(member->role)) + " in the lists of " +
+           self_->addr + ", " + std::string(role_name(hello.role)) + " in those of " + hello.addr;
   }
   return std::nullopt;
 }

@@ -51,7 +51,7 @@ void Replica::remove_member(NodeId id) {
   effects_.push_back(DropPeer{id});
   // Who let this node in stays within its reach.
   const auto seed = seeds_.find(id);
-  if (seed != seeds_.end()) effects_.push_back(ConnectPeer{id, seed->second});
+  if (seed != seeds_.end()) effects_.push_back(ConnectPeer{id, seed->second.addr});
   std::erase(by_rank_, id);
   members_.erase(id);
   for (auto& [other, member] : members_) {
@@ -243,17 +243,16 @@ void Replica::on_seeds(const SeedsFound& found) {
   for (const std::string& addr : found.addresses) {
     const NodeId id = node_id(settings_.cluster, addr);
     now_there.insert(id);
-    if (seeds_.size() >= limits::seeds_max || !seeds_.emplace(id, addr).second) continue;
-    seed_of_[id] = found.seed;
+    if (seeds_.size() >= limits::seeds_max) continue;
+    if (!seeds_.emplace(id, Seed{addr, found.seed, ""}).second) continue;
     if (find_member(id) == nullptr) effects_.push_back(ConnectPeer{id, addr});
     next_join_ = TimePoint::min();
   }
   // A name that does not resolve for once takes nobody away.
   if (found.addresses.empty()) return;
   std::erase_if(seeds_, [&](const auto& seed) {
-    if (seed_of_.at(seed.first) != found.seed || now_there.contains(seed.first)) return false;
+    if (seed.second.name != found.seed || now_there.contains(seed.first)) return false;
     if (find_member(seed.first) == nullptr) effects_.push_back(DropPeer{seed.first});
-    seed_of_.erase(seed.first);
     return true;
   });
 }
@@ -266,7 +265,7 @@ void Replica::ask_to_join(TimePoint now) {
   look_by(next_find_seeds_);
   if (now >= next_join_) {
     next_join_ = now + settings_.timers.hello;
-    for (const auto& [id, addr] : seeds_) {
+    for (const auto& [id, seed] : seeds_) {
       if (id != self_->id) ask(id, Channel::control, request_to_join());
     }
   }
@@ -343,10 +342,10 @@ void Replica::on_joined(TimePoint now, const JoinedMessage& joined) {
 
 void Replica::on_refused_to_join(NodeId seed, const RefusedMessage& refused) {
   count("introductions_refused");
-  if (self_->refusal == refused.reason) return;
-  self_->refusal = refused.reason;
+  Seed& asked = seeds_.at(seed);
+  if (std::exchange(asked.refusal, refused.reason) == refused.reason) return;
   log(LogLine::Level::error, "refused_by",
-      "node=" + seeds_.at(seed) + " reason=\"" + refused.reason + "\"");
+      "node=" + asked.addr + " reason=\"" + refused.reason + "\"");
 }
 
 // ---- leaving -----------------------------------------------------------------------------------

@@ -26,6 +26,13 @@ struct OwnNumbers {
   std::uint64_t nonce = 0, stamp = 0, round = 0;
 };
 
+// Whom a node asks that wants to be let in.
+struct Seed {
+  std::string addr;
+  std::string name;     // of ReplicaSettings::join, of which it is an address
+  std::string refusal;  // what it answered
+};
+
 struct Member {
   NodeId id;
   std::string addr;  // its local_cache_addr

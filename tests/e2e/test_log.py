@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-import subprocess
 
 import pytest
 
@@ -16,28 +15,22 @@ REQUESTS_WHILE_FULL = 50
 
 
 @pytest.fixture
-def unread_pipe():
-    read, write = os.pipe()
-    fcntl.fcntl(write, F_SETPIPE_SZ, 4096)
-    yield write
-    os.close(read)
-    os.close(write)
+def unread_pipe(short_folder):
+    """The path of a pipe that is open and of which nobody reads."""
+    path = short_folder / "log.pipe"
+    os.mkfifo(path)
+    held = os.open(path, os.O_RDWR)
+    fcntl.fcntl(held, F_SETPIPE_SZ, 4096)
+    yield path
+    os.close(held)
 
 
 def test_a_log_that_nobody_reads_stops_nobody(mesh_of, unread_pipe):
     mesh = mesh_of(prefill=2)
     victim = mesh["p0"]
-    victim.wrapper = ["sh", "-c", f'exec "$0" "$@" 2>&{unread_pipe}']
-    original = subprocess.Popen
-
-    def passing_pipe(*args, **kwargs):
-        return original(*args, pass_fds=(unread_pipe,), **kwargs)
-
-    subprocess.Popen = passing_pipe
-    try:
-        victim.start()
-    finally:
-        subprocess.Popen = original
+    victim.log = unread_pipe
+    victim.lines = lambda: []
+    victim.start()
     mesh["p1"].start()
     mesh.wait_ready(*mesh.nodes)
     mesh.wait_alive()

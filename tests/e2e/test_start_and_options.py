@@ -324,17 +324,51 @@ def test_peers_that_cannot_be_reached_are_tried_again(mesh_of):
     p0 = mesh["p0"].start()
     wait_until(p0.answers, "cache calls work before the node is ready")
     p0.client.insert(list(range(10)), [(0, 10)])
-    wait_until(p0.ready, "a member that was never seen stops blocking")
+    wait_until(
+        lambda: sum("reason=\"no connection" in line for line in p0.lines()) == 2,
+        "each member that is not there is named",
+    )
     assert alive_at(p0) == {p0.addr}
+    status = p0.client.status()
+    assert (status["ready"], status["sees"]) == (False, [0, 2])
+    assert status["why_not_ready"] == "it hears none of the 2 others"
     mesh["d0"].start()
     wait_until(mesh["d0"].answers, "d0 answers")
     mesh.wait_alive()
     mesh.wait_agree()
+    status = p0.client.status()
+    assert (status["ready"], status["sees"]) == (False, [1, 2]), "one of two others is no majority"
     assert mesh["d0"].client.match_prefix(list(range(10))).depths == {p0.addr: 10}
-    assert len(p0.lines()) < 10, "no line per attempt"
+    assert len(p0.lines()) < 12, "no line per attempt"
     mesh.start("p1")
+    mesh.wait_ready(*mesh.nodes)
     mesh.wait_alive()
     mesh.wait_agree()
+
+
+def test_ready_is_lost_when_nobody_is_heard_and_not_when_some_die(mesh_of):
+    mesh = mesh_of(prefill=3).start()
+    p0 = mesh["p0"]
+    mesh["p1"].kill()
+    wait_until(lambda: p0.client.status()["sees"] == [1, 2], "p1 is missed")
+    assert p0.client.status()["ready"]
+    mesh["p2"].kill()
+    wait_until(lambda: not p0.client.status()["ready"], "nobody is heard")
+    assert "not_ready" in " ".join(p0.lines())
+    assert p0.client.route(list(range(64)), book=False).reason == "nobody"
+    mesh.start("p1", "p2")
+    mesh.wait_ready(p0)
+
+
+def test_a_mesh_of_two_stays_ready_alone_where_it_is_told_to(mesh_of):
+    mesh = mesh_of(prefill=2, flags=["--ready-needs", "self"])
+    p0 = mesh["p0"].start()
+    mesh.wait_ready(p0)
+    mesh.start("p1")
+    mesh.wait_alive()
+    mesh["p1"].kill()
+    wait_until(lambda: p0.client.status()["sees"] == [0, 1], "p1 is missed")
+    assert p0.client.status()["ready"]
 
 
 def refusal_at(node, other):
