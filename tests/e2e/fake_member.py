@@ -37,7 +37,7 @@ class FakeMember:
     def __init__(self, mesh: Mesh, name: str, head: int = 0):
         self.node = mesh[name]
         self.head = head
-        self.id = 0
+        self.id = wire.node_id(mesh.cluster, self.node.addr)
         # By the type of a question: called with the connection and the question's body.
         self.answers: Dict[int, Callable[[Zmtp, list], None]] = {}
         self._stopping = threading.Event()

@@ -6,6 +6,7 @@ import fcntl
 import os
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -84,3 +85,23 @@ def test_sighup_reads_the_level_of_the_log_again(mesh_of, short_folder):
     node.signal(signal.SIGHUP)
     wait_until(lambda: any("not_reloaded" in line for line in node.lines()), "a refusal")
     assert node.answers()
+
+
+def test_debug_counts_frames_by_type_once_a_second(mesh_of):
+    mesh = mesh_of(prefill=2)
+    p0, p1 = mesh.nodes
+    p0.flags += ["--log-level", "debug"]
+    mesh.start()
+    mesh.wait_alive()
+    begin = time.monotonic()
+    for i in range(500):
+        p1.client.insert([i] * 16, [(i * 16, 16)])
+    frames = [" event=frames ", 'in="INSERT ', "HEARTBEAT", ' out="', "HEAD "]
+    wait_until(
+        lambda: any(all(part in line for part in frames) for line in p0.lines()), "a count", 10
+    )
+    lines = [line for line in p0.lines() if "event=frames" in line]
+    assert len(lines) <= time.monotonic() - begin + 20
+    inserts = sum(int(line.split('in="INSERT ')[1].split(",")[0]) for line in lines if "INSERT" in line)
+    assert inserts <= 500
+    assert not [line for line in p1.lines() if "event=frames" in line]

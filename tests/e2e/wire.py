@@ -7,6 +7,7 @@ import struct
 from typing import Any, List, Sequence
 
 import msgpack
+import xxhash
 
 from loopback import Node
 from zmtp import Zmtp
@@ -25,6 +26,10 @@ def frame(*fields: Any) -> bytes:
 
 def bare(payload: bytes) -> bytes:
     return struct.pack(">I", len(payload)) + payload
+
+
+def node_id(cluster: str, addr: str) -> int:
+    return xxhash.xxh3_64_intdigest(cluster.encode() + b"\0" + addr.encode())
 
 
 def identity(node_id: int, life: int = 1) -> bytes:
