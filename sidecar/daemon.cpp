@@ -50,6 +50,20 @@ LogLevel level_of(LogLine::Level level) {
   return LogLevel::error;
 }
 
+std::string why_of(LinkTrouble trouble) {
+  switch (trouble) {
+    case LinkTrouble::none:
+      break;
+    case LinkTrouble::name_unknown:
+      return " why=\"its name does not resolve\"";
+    case LinkTrouble::not_connected:
+      return " why=\"the node answers, but this port of it lets nobody in: is there a firewall?\"";
+    case LinkTrouble::no_descriptors:
+      return " why=\"this process has too few descriptors\"";
+  }
+  return {};
+}
+
 std::string rank_text(NodeRank rank) {
   return rank == kAnyRank ? "to_be_given" : std::to_string(rank.value);
 }
@@ -82,9 +96,10 @@ Daemon::Daemon(const Options& options, std::function<Options()> reread)
   settings.publish_addr = transport_->publish_addr();
   settings.bulk_addr = transport_->bulk_addr();
   replica_ = std::make_unique<Replica>(settings, steady_now());
-  links_ = std::make_unique<Links>(*transport_, settings.join, [this](const Input& input) {
-    replica_->step(steady_now(), input);
-  });
+  links_ = std::make_unique<Links>(
+      *transport_, settings.join,
+      [this](const Input& input) { replica_->step(steady_now(), input); },
+      [this](const Links::Lasting& link) { tell(link); });
   service_ = std::make_unique<EngineService>(*replica_, options.client_lease);
   service_->more_numbers = [this] { return numbers(); };
   server_ = std::make_unique<ipc::Server>(options.ipc_path, *service_);
@@ -167,6 +182,16 @@ void Daemon::turn() {
     log_.line(now, LogLevel::warn, "long_turn",
               "ms=" + std::to_string(turn->took.count() / 1000) +
                   " computing_ms=" + std::to_string(turn->computed.count() / 1000));
+  }
+}
+
+void Daemon::tell(const Links::Lasting& link) {
+  const std::string which =
+      "node=" + link.node + " link=" + std::string(link_name(link.kind)) + " addr=" + link.addr;
+  if (link.trouble == LinkTrouble::none) {
+    log_.line(steady_now(), LogLevel::info, "link_found", which);
+  } else {
+    log_.line(steady_now(), LogLevel::warn, "link_missing", which + why_of(link.trouble));
   }
 }
 

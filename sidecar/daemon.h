@@ -36,6 +36,7 @@ class Daemon {
   void turn();
   void read_signals(TimePoint now);
   void reload(TimePoint now);
+  void tell(const Links::Lasting& link);
   void look_after(TimePoint now);
   void perform_all();
   void perform(Effect& effect);

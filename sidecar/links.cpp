@@ -11,39 +11,49 @@ using namespace std::chrono_literals;
 
 // Between two looks at which links are up.
 constexpr Duration kLookPause = 250ms;
+// A member that starts, or is about to be called dead, has all connections or none by then.
+constexpr Duration kLasting = 10s;
 
 }  // namespace
 
 void Links::add_peer(TimePoint now, NodeId peer, const std::string& addr) {
   transport_.add_peer(peer);
-  dialer_.want(now, {peer, LinkKind::control}, addr);
+  want(now, {peer, LinkKind::control}, addr);
   act(now);
 }
 
 void Links::set_bulk_addr(TimePoint now, NodeId peer, const std::string& addr) {
-  dialer_.want(now, {peer, LinkKind::bulk}, addr);
+  want(now, {peer, LinkKind::bulk}, addr);
   act(now);
 }
 
 void Links::subscribe(TimePoint now, const SubscribeTo& link) {
   transport_.set_watch_only(link.peer, link.watch_only);
-  dialer_.want(now, {link.peer, LinkKind::publish}, link.publish_addr);
+  want(now, {link.peer, LinkKind::publish}, link.publish_addr);
   act(now);
 }
 
 void Links::unsubscribe(NodeId peer) {
-  dialer_.drop({peer, LinkKind::publish});
-  told_.erase({peer, LinkKind::publish});
+  forget({peer, LinkKind::publish});
   act({});
 }
 
 void Links::drop_peer(NodeId peer) {
-  for (const LinkKind kind : kLinkKinds) {
-    dialer_.drop({peer, kind});
-    told_.erase({peer, kind});
-  }
+  for (const LinkKind kind : kLinkKinds) forget({peer, kind});
   act({});
   transport_.drop_peer(peer);
+}
+
+void Links::want(TimePoint now, LinkKey link, const std::string& addr) {
+  addrs_[link] = addr;
+  dialer_.want(now, link, addr);
+}
+
+void Links::forget(LinkKey link) {
+  dialer_.drop(link);
+  told_.erase(link);
+  addrs_.erase(link);
+  missing_.erase(link);
 }
 
 void Links::redial(TimePoint now, NodeId peer) {
@@ -91,11 +101,27 @@ void Links::look_whether_up(TimePoint now) {
     const bool up = endpoint != endpoints_.end() && transport_.is_up(link, endpoint->second);
     dialer_.set_up(now, link, up);
     const LinkTrouble trouble = dialer_.trouble(link);
+    complain_of(now, link, up ? LinkTrouble::none : trouble);
     const auto [told, is_new] = told_.try_emplace(link, LinkTrouble::none);
     if (told->second == trouble && !is_new) continue;
     told->second = trouble;
     report_(LinkReport{link, trouble});
   }
+}
+
+void Links::complain_of(TimePoint now, LinkKey link, LinkTrouble trouble) {
+  const LinkKey control{link.peer, LinkKind::control};
+  if (link.kind == LinkKind::control || !addrs_.contains(control)) return;
+  const Lasting what{addrs_.at(control), addrs_.at(link), link.kind, trouble};
+  if (trouble == LinkTrouble::none || !dialer_.is_up(control)) {
+    const auto before = missing_.extract(link);
+    if (!before.empty() && before.mapped().told && trouble == LinkTrouble::none) complain_(what);
+    return;
+  }
+  Missing& missing = missing_.try_emplace(link, Missing{now, false}).first->second;
+  if (missing.told || now - missing.since < kLasting) return;
+  missing.told = true;
+  complain_(what);
 }
 
 void Links::act(TimePoint now) {

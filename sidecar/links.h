@@ -23,10 +23,21 @@ class Links {
   // What a step finds is told to `report`: links whose trouble is another than before, and what
   // seeds stand for.
   using Report = std::function<void(const Input&)>;
+  // A connection that is missing for long at a member that answers, as behind a firewall that lets
+  // one port in and not another; or one of which that was told, and is no longer so.
+  struct Lasting {
+    std::string node, addr;  // of the member; where the connection should go to
+    LinkKind kind = LinkKind::bulk;
+    LinkTrouble trouble = LinkTrouble::none;
+  };
+  using Complain = std::function<void(const Lasting&)>;
 
   // `seeds`: "host:port", whom a node asks that joins.
-  Links(Transport& transport, std::vector<std::string> seeds, Report report)
-      : transport_(transport), seeds_(std::move(seeds)), report_(std::move(report)) {}
+  Links(Transport& transport, std::vector<std::string> seeds, Report report, Complain complain)
+      : transport_(transport),
+        seeds_(std::move(seeds)),
+        report_(std::move(report)),
+        complain_(std::move(complain)) {}
 
   void add_peer(TimePoint now, NodeId peer, const std::string& addr);
   void set_bulk_addr(TimePoint now, NodeId peer, const std::string& addr);
@@ -46,17 +57,27 @@ class Links {
   TimePoint next_due() const { return std::min(dialer_.next_due(), next_look_); }
 
  private:
+  struct Missing {
+    TimePoint since{};
+    bool told = false;
+  };
   void look_whether_up(TimePoint now);
+  void complain_of(TimePoint now, LinkKey link, LinkTrouble trouble);
+  void want(TimePoint now, LinkKey link, const std::string& addr);
+  void forget(LinkKey link);
   void tell_seeds(const std::string& host, const std::vector<std::string>& numbers);
   void act(TimePoint now);
 
   Transport& transport_;
   std::vector<std::string> seeds_;
   Report report_;
+  Complain complain_;
   Resolver resolver_;
   Dialer dialer_;
   std::map<LinkKey, std::string> endpoints_;  // where each is connected to
   std::map<LinkKey, LinkTrouble> told_;
+  std::map<LinkKey, std::string> addrs_;  // as the member names each
+  std::map<LinkKey, Missing> missing_;
   TimePoint next_look_ = TimePoint::min();
 };
 

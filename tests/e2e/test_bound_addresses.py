@@ -28,7 +28,7 @@ def mapped_of(mesh_of):
 
 
 def inserted_everywhere(mesh, first):
-    for offset, node in enumerate(mesh.running):
+    for offset, node in enumerate(each for each in mesh.holders if each.running):
         tokens = [first + offset] * 16
         node.client.insert(tokens, [(offset * 16, 16)])
         for other in mesh.running:
@@ -111,14 +111,16 @@ def test_a_closed_bulk_port_can_be_seen_and_is_mended_when_it_opens(mapped_of):
     wait_until(lambda: alive_at(p1) == {p0.addr, p1.addr}, "p1 sees p0")
     lag = wait_until(lambda: p1.client.status()["lag"][p0.addr]["lag_ops"], "p1 lags")
     assert lag >= 50
+    told = f"event=link_missing node={p0.addr} link=bulk addr="
     wait_until(
-        lambda: any("bulk" in line and p0.addr in line for line in p1.lines()),
+        lambda: any(told in line for line in p1.lines()),
         "a line says which connection is missing",
         30,
     )
     mapped.open_port("p0", "bulk")
     mesh.wait_ready(p1)
     mesh.wait_agree()
+    wait_until(lambda: any("event=link_found" in line for line in p1.lines()), "and that it is there")
 
 
 @pytest.mark.parametrize("which", ["control", "publish", "bulk"])

@@ -28,7 +28,8 @@ def unread_pipe():
 def test_a_log_that_nobody_reads_stops_nobody(mesh_of, unread_pipe):
     mesh = mesh_of(prefill=2)
     victim = mesh["p0"]
-    victim.wrapper = ["sh", "-c", f'exec "$0" "$@" 2>&{unread_pipe}']
+    # Not sh: a number of two digits is none to it.
+    victim.wrapper = ["bash", "-c", f'exec "$0" "$@" 2>&{unread_pipe}']
     original = subprocess.Popen
 
     def passing_pipe(*args, **kwargs):
