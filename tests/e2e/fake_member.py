@@ -1,4 +1,4 @@
-"""A member of a mesh that is none: it greets and publishes as one, and answers as a test wants it to.
+"""A member of a mesh that is none: it greets and publishes as one, and answers as a test wants.
 
     fake = FakeMember(mesh, "p1", head=1000)        p1 stands in the lists and is never started
     fake.answers[wire.REPLAY_REQUEST] = lambda connection, body: ...

@@ -120,7 +120,7 @@ def test_a_closed_bulk_port_can_be_seen_and_is_mended_when_it_opens(mapped_of):
     mapped.open_port("p0", "bulk")
     mesh.wait_ready(p1)
     mesh.wait_agree()
-    wait_until(lambda: any("event=link_found" in line for line in p1.lines()), "and that it is there")
+    wait_until(lambda: any("event=link_found" in line for line in p1.lines()), "it is there")
 
 
 @pytest.mark.parametrize("which", ["control", "publish", "bulk"])

@@ -136,7 +136,9 @@ def test_silent_strangers_go_and_idle_members_stay(mesh_of):
     mesh.wait_alive()
     begin = time.monotonic()
     before = {node.name: node.client.status()["connections"] for node in mesh.nodes}
-    held = [each for socket in ports(mesh["p0"]) for each in strangers(mesh["p0"], 5, socket, say=None)]
+    held = [
+        each for socket in ports(mesh["p0"]) for each in strangers(mesh["p0"], 5, socket, say=None)
+    ]
     wait_until(lambda: time.monotonic() - begin > 25, "25 s", 30)
     assert still_open(held) == len(held), "not yet"
     wait_until(lambda: time.monotonic() - begin > IDLE_S, f"{IDLE_S} s", IDLE_S)
