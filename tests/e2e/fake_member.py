@@ -21,7 +21,7 @@ from zmtp import Zmtp
 HEAD_EVERY_S = 0.3
 EPOCH = 1_700_000_000_000_000
 # Where in the body of HELLO and WELCOME they stand.
-ADDR, RANK, ROLE, PUBLISH, BULK, STANDING, HEAD = 5, 6, 7, 9, 10, 13, 21
+ADDR, RANK, ROLE, PUBLISH, BULK, HEAD = 5, 6, 7, 9, 10, 21
 
 
 def frames_of(payload: bytes) -> List[list]:
@@ -85,7 +85,7 @@ class FakeMember:
         own = list(hello)
         own[ADDR], own[RANK], own[ROLE] = self.node.addr, self.node.rank, 0
         own[PUBLISH], own[BULK] = self._addr("XPUB"), self._addr("bulk")
-        own[STANDING : STANDING + 3] = [epoch, 0, 0]
+        own[wire.STANDING : wire.STANDING + 3] = [epoch, 0, 0]
         own[HEAD] = self.head
         return own
 

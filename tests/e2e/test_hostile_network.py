@@ -319,7 +319,7 @@ def test_an_epoch_that_nothing_can_follow(mesh_of, which):
         epoch, seen = seen, epoch
     with Zmtp(control_port(p0), "DEALER", wire.identity(id_of_p1, 9)) as dealer:
         body = wire.hello(mesh.cluster, p1.addr, rank=1)
-        body[2], body[-1] = fingerprint, seen
+        body[wire.FINGERPRINT], body[wire.STANDING] = fingerprint, seen
         dealer.send(wire.frame(wire.HELLO, id_of_p1, epoch, 0, 1, body))
         wait_until(
             lambda: p0.client.status()["messages_malformed"]
