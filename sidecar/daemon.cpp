@@ -20,7 +20,6 @@ constexpr std::size_t kMessagesPerTurn = 64;
 constexpr std::int64_t kWaitMsMax = 1000;
 // What is polled: the transport, the signals, answers of name servers, then the engine's side.
 constexpr std::size_t kSignalItem = 1, kFirstIpcItem = 3;
-constexpr Duration kLookAfterPause = std::chrono::seconds(1);
 // For the last words to be sent: that this node leaves.
 constexpr int kFarewellMs = 500;
 
@@ -130,7 +129,8 @@ void Daemon::wait() {
     wait_ms = 0;
   } else {
     const TimePoint now = steady_now();
-    const TimePoint due = std::min({replica_->next_deadline(), links_->next_due()});
+    const TimePoint due =
+        std::min({replica_->next_deadline(), links_->next_due(), next_look_after_});
     // Rounded up: waking a moment too early would turn for nothing.
     const auto left = due <= now ? 0 : ((due - now).count() + 999) / 1000;
     wait_ms = std::min<std::int64_t>(wait_ms, left);
@@ -144,7 +144,11 @@ void Daemon::wait() {
 void Daemon::turn() {
   turns_.begin();
   const TimePoint now = steady_now();
-  const auto step = [&](const Input& input) { replica_->step(now, input); };
+  const bool counts_frames = log_.shows(LogLevel::debug);
+  const auto step = [&](const Input& input) {
+    if (counts_frames) frames_.came(input);
+    replica_->step(now, input);
+  };
   TurnBudget budget(now);
   transport_->drain(budget, kMessagesPerTurn,
                     [&](const Input& input) { pass_frames(input, step); });
@@ -167,9 +171,12 @@ void Daemon::turn() {
 }
 
 void Daemon::look_after(TimePoint now) {
-  next_look_after_ = now + kLookAfterPause;
+  next_look_after_ = now + limits::connections_looked_at_every;
   transport_->look_after(now);
   log_.look_after(now);
+  if (!log_.shows(LogLevel::debug)) return;
+  const std::string frames = frames_.take_line(now);
+  if (!frames.empty()) log_.own_line(LogLevel::debug, "frames", frames);
 }
 
 // The first SIGTERM, SIGINT or SIGQUIT asks the node to leave in order, the second to end at once.
@@ -212,6 +219,9 @@ void Daemon::reload(TimePoint now) {
 // stays, and with it the order of each origin's ops.
 void Daemon::perform_all() {
   std::vector<Effect> effects = replica_->take_effects();
+  if (log_.shows(LogLevel::debug)) {
+    for (const Effect& effect : effects) frames_.went(effect);
+  }
   for (std::size_t lane = 0; lane < kLanes; ++lane) {
     for (Effect& effect : effects) {
       if (lane_of(effect) == lane) perform(effect);

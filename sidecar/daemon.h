@@ -11,6 +11,7 @@
 #include "ipc/server.h"
 #include "lib/replica.h"
 #include "sidecar/engine_service.h"
+#include "sidecar/frame_counts.h"
 #include "sidecar/links.h"
 #include "sidecar/log.h"
 #include "sidecar/options.h"
@@ -50,6 +51,7 @@ class Daemon {
   std::vector<pollfd> items_;
   std::vector<ipc::Server::PollItem> ipc_items_;
   TurnClock turns_;
+  FrameCounts frames_;  // counted only where the log shows them
   TimePoint next_look_after_ = TimePoint::min();
   int signals_ = -1;
   bool left_ = false;

@@ -1,5 +1,8 @@
 #include "sidecar/inbound.h"
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -18,26 +21,42 @@ std::string address_of(int descriptor) {
   return {reinterpret_cast<const char*>(&address), size};
 }
 
+// All that came over it since it was opened; 0 where the kernel does not say.
+std::uint64_t bytes_received(int descriptor) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return 0;
+  return info.tcpi_bytes_received;
+}
+
+// ... and was not read yet.
+std::uint64_t bytes_in_kernel(int descriptor) {
+  int bytes = 0;
+  return ::ioctl(descriptor, FIONREAD, &bytes) == 0 ? static_cast<std::uint64_t>(bytes) : 0;
+}
+
 }  // namespace
 
 void Inbound::accepted(TimePoint now, int descriptor) {
   Connection& connection = connections_[descriptor] = {};
   connection.address = address_of(descriptor);
   connection.since = now;
-  if (connections_.size() > connections_max_) look_after(now);
+  ++accepted_since_look_;
 }
 
 void Inbound::ended(int descriptor) { connections_.erase(descriptor); }
 
-void Inbound::heard(TimePoint now, int descriptor, std::optional<NodeId> from, bool is_member) {
+void Inbound::heard(TimePoint now, int descriptor, std::optional<NodeId> from) {
   const auto found = connections_.find(descriptor);
   if (found == connections_.end()) return;
   Connection& connection = found->second;
   const bool is_new = from && connection.claims != from;
+  // Once a turn: what came until then has been seen, or is about to be.
+  if (connection.last_heard != now) connection.bytes_until_heard = bytes_received(descriptor);
   connection.last_heard = now;
-  if (from) connection.claims = from;
-  connection.is_member = is_member;
-  if (is_new) cut_surplus_of(*from, descriptor);
+  if (!is_new) return;
+  connection.claims = from;
+  cut_surplus_of(*from, descriptor);
 }
 
 // A node has one connection, and for a moment, after a restart or a break, an old one.
@@ -74,23 +93,44 @@ void Inbound::cut(int descriptor) {
   ++cuts_;
 }
 
+bool Inbound::is_member(const Connection& connection) const {
+  return connection.claims && is_member_(*connection.claims);
+}
+
+bool Inbound::is_endless(int descriptor, const Connection& connection) const {
+  const std::uint64_t most = connection.bytes_until_heard + bounds_.unfinished_bytes_max;
+  const std::uint64_t received = bytes_received(descriptor);
+  return received > most && received - bytes_in_kernel(descriptor) > most;
+}
+
+bool Inbound::crowded() const {
+  return connections_.size() > bounds_.connections_max ||
+         accepted_since_look_ > limits::stranger_connections_max;
+}
+
 void Inbound::look_after(TimePoint now) {
-  std::vector<int> silent;
-  std::vector<std::pair<TimePoint, int>> strangers;
+  accepted_since_look_ = 0;
+  std::vector<int> out;
   for (const auto& [descriptor, each] : connections_) {
     const bool said_nothing = each.last_heard == TimePoint::min();
-    if (said_nothing && now - each.since >= limits::silent_connection_max) {
-      silent.push_back(descriptor);
-    } else if (!each.is_member) {
-      strangers.emplace_back(std::max(each.since, each.last_heard), descriptor);
-    }
+    const bool silent = said_nothing && now - each.since >= limits::silent_connection_max;
+    if (silent || is_endless(descriptor, each)) out.push_back(descriptor);
   }
-  for (int descriptor : silent) cut(descriptor);
+  for (int descriptor : out) cut(descriptor);
+  cut_strangers();
+}
+
+// Those that were heard least lately go first.
+void Inbound::cut_strangers() {
+  std::vector<std::pair<TimePoint, int>> strangers;
+  for (const auto& [descriptor, each] : connections_) {
+    if (!is_member(each)) strangers.emplace_back(std::max(each.since, each.last_heard), descriptor);
+  }
   const std::size_t members = connections_.size() - strangers.size();
-  const std::size_t room = connections_max_ > members ? connections_max_ - members : 0;
+  const std::size_t most = bounds_.connections_max;
+  const std::size_t room = most > members ? most - members : 0;
   const std::size_t kept = std::min(limits::stranger_connections_max, room);
   if (strangers.size() <= kept) return;
-  // Those that were heard least lately go first.
   std::ranges::sort(strangers);
   strangers.resize(strangers.size() - kept);
   for (const auto& [heard, descriptor] : strangers) cut(descriptor);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -14,19 +15,28 @@ namespace radixmesh {
 
 class Inbound {
  public:
-  // `connections_max`: of this socket, in all.
-  explicit Inbound(std::size_t connections_max) : connections_max_(connections_max) {}
+  struct Bounds {
+    std::size_t connections_max = 0;  // of this socket, in all
+    // Of one connection: what came and is no whole message yet. A message of parts without end
+    // would be kept by libzmq, and never seen here.
+    std::size_t unfinished_bytes_max = 0;
+  };
+  using IsMember = std::function<bool(NodeId)>;
+
+  Inbound(Bounds bounds, IsMember is_member) : bounds_(bounds), is_member_(std::move(is_member)) {}
 
   void accepted(TimePoint now, int descriptor);
   void ended(int descriptor);
   bool knows(int descriptor) const { return connections_.contains(descriptor); }
-  // A message came over it. `from`: who it claims to be, if it says so, and whether that is a
-  // member.
-  void heard(TimePoint now, int descriptor, std::optional<NodeId> from, bool is_member);
+  // A message came over it. `from`: who it claims to be, if it says so.
+  void heard(TimePoint now, int descriptor, std::optional<NodeId> from);
   // It subscribed to a topic, or no longer; false where it has too many, and is cut.
   bool subscribed(int descriptor, bool begins);
   void cut(int descriptor);
-  // Cuts who never said anything, and strangers that are too many; to be called now and then.
+  // So many came since the last look that the next one should not wait.
+  bool crowded() const;
+  // Cuts who never said anything, who does not come to an end, and strangers that are too many.
+  // O(connections); to be called every limits::connections_looked_at_every.
   void look_after(TimePoint now);
 
   std::size_t size() const { return connections_.size(); }
@@ -37,13 +47,18 @@ class Inbound {
     std::string address;  // of the other end: numbers of descriptors are used again
     TimePoint since, last_heard = TimePoint::min();
     std::optional<NodeId> claims;
-    bool is_member = false;
     std::uint32_t topics = 0;
+    std::uint64_t bytes_until_heard = 0;  // that had come by then
   };
+  bool is_member(const Connection& connection) const;
+  bool is_endless(int descriptor, const Connection& connection) const;
   void cut_surplus_of(NodeId node, int but);
+  void cut_strangers();
 
-  std::size_t connections_max_;
+  Bounds bounds_;
+  IsMember is_member_;
   std::map<int, Connection> connections_;
+  std::size_t accepted_since_look_ = 0;
   std::uint64_t cuts_ = 0;
 };
 

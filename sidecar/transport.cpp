@@ -15,6 +15,8 @@ constexpr char kIdentityMark = 'N';
 constexpr std::size_t kIdentityBytes = 1 + 8 + 8;
 
 constexpr std::string_view kControlTopic = "C", kOpsTopic = "S", kRelayedTopic = "R";
+// Names the subscriber that watches, and carries nothing: so it counts as a member's connection.
+constexpr char kWatcherTopicByte = 'W';
 // On a reconnect libzmq sends subscriptions in the order of their bytes: a marker topic that sorts
 // after the lanes proves that they are in force.
 constexpr char kMarkerTopicByte = '\xFF';
@@ -50,6 +52,14 @@ Transport::Subscriber::Subscriber(zmq::context_t& context, const std::string& na
     : socket(make_socket(context, zmq::socket_type::sub, kSubscriberBounds)),
       monitor(context, socket, name) {}
 
+Transport::Bound::Bound(zmq::context_t& context, zmq::socket_type type, SocketBounds bounds,
+                        const std::string& name, std::size_t connections_max,
+                        Inbound::IsMember is_member)
+    : socket(make_socket(context, type, bounds)),
+      monitor(context, socket, name),
+      inbound({connections_max, bounds.message_bytes_max + limits::read_ahead_bytes_max},
+              std::move(is_member)) {}
+
 Transport::Transport(NodeId self, std::uint64_t life, const NodeAddresses& addresses,
                      std::size_t connections_max)
     : self_(self),
@@ -59,9 +69,12 @@ Transport::Transport(NodeId self, std::uint64_t life, const NodeAddresses& addre
         context.set(zmq::ctxopt::max_sockets, kSocketsMax);
         return context;
       }()),
-      control_(context_, zmq::socket_type::router, kControlBounds, "control", connections_max),
-      publisher_(context_, zmq::socket_type::xpub, kPublisherBounds, "publisher", connections_max),
-      bulk_(context_, zmq::socket_type::router, kBulkBounds, "bulk", connections_max),
+      is_member_([this](NodeId id) { return peers_.contains(id); }),
+      control_(context_, zmq::socket_type::router, kControlBounds, "control", connections_max,
+               is_member_),
+      publisher_(context_, zmq::socket_type::xpub, kPublisherBounds, "publisher", connections_max,
+                 is_member_),
+      bulk_(context_, zmq::socket_type::router, kBulkBounds, "bulk", connections_max, is_member_),
       subscriber_(context_, "subscriber"),
       watcher_(context_, "watcher") {
   identity_.push_back(kIdentityMark);
@@ -69,14 +82,15 @@ Transport::Transport(NodeId self, std::uint64_t life, const NodeAddresses& addre
   put_u64(identity_, life);
   subscriber_.socket.set(zmq::sockopt::subscribe, kControlTopic);
   subscriber_.socket.set(zmq::sockopt::subscribe, kOpsTopic);
-  subscriber_.socket.set(zmq::sockopt::subscribe, marker_topic(self_));
+  subscriber_.socket.set(zmq::sockopt::subscribe, own_topic(kMarkerTopicByte, self_));
+  watcher_.socket.set(zmq::sockopt::subscribe, own_topic(kWatcherTopicByte, self_));
   watcher_.socket.set(zmq::sockopt::subscribe, kControlTopic);
   for (Bound* router : {&control_, &bulk_}) {
     router->socket.set(zmq::sockopt::router_mandatory, 1);  // an unknown peer is an error
     router->socket.set(zmq::sockopt::router_handover, 1);   // the same identity anew is let in
   }
-  // A repeated marker subscription is reported too.
-  publisher_.socket.set(zmq::sockopt::xpub_verbose, 1);
+  // A repeated marker subscription is reported too, and each end of one: topics are counted.
+  publisher_.socket.set(zmq::sockopt::xpub_verboser, 1);
   listen(control_.socket, addresses.control);
   publish_addr_ = listen(publisher_.socket, addresses.publish);
   bulk_addr_ = listen(bulk_.socket, addresses.bulk);
@@ -164,6 +178,7 @@ void Transport::close_dealer(std::optional<zmq::socket_t>& dealer) {
   if (!dealer) return;
   poller_.remove(*dealer);
   if (resume_at_ == &*dealer) resume_at_ = nullptr;
+  amid_.erase(&*dealer);
   dealer.reset();
 }
 
@@ -208,6 +223,7 @@ void Transport::look_at_connections(Bound& bound) {
       bound.inbound.ended(event->descriptor);
     }
   }
+  if (bound.inbound.crowded()) bound.inbound.look_after(now_);
 }
 
 void Transport::look_at_connections(Subscriber& subscriber) {
@@ -243,12 +259,12 @@ std::uint64_t Transport::connections_cut() const {
 
 void Transport::ask_markers() {
   poller_.touched(subscriber_.socket);
-  subscriber_.socket.set(zmq::sockopt::unsubscribe, marker_topic(self_));
-  subscriber_.socket.set(zmq::sockopt::subscribe, marker_topic(self_));
+  subscriber_.socket.set(zmq::sockopt::unsubscribe, own_topic(kMarkerTopicByte, self_));
+  subscriber_.socket.set(zmq::sockopt::subscribe, own_topic(kMarkerTopicByte, self_));
 }
 
-std::string Transport::marker_topic(NodeId id) const {
-  std::string topic(1, kMarkerTopicByte);
+std::string Transport::own_topic(char first, NodeId id) {
+  std::string topic(1, first);
   put_u64(topic, id.value);
   return topic;
 }
@@ -284,7 +300,7 @@ void Transport::publish(const Publish& publish) {
 
 void Transport::publish_marker(NodeId subscriber, const Bytes& frame) {
   flush();  // what was published before comes before
-  send_published(marker_topic(subscriber), frame);
+  send_published(own_topic(kMarkerTopicByte, subscriber), frame);
 }
 
 void Transport::flush() {
@@ -355,25 +371,53 @@ void Transport::answer(NodeId id, Channel channel, const Bytes& frame) {
 // ---- in ----------------------------------------------------------------------------------------
 
 bool Transport::receive(zmq::socket_t& socket, TurnBudget& budget) {
-  if (budget.exhausted()) return false;
+  if (budget.exhausted() || !pass_over_rest(socket, budget)) return false;
   parts_.clear();
   do {
-    zmq::message_t part;
-    if (!socket.recv(part, zmq::recv_flags::dontwait)) return false;
-    counts_.bytes_received += part.size();
-    budget.took(part.size());
-    // More parts than any message of ours has are read and dropped.
-    if (parts_.size() < 4) parts_.push_back(std::move(part));
+    parts_.emplace_back();
+    if (!take_part(socket, parts_.back(), budget)) return false;
+    if (parts_.size() <= kPartsMax) continue;
+    cut_sender(socket);
+    amid_.insert(&socket);
+    break;
   } while (socket.get(zmq::sockopt::rcvmore) != 0);
   ++counts_.messages_received;
   return true;
+}
+
+bool Transport::take_part(zmq::socket_t& socket, zmq::message_t& part, TurnBudget& budget) {
+  if (!socket.recv(part, zmq::recv_flags::dontwait)) return false;
+  counts_.bytes_received += part.size();
+  budget.took(part.size());
+  return true;
+}
+
+bool Transport::pass_over_rest(zmq::socket_t& socket, TurnBudget& budget) {
+  constexpr int kPartsPerLook = 64;
+  if (!amid_.contains(&socket)) return true;
+  zmq::message_t part;
+  for (int i = 0; socket.get(zmq::sockopt::rcvmore) != 0; ++i) {
+    if (i % kPartsPerLook == 0 && budget.exhausted()) return false;
+    if (!take_part(socket, part, budget)) return false;
+  }
+  amid_.erase(&socket);
+  return true;
+}
+
+void Transport::cut_sender(zmq::socket_t& socket) {
+  const int descriptor = ::zmq_msg_get(parts_.back().handle(), ZMQ_SRCFD);
+  for (Bound* bound : {&control_, &publisher_, &bulk_}) {
+    if (&bound->socket != &socket) continue;
+    if (!bound->inbound.knows(descriptor)) look_at_connections(*bound);
+    bound->inbound.cut(descriptor);
+  }
 }
 
 void Transport::note_heard(Bound& bound, std::optional<NodeId> from) {
   // No descriptor: the connection has ended already.
   const int descriptor = ::zmq_msg_get(parts_.back().handle(), ZMQ_SRCFD);
   if (!bound.inbound.knows(descriptor)) look_at_connections(bound);
-  bound.inbound.heard(now_, descriptor, from, from && peers_.contains(*from));
+  bound.inbound.heard(now_, descriptor, from);
 }
 
 // libzmq has stored the topic already; who sends one that does not exist would send more.
@@ -383,9 +427,11 @@ std::optional<NodeId> Transport::note_subscription() {
   const std::string_view topic = bytes.empty() ? bytes : bytes.substr(1);
   const bool is_marker = topic.size() == 9 && topic[0] == kMarkerTopicByte;
   const bool is_group = topic.size() == 5 && topic.starts_with(kRelayedTopic);
-  const bool exists = is_marker || is_group || topic == kControlTopic || topic == kOpsTopic;
+  const bool is_watcher = topic.size() == 9 && topic[0] == kWatcherTopicByte;
+  const bool exists =
+      is_marker || is_watcher || is_group || topic == kControlTopic || topic == kOpsTopic;
   const std::optional<NodeId> who =
-      is_marker ? std::optional(NodeId{get_u64(topic.substr(1))}) : std::nullopt;
+      is_marker || is_watcher ? std::optional(NodeId{get_u64(topic.substr(1))}) : std::nullopt;
   note_heard(publisher_, who);
   if (!exists) {
     ++counts_.malformed;
@@ -394,7 +440,7 @@ std::optional<NodeId> Transport::note_subscription() {
   }
   const bool begins = bytes[0] == 1;
   if (!publisher_.inbound.subscribed(descriptor, begins) || !begins) return std::nullopt;
-  return who;
+  return is_marker ? who : std::nullopt;
 }
 
 std::optional<NodeId> Transport::note_route(Bound& router, Channel channel) {

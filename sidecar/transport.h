@@ -85,7 +85,8 @@ class Transport {
       drain_one(each, budget, messages_max, sink);
     }
   }
-  // Signs of life, and connections that are cut; to be called once a second.
+  // Signs of life, and connections that are cut; to be called every
+  // limits::connections_looked_at_every.
   void look_after(TimePoint now);
 
   struct Counts {
@@ -99,6 +100,8 @@ class Transport {
 
  private:
   static constexpr std::size_t kBulkMessagesPerTurn = 4;
+  // More than any message of ours has.
+  static constexpr std::size_t kPartsMax = 4;
   struct Peer {
     std::optional<zmq::socket_t> control, bulk;
     bool watch_only = false;
@@ -112,10 +115,7 @@ class Transport {
   // A socket that others connect to, with those connections.
   struct Bound {
     Bound(zmq::context_t& context, zmq::socket_type type, SocketBounds bounds,
-          const std::string& name, std::size_t connections_max)
-        : socket(make_socket(context, type, bounds)),
-          monitor(context, socket, name),
-          inbound(connections_max) {}
+          const std::string& name, std::size_t connections_max, Inbound::IsMember is_member);
     zmq::socket_t socket;
     SocketMonitor monitor;
     Inbound inbound;
@@ -136,14 +136,19 @@ class Transport {
   void look_at_connections();
   void look_at_connections(Bound& bound);
   static void look_at_connections(Subscriber& subscriber);
+  // Who sends a message of more parts than any of ours has.
+  void cut_sender(zmq::socket_t& socket);
   void say_something(NodeId id, Peer& peer, TimePoint now);
   // Whose message it is that came to a bound socket.
   void note_heard(Bound& bound, std::optional<NodeId> from);
   void send_published(std::string_view topic, std::string_view payload);
-  std::string marker_topic(NodeId id) const;
+  static std::string own_topic(char first, NodeId id);
   static std::string topic_of(const Publish& publish);
-  // The next message into parts_, if there is one and the budget allows it.
+  // The next message into parts_, if there is one and the budget allows it. Of one with too many
+  // parts come the first; the rest is passed over, in this turn or in later ones.
   bool receive(zmq::socket_t& socket, TurnBudget& budget);
+  bool take_part(zmq::socket_t& socket, zmq::message_t& part, TurnBudget& budget);
+  bool pass_over_rest(zmq::socket_t& socket, TurnBudget& budget);
 
   template <class Sink>
   void drain_one(const SocketPoller::Entry& each, TurnBudget& budget, std::size_t messages_max,
@@ -210,6 +215,7 @@ class Transport {
   NodeId self_;
   std::string identity_, publish_addr_, bulk_addr_;
   zmq::context_t context_;
+  Inbound::IsMember is_member_;
   Bound control_, publisher_, bulk_;
   Subscriber subscriber_, watcher_;
   SocketPoller poller_;
@@ -220,6 +226,7 @@ class Transport {
   std::optional<Pending> pending_;
   std::string group_topic_;
   std::vector<zmq::message_t> parts_;
+  std::set<zmq::socket_t*> amid_;       // those whose next part is of a message to be passed over
   zmq::socket_t* resume_at_ = nullptr;  // the first that the last turn did not reach
   TimePoint now_{};                     // of this turn
   Counts counts_;

@@ -162,7 +162,14 @@ inline constexpr std::chrono::seconds sign_of_life_every = 10s;
 inline constexpr std::size_t stranger_connections_max = 64;
 inline constexpr std::size_t connections_of_a_node_max = 2;
 inline constexpr std::size_t connections_max = 2048;
-// Topics of one connection: two lanes, a group's, a marker's, and those of a group before.
+// What came over a connection beyond whole messages: the message that is on its way, of a size that
+// the socket bounds, and what libzmq reads at once. It keeps 64 bytes for each part of it, of which
+// an empty one is two bytes: in memory this is up to 32 times as much.
+inline constexpr std::size_t read_ahead_bytes_max = 16 * 1024;
+// Between two looks at all connections: a stranger fills for so long what nobody saw.
+inline constexpr std::chrono::milliseconds connections_looked_at_every = 250ms;
+// Topics of one connection: two lanes, a group's, a marker's, a watcher's, and those of a group
+// before.
 inline constexpr std::uint32_t topics_of_a_connection_max = 16;
 
 // ---- the log -----------------------------------------------------------------------------------

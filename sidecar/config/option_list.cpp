@@ -180,8 +180,10 @@ void list_collection(OptionTable& table, GcSettings& gc) {
 
 void list_program(OptionTable& table, Options& options, Given& given) {
   table.group("Log and configuration");
-  table.add("log-level", options.log_level, one_of({"debug", "info", "warn", "error", "off"}),
-            "what is logged: this and what is worse");
+  table.add(
+      "log-level", options.log_level, one_of({"debug", "info", "warn", "error", "off"}),
+      "what is logged: this and what is worse. debug adds a line a second: how many frames of "
+      "each type came and went");
   table.add("log-format", options.log_format, one_of({"text", "json"}), "text is key=value");
   table
       .add("config", given.config_path, Text{"PATH", kPathBytesMax},

@@ -9,12 +9,13 @@ import msgpack
 import pytest
 
 import wire
+from hostile import STRANGER, bulk_port, control_port, is_cut
 from loopback import wait_until
 from witness import Witness
 from zmtp import COMMAND, GREETING, LONG, MORE, Zmtp, part, ready
 
-STRANGER = 0x1234567890ABCDEF
 HELD = list(range(1, 500))
+BULK_BYTES_MAX = 1024  # of a question there
 
 
 @pytest.fixture(scope="module")
@@ -36,15 +37,6 @@ def ids(mesh):
 def witness(mesh):
     with Witness(mesh, mesh["p0"]) as witness:
         yield witness
-
-
-def control_port(node):
-    return node.reservation.port
-
-
-def bulk_port(node):
-    (port,) = node.listening_ports() - {control_port(node), wire.publish_port(node)}
-    return port
 
 
 def router_ports(node):
@@ -141,12 +133,13 @@ def test_messages_of_many_parts_and_of_one_byte(mesh, witness, ids):
         with Zmtp(port, "DEALER", wire.identity(STRANGER)) as dealer:
             before = witness.counters()
             for _ in range(20):
-                dealer.send(*[b"x"] * 100)
                 dealer.send(b"")
                 dealer.send(b"\x00")
                 dealer.send(b"", b"")
             wait_counted(witness, "messages_malformed", before["messages_malformed"], "parts")
             wait_counted(witness, "malformed_frames", before.get("malformed_frames", 0), "a byte")
+            dealer.send(*[b"x"] * 100)
+            wait_until(lambda: is_cut(dealer), "more parts than any message has are the last")
     with Zmtp(control_port(p0), "DEALER", wire.identity(STRANGER)) as dealer:
         dealer.raw(part(b"x", MORE) * 100_000 + part(b"x"))
 
@@ -178,6 +171,9 @@ def test_a_broken_frame(mesh, witness, ids, what):
         before = witness.counters().get("malformed_frames", 0)
         with Zmtp(port, "DEALER", wire.identity(STRANGER)) as dealer:
             dealer.send(BROKEN_FRAMES[what])
+            if port == bulk_port(mesh["p0"]) and len(BROKEN_FRAMES[what]) > BULK_BYTES_MAX:
+                wait_until(lambda: is_cut(dealer), "a question that is too long is the last")
+                continue
             wait_counted(witness, "malformed_frames", before, what)
 
 
@@ -323,7 +319,7 @@ def test_an_epoch_that_nothing_can_follow(mesh_of, which):
         epoch, seen = seen, epoch
     with Zmtp(control_port(p0), "DEALER", wire.identity(id_of_p1, 9)) as dealer:
         body = wire.hello(mesh.cluster, p1.addr, rank=1)
-        body[2], body[-1] = fingerprint, seen
+        body[wire.FINGERPRINT], body[wire.STANDING] = fingerprint, seen
         dealer.send(wire.frame(wire.HELLO, id_of_p1, epoch, 0, 1, body))
         wait_until(
             lambda: p0.client.status()["messages_malformed"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import signal
+import time
 
 import pytest
 
@@ -77,3 +79,23 @@ def test_sighup_reads_the_level_of_the_log_again(mesh_of, short_folder):
     node.signal(signal.SIGHUP)
     wait_until(lambda: any("not_reloaded" in line for line in node.lines()), "a refusal")
     assert node.answers()
+
+
+def test_debug_counts_frames_by_type_once_a_second(mesh_of):
+    mesh = mesh_of(prefill=2)
+    p0, p1 = mesh.nodes
+    p0.flags += ["--log-level", "debug"]
+    mesh.start()
+    mesh.wait_alive()
+    begin = time.monotonic()
+    for i in range(500):
+        p1.client.insert([i] * 16, [(i * 16, 16)])
+    frames = [" event=frames ", 'in="INSERT ', "HEARTBEAT", ' out="', "HEAD "]
+    wait_until(
+        lambda: any(all(part in line for part in frames) for line in p0.lines()), "a count", 10
+    )
+    lines = [line for line in p0.lines() if "event=frames" in line]
+    assert len(lines) <= time.monotonic() - begin + 20
+    counts = [re.search(r'in="INSERT (\d+)', line) for line in lines]
+    assert sum(int(count[1]) for count in counts if count) <= 500
+    assert not [line for line in p1.lines() if "event=frames" in line]

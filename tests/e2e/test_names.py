@@ -3,6 +3,7 @@ those whom they stand for."""
 
 from __future__ import annotations
 
+import signal
 import time
 
 import pytest
@@ -174,3 +175,19 @@ def test_a_name_that_does_not_resolve_yet(lab_of):
     mesh["p1"].start()
     wait_until(mesh["p1"].answers, "p1 runs")
     wait_until(lambda: all(len(alive_at(node)) == 2 for node in mesh.nodes), "both are seen", 40)
+
+
+def test_sighup_asks_names_again_at_once(lab_of):
+    lab = lab_of(prefill=2)
+    mesh = lab.mesh
+    lab.name(mesh["p0"], "127.0.1.1")
+    # At that address nobody will ever listen; pauses between look-ups grow meanwhile.
+    lab.name(mesh["p1"], "127.0.9.9")
+    mesh["p0"].start()
+    wait_until(mesh["p0"].answers, "p0 runs")
+    begin = time.monotonic()
+    wait_until(lambda: time.monotonic() - begin > 12, "the pauses have grown", 13)
+    lab.name(mesh["p1"], "127.0.1.2")
+    mesh["p1"].start()
+    mesh["p0"].signal(signal.SIGHUP)
+    wait_until(lambda: mesh["p1"].addr in alive_at(mesh["p0"]), "p1 is found at once", 3)

@@ -7,6 +7,7 @@ import struct
 from typing import Any, List, Sequence
 
 import msgpack
+import xxhash
 
 from loopback import Node
 from zmtp import Zmtp
@@ -15,6 +16,8 @@ INSERT, DELETE, RESET = 1, 2, 3
 HEAD, MARKER, HELLO, WELCOME, REFUSED, HEARTBEAT, HEARTBEAT_ACK = range(64, 71)
 REPLAY_REQUEST, REPLAY, SNAPSHOT_REQUEST, SNAPSHOT_CHUNK, SNAPSHOT_CREDIT = range(71, 76)
 PROBE_REQUEST, PROBE_REPORT, NEWS, TICK, TICK_ACK, JOIN, JOINED = range(76, 83)
+# Where in the body of a HELLO they stand: what it believes of the receiver begins with its epoch.
+FINGERPRINT, STANDING = 2, 13
 TYPES = [INSERT, DELETE, RESET, *range(HEAD, JOINED + 1)]
 ROUTER = 3
 
@@ -27,6 +30,10 @@ def bare(payload: bytes) -> bytes:
     return struct.pack(">I", len(payload)) + payload
 
 
+def node_id(cluster: str, addr: str) -> int:
+    return xxhash.xxh3_64_intdigest(cluster.encode() + b"\0" + addr.encode())
+
+
 def identity(node_id: int, life: int = 1) -> bytes:
     return b"N" + struct.pack(">QQ", node_id, life)
 
@@ -35,8 +42,10 @@ def hello(cluster: str, addr: str, page_size: int = 1, rank: int = 0, role: int 
     endpoint = "127.0.0.1:1"
     fingerprint = 12345
     head = [1, 1, fingerprint, cluster, page_size, addr, rank, role, b""]
-    nothing_seen, no_former = [0, 0, 0], [0, 0, b"", False]
-    return [*head, endpoint, endpoint, None, 0, *nothing_seen, no_former, 0, 0, 0]
+    nothing_seen, no_former, no_leases = [0, 0, 0], [0, 0, b"", False], [0, 0, 0]
+    numbers, question = [0, 0, 0, 0, 0, 0], 1
+    of_others = [*nothing_seen, no_former, *no_leases]
+    return [*head, endpoint, endpoint, None, 0, *of_others, *numbers, question]
 
 
 def publish_port(node: Node) -> int:
