@@ -316,7 +316,22 @@ def _node(value: object, what: str) -> NodeInfo:
         last_repair=fields.optional("last_repair", table),
         digest_mismatches=fields.number("digest_mismatches"),
         **_work(fields),
+        **_stand(fields),
     )
+
+
+def _stand(fields: Fields) -> Dict[str, Any]:
+    if not fields.has("tokens"):
+        return {}
+    sees = fields.each("sees", number)
+    return {
+        "tokens": fields.number("tokens"),
+        "ready": fields.flag("ready"),
+        "behind_ops": fields.number("behind_ops"),
+        "behind_seconds": fields.real("behind_seconds"),
+        "sees": (sees[0], sees[1]) if len(sees) == 2 else None,
+        "why_not_ready": fields.optional("why_not_ready", text),
+    }
 
 
 def tree(value: object) -> Tree:

@@ -231,7 +231,7 @@ class NodeInfo:
     rank: int
     role: str
     epoch: int
-    state: str  # alive, suspect, dead or left
+    state: str  # alive, suspect, dead, left or unseen
     applied: Optional[int]  # seq of its last op that was applied here
     head: Optional[int]  # seq of its last op, as far as it was heard
     last_heard_ms: Optional[int]  # milliseconds ago
@@ -245,6 +245,12 @@ class NodeInfo:
     rate_source: str  # reported, learned, fleet or configured
     booked: Booked
     hits: Hits
+    tokens: Optional[int] = None  # that it holds, as the asked node knows
+    ready: Optional[bool] = None  # it may get requests
+    behind_ops: Optional[int] = None  # by its own word: ops of all others that it misses
+    behind_seconds: Optional[float] = None  # ... and for how long some have been missing
+    sees: Optional[Tuple[int, int]] = None  # ... and how many members, of those that it should
+    why_not_ready: Optional[str] = None  # what stands between it and the asked node
 
 
 @dataclass(frozen=True, **_SLOTS)
