@@ -2,12 +2,15 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "lib/base/time.h"
 #include "lib/mesh/repair_timer.h"
+#include "lib/oplog/message.h"
 #include "lib/oplog/origin_stream.h"
+#include "lib/replica_answers.h"
 #include "lib/tree/holder_set.h"
 
 namespace radixmesh {
@@ -29,6 +32,25 @@ struct FormerLife {
   HolderIndex holder;
   std::string engine_token;
   TimePoint since;
+};
+// This node's own former state, on its way back. Before a donor is asked, `staging` is empty.
+struct OwnRecovery {
+  TimePoint deadline;  // to find a donor
+  std::optional<SnapshotStaging> staging;
+  TimePoint ask_again;  // the donor, if nothing of it came
+  std::set<NodeId> declined;
+  KnownState known;
+};
+// A request for ops that waits to be answered, in parts.
+struct ReplayUnderWay {
+  ReplayRequest request;
+  std::size_t sent = 0;  // bytes
+};
+// Where the last page of a holder's entries ended: who asks for the next one begins there.
+struct EntriesPageEnd {
+  HolderIndex holder{};
+  std::size_t skip = 0;
+  Seq next{1};
 };
 // What is told of how an origin was repaired.
 struct RepairNote {
