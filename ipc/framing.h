@@ -32,6 +32,18 @@ class FrameReader {
     return buffer_.data() + end_;
   }
   void added(std::size_t bytes) { end_ += bytes; }
+  // Gives back what large frames took and nothing needs any more. To be called when the frames
+  // that next() returned are done with.
+  void settle() {
+    if (buffer_.capacity() <= kKept || (end_ - begin_) * 4 > buffer_.capacity()) return;
+    std::string left(buffer_, begin_, end_ - begin_);
+    buffer_.swap(left);
+    end_ -= begin_;
+    begin_ = 0;
+  }
+  // Bytes that are here and not returned by next(), and what is allocated for them.
+  std::size_t left() const { return end_ - begin_; }
+  std::size_t memory_bytes() const { return buffer_.capacity(); }
 
   // True once a length was read that is 0 or too large: the stream cannot be trusted any more.
   bool broken() const { return broken_; }
@@ -67,9 +79,9 @@ class FrameReader {
     buffer_.erase(0, begin_);
     end_ -= begin_;
     begin_ = 0;
-    constexpr std::size_t kKept = 256 * 1024;  // a burst of large frames does not stay for ever
-    if (end_ == 0 && buffer_.size() > kKept) std::string().swap(buffer_);
   }
+  static constexpr std::size_t kKept =
+      128 * 1024;  // a burst of large frames does not stay for ever
 
   std::string buffer_;
   std::size_t begin_ = 0, end_ = 0;

@@ -20,13 +20,18 @@ constexpr DocumentBounds kRequestBounds{limits::ipc_values_max, limits::ipc_dept
 constexpr std::size_t kReadBytesPerTurn = 1024 * 1024;
 constexpr int kRequestsPerTurn = 64;
 constexpr std::size_t kReadBytes = 64 * 1024;
+// Who connects is read in the next turn, before so many silent ones can push it out again.
+constexpr int kAcceptsPerTurn = 64;
+static_assert(kAcceptsPerTurn < limits::ipc_clients_max);
 
 bool again(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
 }  // namespace
 
-Server::Server(const std::string& path, Service& service)
+Server::Server(const std::string& path, Service& service, Clock clock)
     : service_(service),
+      clock_(clock),
+      now_(clock()),
       socket_(std::make_unique<SocketFile>(path)),
       spare_(::open("/dev/null", O_RDONLY | O_CLOEXEC)) {}
 
@@ -35,17 +40,35 @@ Server::~Server() {
   ::close(spare_);
 }
 
-void Server::poll_items(std::vector<PollItem>& out) const {
-  // A full house does not accept: new clients wait in the kernel's queue.
-  if (clients_.size() < limits::ipc_clients_max) out.push_back({socket_->descriptor(), POLLIN});
-  for (const auto& [descriptor, client] : clients_) {
-    const std::size_t waiting = client->output.size() - client->written;
-    // Who does not read is not read from either; half the bound leaves room for one more answer.
-    const bool reads = !client->closing && !client->ended && !client->backlog &&
-                       client->waiting.empty() && waiting < limits::ipc_output_bytes_max / 2;
-    out.push_back(
-        {descriptor, static_cast<short>((reads ? POLLIN : 0) | (waiting > 0 ? POLLOUT : 0))});
+void Server::poll_items(std::vector<PollItem>& out) {
+  // A full house accepts as long as somebody can go; else new clients wait in the kernel's queue.
+  if (clients_.size() < limits::ipc_clients_max || oldest_silent() != nullptr) {
+    out.push_back({socket_->descriptor(), POLLIN});
   }
+  input_bytes_ = 0;
+  reads_on_ = nullptr;
+  for (const auto& [descriptor, client] : clients_) {
+    input_bytes_ += client->input_bytes();
+    if (!wants_input(*client) || client->input.wanted() == 0) continue;
+    if (reads_on_ == nullptr || client->input.wanted() < reads_on_->input.wanted()) {
+      reads_on_ = client.get();
+    }
+  }
+  bool full = false;
+  for (const auto& [descriptor, client] : clients_) {
+    const bool wants = wants_input(*client), reads = wants && may_read(*client);
+    full = full || (wants && !reads);
+    if (!reads && client->begun != kNever) client->begun = now_;
+    const short events =
+        static_cast<short>((reads ? POLLIN : 0) | (client->unread() > 0 ? POLLOUT : 0));
+    out.push_back({descriptor, events});
+  }
+  counts_.input_full += full ? 1 : 0;
+}
+
+void Server::begin_turn() {
+  now_ = clock_();
+  until_ = now_ + limits::turn_requests_max;
 }
 
 void Server::serve(int descriptor, short revents) {
@@ -66,25 +89,34 @@ void Server::serve(int descriptor, short revents) {
 }
 
 bool Server::has_backlog() const {
-  return std::ranges::any_of(clients_, [](const auto& each) { return can_go_on(*each.second); });
+  return std::ranges::any_of(clients_, [this](const auto& each) {
+    const Client& client = *each.second;
+    return can_go_on(client) || (!client.waiting.empty() && service_.may_go_on(client.id));
+  });
 }
 
 // Whoever does not read its answers waits with its further requests, and nobody spins for it.
 bool Server::can_go_on(const Client& client) {
   return client.backlog && client.waiting.empty() &&
-         client.output.size() - client.written < limits::ipc_output_bytes_max / 2;
+         client.unread() < limits::ipc_output_bytes_max / 2;
 }
 
-void Server::serve_backlog() {
-  std::vector<int> waiting;
+void Server::serve_requests() {
+  std::vector<int> ready, first;
   for (const auto& [descriptor, client] : clients_) {
-    if (can_go_on(*client)) waiting.push_back(descriptor);
+    if (can_go_on(*client)) (descriptor > served_last_ ? first : ready).push_back(descriptor);
   }
-  for (int descriptor : waiting) {
+  first.insert(first.end(), ready.begin(), ready.end());
+  for (int descriptor : first) {
     Client& client = *clients_.at(descriptor);
     handle_requests(client);
+    served_last_ = descriptor;
     if (!write_to(descriptor, client)) close_client(descriptor);
+    if (clock_() < until_) continue;
+    counts_.turns_cut_short += has_backlog() ? 1 : 0;
+    break;
   }
+  bound_output();
 }
 
 void Server::serve_waiting() {
@@ -97,13 +129,16 @@ void Server::serve_waiting() {
     Client& client = *clients_.at(descriptor);
     const std::string body = std::exchange(client.waiting, {});
     handle(client, body);
-    if (client.waiting.empty()) handle_requests(client);
     if (!write_to(descriptor, client)) close_client(descriptor);
+    if (clock_() >= until_) break;
   }
+  bound_output();
 }
 
 void Server::accept_clients() {
-  while (clients_.size() < limits::ipc_clients_max) {
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    const Client* silent = clients_.size() < limits::ipc_clients_max ? nullptr : oldest_silent();
+    if (clients_.size() >= limits::ipc_clients_max && silent == nullptr) return;
     const int descriptor =
         ::accept4(socket_->descriptor(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0) {
@@ -115,8 +150,14 @@ void Server::accept_clients() {
       ::close(descriptor);
       continue;
     }
+    if (silent != nullptr) {
+      const auto place = std::ranges::find(
+          clients_, silent, [](const auto& each) -> const Client* { return each.second.get(); });
+      cut(place->first, counts_.cut_for_place);
+    }
     auto client = std::make_unique<Client>();
     client->id = next_client_++;
+    client->since = client->moved = now_;
     clients_.emplace(descriptor, std::move(client));
     ++counts_.clients;
   }
@@ -132,9 +173,13 @@ void Server::turn_away() {
   ++counts_.cut;
 }
 
+// Never asks for more at once than has come already, so that a declared length takes no memory.
 void Server::read_from(int descriptor, Client& client) {
+  const std::size_t before = client.input_bytes();
   for (std::size_t total = 0; total < kReadBytesPerTurn && !client.ended;) {
-    const std::size_t want = std::clamp(client.input.wanted(), kReadBytes, kReadBytesPerTurn);
+    const std::size_t most = std::clamp(client.input.left(), kReadBytes, kReadBytesPerTurn);
+    const std::size_t want = std::clamp(client.input.wanted(), kReadBytes, most);
+    if (total > 0 && !may_read(client)) break;
     const ssize_t got = ::read(descriptor, client.input.room(want), want);
     if (got > 0) {
       client.input.added(static_cast<std::size_t>(got));
@@ -145,32 +190,38 @@ void Server::read_from(int descriptor, Client& client) {
       client.ended = true;
     }
   }
-  handle_requests(client);
-  if (!write_to(descriptor, client)) close_client(descriptor);
+  input_bytes_ += client.input_bytes() - before;
+  client.moved = now_;
+  client.backlog = true;
 }
 
 void Server::handle_requests(Client& client) {
   client.backlog = false;
+  bool is_whole = true;
   for (int i = 0; i < kRequestsPerTurn && !client.closing && client.waiting.empty(); ++i) {
-    if (client.output.size() - client.written >= limits::ipc_output_bytes_max / 2) break;
+    if (client.unread() >= limits::ipc_output_bytes_max / 2) break;
+    if (i > 0 && clock_() >= until_) break;
     const auto body = client.input.next();
-    if (!body) {
-      if (client.input.broken()) {
-        const Refusal refusal{
-            RefusalCode::fix_request,
-            "a frame's length must be from 1 to " + std::to_string(limits::ipc_frame_bytes_max)};
-        respond(client, nullptr, &refusal, {});
-        client.closing = true;
-      }
-      return;
-    }
+    is_whole = body.has_value();
+    if (!is_whole) break;
+    client.begun = kNever;
     handle(client, *body);
   }
-  client.backlog = !client.closing;
+  if (!is_whole && client.input.broken()) {
+    const Refusal refusal{
+        RefusalCode::fix_request,
+        "a frame's length must be from 1 to " + std::to_string(limits::ipc_frame_bytes_max)};
+    respond(client, nullptr, &refusal, {});
+    client.closing = true;
+  }
+  client.backlog = is_whole && !client.closing;
+  if (!is_whole && client.begun == kNever && client.input.left() > 0) client.begun = now_;
+  client.input.settle();
 }
 
 void Server::handle(Client& client, std::string_view body) {
   ++counts_.requests;
+  client.asked = true;
   Document document;
   const auto broken = [&](std::string message) {
     const Refusal refusal{RefusalCode::fix_request, std::move(message)};
@@ -270,7 +321,7 @@ void Server::notify(EventKind kind, std::string_view method, std::string_view pa
     if ((client->events & static_cast<std::uint8_t>(kind)) == 0 || client->closing) continue;
     if (only && client->id != *only) continue;
     const bool may_drop = kind != EventKind::gc_free;
-    if (may_drop && client->output.size() - client->written > limits::ipc_output_bytes_max / 2) {
+    if (may_drop && client->unread() > limits::ipc_output_bytes_max / 2) {
       ++counts_.notifications_dropped;
       continue;
     }
@@ -278,11 +329,12 @@ void Server::notify(EventKind kind, std::string_view method, std::string_view pa
     client->output += head;
     client->output += params;
     // Written when the descriptor says so; small ones gather until then.
-    if (client->output.size() - client->written > kReadBytes && !write_to(descriptor, *client)) {
+    if (client->unread() > kReadBytes && !write_to(descriptor, *client)) {
       lost.push_back(descriptor);
     }
   }
   for (int descriptor : lost) close_client(descriptor);
+  bound_output();
 }
 
 // Writes what can be written; false if the client is to be closed.
@@ -299,12 +351,13 @@ bool Server::write_to(int descriptor, Client& client) {
   }
   if (client.written == client.output.size()) {
     client.output.clear();
-    if (client.output.capacity() > kReadBytesPerTurn) std::string().swap(client.output);
+    if (client.output.capacity() > kReadBytes) std::string().swap(client.output);
     client.written = 0;
     return !client.closing && !(client.ended && !client.backlog);
   }
-  if (client.output.size() - client.written > limits::ipc_output_bytes_max) {
+  if (client.unread() > limits::ipc_output_bytes_max) {
     ++counts_.cut;
+    ++counts_.cut_unread;
     return false;
   }
   if (client.written > kReadBytesPerTurn) {

@@ -2,8 +2,14 @@
 // writes the answers. What the methods do is the Service's; see PROTOCOL.md for the rules kept
 // here.
 //
-// One thread: the owner polls the descriptors of poll_items() and calls serve(). A client that does
-// not read is bounded, then cut; nobody waits for it.
+// One thread. A turn of the owner's loop is
+//
+//   poll_items() ─► wait ─► begin_turn() ─► serve() each ─► serve_requests() ─► ... serve_waiting()
+//
+// Bytes are read first, then requests are carried out as far as the turn's time goes, one client
+// after the other, beginning after the one that was served last. Everything that a client makes the
+// server keep has a bound of its own and one in all (limits.h); what is done at each bound stands
+// at the member that counts it. Nobody waits for a client.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +25,7 @@
 #include "ipc/packing.h"
 #include "ipc/params.h"
 #include "lib/base/refusal.h"
+#include "lib/base/time.h"
 
 namespace radixmesh::ipc {
 
@@ -52,7 +59,8 @@ class Server {
  public:
   // Listens at `path`. A socket file that nobody answers is replaced; one that answers, or a file
   // of another kind, throws SocketError.
-  Server(const std::string& path, Service& service);
+  using Clock = TimePoint (*)();
+  Server(const std::string& path, Service& service, Clock clock);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -61,17 +69,22 @@ class Server {
     int descriptor;
     short events;  // POLLIN, POLLOUT
   };
-  void poll_items(std::vector<PollItem>& out) const;
-  // Does what can be done on a descriptor of poll_items() without waiting, up to a bound.
+  void poll_items(std::vector<PollItem>& out);
+  void begin_turn();
+  // Accepts, reads or writes what can be on a descriptor of poll_items() without waiting, up to a
+  // bound.
   void serve(int descriptor, short revents);
-
-  // Requests are waiting that the last serve() left, to be fair to others: call serve_backlog()
-  // soon.
+  // Carries out requests that have come, as far as the turn's time goes. Where has_backlog() then,
+  // the next turn should follow at once.
+  void serve_requests();
   bool has_backlog() const;
-  void serve_backlog();
   // Tries once more what was to be answered later and may be by now. To be called every turn.
   void serve_waiting();
+  // Cuts who has been silent for too long. To be called about every second.
+  void look_after();
 
+  // False where there are as many subscribers as may be; to be asked before subscribe().
+  bool admit_subscriber(ClientId client);
   void subscribe(ClientId client, EventKind kind);
   bool wanted(EventKind kind) const;
   // Sends [2, method, params] to those that subscribed, or to one of them; `params` is one packed
@@ -80,7 +93,16 @@ class Server {
               std::optional<ClientId> only = {});
 
   struct Counts {
-    std::uint64_t clients = 0, requests = 0, refused = 0, cut = 0, notifications_dropped = 0;
+    std::uint64_t clients = 0, requests = 0, refused = 0, notifications_dropped = 0;
+    std::uint64_t cut = 0;  // for any reason but the end of the stream
+    // Of these: no whole request in time; a frame begun and not finished in time, or nothing read
+    // of the last answers; silent, and its place was wanted; more unread output than one may have;
+    // the most of it, when all had too much.
+    std::uint64_t cut_silent = 0, cut_unfinished = 0, cut_for_place = 0, cut_unread = 0,
+                  cut_unread_all = 0;
+    // Turns in which not everybody was read, as there was too much input; turns that left requests
+    // to the next one, as their time was over; subscriptions that were refused.
+    std::uint64_t input_full = 0, turns_cut_short = 0, subscribers_refused = 0;
   };
   const Counts& counts() const { return counts_; }
 
@@ -95,9 +117,22 @@ class Server {
     bool ended = false;    // it sends no more; what it asked is still answered
     bool backlog = false;
     std::string waiting;  // a request that is answered later
+    bool asked = false;   // a whole request came
+    bool subscribes = false;
+    TimePoint moved{};         // connected, or its bytes last went in or out
+    TimePoint since{};         // connected
+    TimePoint begun = kNever;  // the frame that is not whole yet, unless it could not be read on
+
+    std::size_t unread() const { return output.size() - written; }
+    std::size_t input_bytes() const { return input.memory_bytes() + waiting.capacity(); }
   };
 
   static bool can_go_on(const Client& client);
+  static bool wants_input(const Client& client);
+  bool may_read(const Client& client) const;
+  const Client* oldest_silent() const;
+  void cut(int descriptor, std::uint64_t& why);
+  void bound_output();
   void accept_clients();
   void read_from(int descriptor, Client& client);
   void handle_requests(Client& client);
@@ -111,6 +146,11 @@ class Server {
   void close_client(int descriptor);
 
   Service& service_;
+  const Clock clock_;
+  TimePoint now_{}, until_{};  // of this turn
+  int served_last_ = -1;
+  std::size_t input_bytes_ = 0;       // of all clients
+  const Client* reads_on_ = nullptr;  // who may although that is too much
   std::unique_ptr<SocketFile> socket_;
   int spare_ = -1;  // given up for a moment when there are no descriptors left
   ClientId next_client_ = 1;

@@ -128,7 +128,11 @@ void Replica::step(TimePoint now, const Input& input) {
     effects_.push_back(PublishMarker{subscribed->subscriber, encode(marker)});
   }
   // Once a turn, whatever came in it.
-  if (std::holds_alternative<Tick>(input)) serve_bulk();
+  if (std::holds_alternative<Tick>(input)) {
+    serve_bulk();
+    relation_->give_back(
+        or_default(settings_.dropped_edges_per_turn_max, limits::dropped_edges_per_turn_max));
+  }
   tick(now);
 }
 
@@ -176,7 +180,8 @@ TimePoint Replica::next_deadline() const {
                       : staging->chunks == 0 ? recovery_->ask_again
                                              : staging->heard + settings_.timers.snapshot_silence);
   }
-  return donor_.has_work() || !replays_.empty() ? TimePoint::min() : due;
+  const bool has_work = donor_.has_work() || !replays_.empty() || relation_->gives_back();
+  return has_work ? TimePoint::min() : due;
 }
 
 // ---- messages in -------------------------------------------------------------------------------

@@ -87,6 +87,11 @@ class Replica : private Journal {
   Result<Evicted> evict(TimePoint now, std::uint64_t num_tokens);
   Result<SlotRuns> remove(TimePoint now, const CacheNamespace& name,
                           std::span<const TokenId> tokens);
+  // As LocalCache::begin_reset(); what was freed is finish_reset()'s, once is_resetting() has
+  // ended. reset() is all in one.
+  std::optional<Refusal> begin_reset(TimePoint now);
+  bool is_resetting() const { return cache_ && cache_->is_resetting(); }
+  SlotRuns finish_reset() { return cache_->finish_reset(); }
   Result<SlotRuns> reset(TimePoint now);
   // With `touch` it counts as a use of what is local; who only observes asks without.
   MatchView match_prefix(const CacheNamespace& name, std::span<const TokenId> tokens,
@@ -270,6 +275,8 @@ class Replica : private Journal {
   GcCountsView gc_counts(TimePoint now) const;
   std::vector<std::string> round_waits_for() const;
   DuplicateRow row_of(const Duplicate& duplicate);
+  GcView surveyed(TimePoint now);
+  GcView surveyed_lately(TimePoint now);
 
   // replica_ops.cpp
   // `live`: it came as published; a replay of it proves nothing about its origin's life.
@@ -281,6 +288,7 @@ class Replica : private Journal {
   void begin_epoch(TimePoint now, NodeId id, Epoch epoch);
   void apply_next(TimePoint now, NodeId id, Origin& origin, const Message& message,
                   std::string_view frame);
+  void hold_nothing(NodeId id, Origin& origin);
   void drain(TimePoint now, NodeId id, Origin& origin);
   bool apply(NodeId id, Origin& origin, const Message& message);
   std::optional<std::uint64_t> mark_pages(NodeId id, HolderIndex holder,
@@ -303,7 +311,7 @@ class Replica : private Journal {
                      bool is_failure);
   void on_replay_request(NodeId from, const ReplayRequest& request);
   void serve_bulk();
-  bool serve_replay(NodeId to, WaitingReplay& replay, std::size_t& bytes);
+  bool serve_replay(NodeId to, ReplayUnderWay& replay, std::size_t& bytes);
   void on_replay(TimePoint now, NodeId from, const ReplayMessage& replay);
 
   // replica_snapshot.cpp
@@ -445,11 +453,14 @@ class Replica : private Journal {
   Seq head_;                               // own last op
   OpLog op_log_;
   SnapshotDonor donor_;
-  std::map<NodeId, std::map<NodeId, WaitingReplay>> replays_;  // by who asked, then by origin
+  std::map<NodeId, std::map<NodeId, ReplayUnderWay>> replays_;  // by who asked, then by origin
   std::uint64_t next_session_;
   Match match_;
+  EntriesPageEnd entries_end_;
 
   Collection collection_;
+  std::optional<GcView> surveyed_;  // what gc() answered last, but for what changes with every step
+  TimePoint surveyed_at_{};
   Registrations registrations_;
 
   Router router_;

@@ -141,18 +141,23 @@ Replica::Result<SlotRuns> Replica::remove(TimePoint now, const CacheNamespace& n
   return std::move(*freed);
 }
 
-Replica::Result<SlotRuns> Replica::reset(TimePoint now) {
-  if (!cache_) return refuse_on_router();
+std::optional<Refusal> Replica::begin_reset(TimePoint now) {
+  if (!cache_) return refuse_on_router().value();
   before_first_change();
   if (cache_->protected_tokens() == 0) {
-    if (auto refusal = objection_to_removal(now, cache_->top_pages())) {
-      return tl::unexpected(*refusal);
-    }
+    const bool asks = may_free(now) && readers_must_agree();
+    std::vector<Anchor> pages;
+    if (asks) pages = cache_->top_pages();
+    if (auto refusal = objection_to_removal(now, std::move(pages))) return refusal;
   }
-  auto freed = cache_->reset(*this);
-  if (!freed) return refuse_removal(freed.error());
+  if (const auto kept = cache_->begin_reset(*this, true)) return refuse_removal(*kept).value();
   beat(now);
-  return std::move(*freed);
+  return std::nullopt;
+}
+
+Replica::Result<SlotRuns> Replica::reset(TimePoint now) {
+  if (auto refusal = begin_reset(now)) return tl::unexpected(std::move(*refusal));
+  return finish_reset();
 }
 
 MatchView Replica::match_prefix(const CacheNamespace& name, std::span<const TokenId> tokens,

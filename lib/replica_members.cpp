@@ -418,7 +418,7 @@ void Replica::forget(NodeId id, Origin& origin) {
   drop_former(origin);
   donor_.replaced(id);
   op_log_.forget(id);
-  relation_->clear(origin.holder);
+  hold_nothing(id, origin);
   origin.stream.begin_epoch(origin.stream.epoch());
   origin.stream.pause(true);
   origin.head = {};

@@ -209,7 +209,8 @@ bool Replica::apply(NodeId id, Origin& origin, const Message& message) {
     if (!marked) return false;
     tokens = *marked;
   } else {
-    tokens = relation_->clear(origin.holder);
+    tokens = relation_->tokens_of(origin.holder);
+    hold_nothing(id, origin);
     donor_.replaced(id);
   }
   effects_.push_back(OpApplied{find_member(id)->addr, message.envelope.epoch, seq,
@@ -217,10 +218,19 @@ bool Replica::apply(NodeId id, Origin& origin, const Message& message) {
   return true;
 }
 
+// What the origin held goes by and by, and answers do not know of it any more.
+void Replica::hold_nothing(NodeId id, Origin& origin) {
+  if (relation_->tokens_of(origin.holder) == 0) return;
+  holders_.erase(origin.holder);
+  relation_->drop_holder(origin.holder);
+  origin.holder = relation_->add_holder();
+  holders_.emplace(origin.holder, id);
+}
+
 // Whether so many tokens more may be kept of a holder.
 bool Replica::has_room(HolderIndex holder, std::size_t tokens) {
   const bool fits = relation_->tokens_of(holder) + tokens <= limits::holder_tokens_max &&
-                    relation_->token_count() + tokens <= limits::tree_tokens_max;
+                    relation_->stored_token_count() + tokens <= limits::tree_tokens_max;
   if (!fits) count("tokens_past_bounds");
   return fits;
 }

@@ -9,6 +9,7 @@
 
 #include "lib/base/time.h"
 #include "lib/mesh/repair_timer.h"
+#include "lib/oplog/message.h"
 #include "lib/oplog/origin_stream.h"
 #include "lib/replica_answers.h"
 #include "lib/tree/holder_set.h"
@@ -32,6 +33,25 @@ struct FormerLife {
   HolderIndex holder;
   std::string engine_token;
   TimePoint since;
+};
+// This node's own former state, on its way back. Before a donor is asked, `staging` is empty.
+struct OwnRecovery {
+  TimePoint deadline;  // to find a donor
+  std::optional<SnapshotStaging> staging;
+  TimePoint ask_again;  // the donor, if nothing of it came
+  std::set<NodeId> declined;
+  KnownState known;
+};
+// A request for ops that waits to be answered, in parts.
+struct ReplayUnderWay {
+  ReplayRequest request;
+  std::size_t sent = 0;  // bytes
+};
+// Where the last page of a holder's entries ended: who asks for the next one begins there.
+struct EntriesPageEnd {
+  HolderIndex holder{};
+  std::size_t skip = 0;
+  Seq next{1};
 };
 // What is told of how an origin was repaired.
 struct RepairNote {
@@ -68,11 +88,6 @@ struct OwnRecovery {
   TimePoint ask_again;  // the donor, if nothing of it came
   std::set<NodeId> declined;
   KnownState known;
-};
-// A request that waits to be answered, in parts.
-struct WaitingReplay {
-  ReplayRequest request;
-  std::size_t sent = 0;  // bytes
 };
 
 }  // namespace radixmesh

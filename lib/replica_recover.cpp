@@ -95,7 +95,9 @@ void Replica::attach_engine(TimePoint now, std::string_view engine_token, KnownS
       // Its memory is gone, whoever wanted to read it or counted on its copies.
       let_go_of_all();
       const std::size_t all = std::numeric_limits<std::size_t>::max();
-      if (!cache_->reset(*this)) (void)cache_->evict(cache_->total_tokens(), all, *this);
+      if (cache_->begin_reset(*this, false)) {
+        (void)cache_->evict(cache_->total_tokens(), all, *this);
+      }
     }
     return;
   }

@@ -180,7 +180,7 @@ void Replica::serve_bulk() {
 }
 
 // The next part of it; false if it was the last.
-bool Replica::serve_replay(NodeId to, WaitingReplay& replay, std::size_t& bytes) {
+bool Replica::serve_replay(NodeId to, ReplayUnderWay& replay, std::size_t& bytes) {
   ReplayRequest& request = replay.request;
   ReplayMessage reply{request.origin, request.epoch, ReplayStatus::frames, {}};
   const std::optional<DonorState> state =

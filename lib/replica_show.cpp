@@ -150,14 +150,18 @@ Replica::Result<EntriesView> Replica::entries(std::string_view holder_addr, std:
   EntriesView view;
   view.total = relation_->entry_count(holder);
   view.tree_tokens = relation_->token_count();
-  Seq from{1};
+  // Page after page costs what is shown.
+  const bool goes_on = skip > 0 && entries_end_.holder == holder && entries_end_.skip == skip;
+  entries_end_ = {holder, skip + limit, goes_on ? entries_end_.next : Seq{1}};
+  if (goes_on) skip = 0;
+  Seq& from = entries_end_.next;
   while (const Entry* entry = relation_->entry_at_or_after(holder, from)) {
+    if (view.entries.size() == limit) break;
     from = Seq{entry->seq.value + 1};
     if (skip > 0) {
       --skip;
       continue;
     }
-    if (view.entries.size() == limit) break;
     EntryRow row{entry->seq, relation_->entry_namespace(*entry), entry->begin, entry->end,
                  {},         relation_->entry_hash(*entry)};
     std::vector<TokenId> tokens;

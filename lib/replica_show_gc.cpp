@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::size_t kShownTokens = 8;  // of a duplicate: enough to recognise it
 constexpr std::size_t kRows = 20;        // of duplicates: enough to see what they are
+// Of fewer entries a survey takes a millisecond or two, and is made whenever it is asked for.
+constexpr std::size_t kEntriesAtOnce = 8192;
 
 }  // namespace
 
@@ -81,6 +83,26 @@ Replica::Result<GcView> Replica::gc(TimePoint now, bool run) {
         settings_.gc.mode == GcMode::off ? RefusalCode::fix_request : RefusalCode::retry_later;
     return tl::unexpected(Refusal{code, "no round can begin: " + std::string(obstacle)});
   }
+  GcView view = run && !collection_.round ? surveyed(now) : surveyed_lately(now);
+  view.not_collecting = obstacle;
+  if (run && !collection_.round) begin_round(now);
+  view.round_running = collection_.round.has_value();
+  view.waits_for = round_waits_for();
+  view.counts = gc_counts(now);
+  return view;
+}
+
+// A survey costs as much as there are entries, so that of a large cache may be a moment old: at
+// most a fifth of the time goes into it, however often it is asked for.
+GcView Replica::surveyed_lately(TimePoint now) {
+  const std::size_t entries = relation_->entry_count(kSelf);
+  const Duration age = now - surveyed_at_;
+  const bool is_recent =
+      surveyed_ && entries > kEntriesAtOnce && age < Duration{static_cast<Duration::rep>(entries)};
+  return is_recent ? *surveyed_ : surveyed(now);
+}
+
+GcView Replica::surveyed(TimePoint now) {
   const std::vector<HolderIndex> better = better_holders();
   const DuplicateSearch search = duplicate_search(better);
   const DuplicateSurvey survey = cache_->survey(search);
@@ -90,7 +112,6 @@ Replica::Result<GcView> Replica::gc(TimePoint now, bool run) {
   view.hot_copies = search.hot_copies;
   view.hot_uses = search.hot_uses;
   view.silent_reader = settings_.gc.expires_silent ? "lease" : "block";
-  view.not_collecting = obstacle;
   view.duplicate_tokens = survey.duplicate_tokens;
   view.scarce_tokens = survey.scarce_tokens;
   view.hot_tokens = survey.hot_tokens;
@@ -102,10 +123,8 @@ Replica::Result<GcView> Replica::gc(TimePoint now, bool run) {
     if (view.duplicates.size() == kRows) break;
     view.duplicates.push_back(row_of(each));
   }
-  if (run && !collection_.round) begin_round(now);
-  view.round_running = collection_.round.has_value();
-  view.waits_for = round_waits_for();
-  view.counts = gc_counts(now);
+  surveyed_at_ = now;
+  surveyed_ = view;
   return view;
 }
 

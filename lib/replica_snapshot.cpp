@@ -96,6 +96,8 @@ bool Replica::stage(Staging& staging, const SnapshotChunk& chunk) {
     staging.epoch = chunk.epoch;
   }
   ++staging.chunks;
+  // Chunk by chunk, so that whoever asks when it is complete need not hash all of it.
+  (void)relation_->digest(*staging.holder);
   if (chunk.as_of < staging.as_of) return false;
   staging.as_of = chunk.as_of;
   if (chunk.index == 0 && is_planted(PlantedFault::skip_chunk)) return true;

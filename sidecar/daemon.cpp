@@ -87,7 +87,7 @@ Daemon::Daemon(const Options& options, std::function<Options()> reread)
   });
   service_ = std::make_unique<EngineService>(*replica_, options.client_lease);
   service_->more_numbers = [this] { return numbers(); };
-  server_ = std::make_unique<ipc::Server>(options.ipc_path, *service_);
+  server_ = std::make_unique<ipc::Server>(options.ipc_path, *service_, &steady_now);
   service_->attach(*server_);
   log_.own_line(LogLevel::info, "started",
                 "node=" + settings.self + " role=" + std::string(role_name(replica_->self().role)) +
@@ -125,7 +125,7 @@ void Daemon::wait() {
     items_.push_back({item.descriptor, item.events, 0});
   }
   std::int64_t wait_ms = kWaitMsMax;
-  if (server_->has_backlog() || transport_->pending()) {
+  if (server_->has_backlog() || service_->has_work() || transport_->pending()) {
     wait_ms = 0;
   } else {
     const TimePoint now = steady_now();
@@ -153,10 +153,11 @@ void Daemon::turn() {
   transport_->drain(budget, kMessagesPerTurn,
                     [&](const Input& input) { pass_frames(input, step); });
   links_->step(now);
+  server_->begin_turn();
   for (std::size_t i = kFirstIpcItem; i < items_.size(); ++i) {
     if (items_[i].revents != 0) server_->serve(items_[i].fd, items_[i].revents);
   }
-  if (server_->has_backlog()) server_->serve_backlog();
+  server_->serve_requests();
   if (items_[kSignalItem].revents != 0) read_signals(now);
   replica_->step(now, Tick{});
   server_->serve_waiting();
@@ -174,6 +175,7 @@ void Daemon::look_after(TimePoint now) {
   next_look_after_ = now + limits::connections_looked_at_every;
   transport_->look_after(now);
   log_.look_after(now);
+  server_->look_after();
   if (!log_.shows(LogLevel::debug)) return;
   const std::string frames = frames_.take_line(now);
   if (!frames.empty()) log_.own_line(LogLevel::debug, "frames", frames);
@@ -285,6 +287,14 @@ std::vector<std::pair<std::string_view, std::uint64_t>> Daemon::numbers() const 
           {"ipc_requests", ipc.requests},
           {"ipc_refused", ipc.refused},
           {"ipc_clients_cut", ipc.cut},
+          {"ipc_cut_silent", ipc.cut_silent},
+          {"ipc_cut_unfinished", ipc.cut_unfinished},
+          {"ipc_cut_for_place", ipc.cut_for_place},
+          {"ipc_cut_unread", ipc.cut_unread},
+          {"ipc_cut_unread_all", ipc.cut_unread_all},
+          {"ipc_input_full", ipc.input_full},
+          {"ipc_turns_cut_short", ipc.turns_cut_short},
+          {"ipc_subscribers_refused", ipc.subscribers_refused},
           {"notifications_dropped", ipc.notifications_dropped},
           {"log_lines_dropped", log_.dropped()},
           {"longest_turn_ms", ms(turns_.longest())},

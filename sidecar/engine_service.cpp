@@ -93,20 +93,35 @@ tl::expected<void, Refusal> EngineService::call(ipc::ClientId client, std::strin
 
 bool EngineService::may_go_on(ipc::ClientId client) {
   const auto& wait = clients_[client].wait;
-  if (!wait) return !replica_.recovering();
+  if (!wait) {
+    const bool others = resets_ && *resets_ != client;
+    return !replica_.recovering() && !replica_.is_resetting() && !others && left_behind_.empty();
+  }
   const TimePoint now = steady_now();
   return now >= clients_[client].wait_until || !replica_.waits(now, *wait);
 }
 
-void EngineService::release_all(ClientState& client, TimePoint now) {
-  for (const auto& [id, lease] : client.leases) replica_.release(now, lease.path, lease.reference);
+// However many a client held, no turn releases more than a bounded number.
+void EngineService::leave_behind(ClientState& client) {
+  for (const auto& [id, lease] : client.leases) left_behind_.push_back(lease);
   client.leases.clear();
+}
+
+void EngineService::release_left_behind(TimePoint now) {
+  for (std::size_t i = 0; i < limits::released_leases_per_turn_max && has_work(); ++i) {
+    const Lease lease = left_behind_.back();
+    left_behind_.pop_back();
+    --leases_;
+    replica_.release(now, lease.path, lease.reference);
+  }
+  if (left_behind_.empty()) std::vector<Lease>().swap(left_behind_);
 }
 
 void EngineService::closed(ipc::ClientId client) {
   const auto found = clients_.find(client);
   if (found != clients_.end()) {
-    release_all(found->second, steady_now());
+    leave_behind(found->second);
+    reset_unwanted_ = reset_unwanted_ || resets_ == client;
     clients_.erase(found);
   }
   engine_frees_changed();
@@ -118,11 +133,17 @@ void EngineService::engine_frees_changed() {
 }
 
 void EngineService::look_after(TimePoint now) {
+  release_left_behind(now);
+  if (reset_unwanted_ && !replica_.is_resetting()) {
+    (void)replica_.finish_reset();
+    reset_unwanted_ = false;
+    resets_.reset();
+  }
   std::vector<ipc::ClientId> came;
   for (auto& [id, client] : clients_) {
     if (std::exchange(client.wants_frees, false)) came.push_back(id);
     if (client_lease_ > Duration{0} && now - client.heard >= client_lease_) {
-      release_all(client, now);
+      leave_behind(client);
     }
   }
   // Whoever does not read is cut while it is told, and gone from the clients.
@@ -147,7 +168,11 @@ EngineService::Outcome EngineService::hello(Call& call) {
     const std::string& before = replica_.self().engine_token;
     if (!before.empty() && before != *token) {
       // Another engine: what clients of the earlier one locked is gone with it.
-      for (auto& [id, client] : clients_) release_all(client, steady_now());
+      for (auto& [id, client] : clients_) leave_behind(client);
+      if (has_work()) {
+        call.answer_later = true;
+        return {};
+      }
     }
     Replica::KnownState known;
     if (state) known = {Epoch{(*state)[0]}, Seq{(*state)[1]}};
@@ -189,6 +214,10 @@ EngineService::Outcome EngineService::insert(Call& call) {
   const SlotRuns slots = call.params.slots();
   const CacheNamespace name = call.params.name_space();
   if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
+  if (replica_.is_resetting()) {
+    call.answer_later = true;
+    return {};
+  }
   const auto result = replica_.insert(steady_now(), name, tokens, slots);
   if (!result) return tl::unexpected(result.error());
   call.result.pack_map(3);
@@ -218,6 +247,10 @@ EngineService::Outcome EngineService::acquire(Call& call) {
     return refuse(RefusalCode::send_less,
                   "more than " + std::to_string(limits::ipc_leases_max) + " leases");
   }
+  if (leases_ >= limits::ipc_leases_all_max) {
+    return refuse(RefusalCode::retry_later,
+                  "all clients together hold " + std::to_string(leases_) + " leases");
+  }
   const TimePoint now = steady_now();
   // Who has waited long enough takes what is here.
   const bool gives_up = client.wait && now >= client.wait_until;
@@ -235,6 +268,7 @@ EngineService::Outcome EngineService::acquire(Call& call) {
   client.wait.reset();
   const std::uint64_t id = next_lease_++;
   client.leases[id] = {acquired->path, acquired->reference};
+  ++leases_;
   call.result.pack_map(3);
   pack_number(call.result, "lease", id);
   pack_text(call.result, "match");
@@ -254,6 +288,7 @@ EngineService::Outcome EngineService::release(Call& call) {
   }
   replica_.release(steady_now(), found->second.path, found->second.reference);
   leases.erase(found);
+  --leases_;
   call.result.pack_map(0);
   return {};
 }
@@ -296,9 +331,16 @@ EngineService::Outcome EngineService::remove(Call& call) {
 
 EngineService::Outcome EngineService::reset(Call& call) {
   if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
-  const auto freed = replica_.reset(steady_now());
-  if (!freed) return tl::unexpected(freed.error());
-  pack_freed(call.result, *freed);
+  if (!resets_) {
+    if (auto refusal = replica_.begin_reset(steady_now())) return tl::unexpected(*refusal);
+    resets_ = call.client;
+  }
+  if (replica_.is_resetting() || *resets_ != call.client) {
+    call.answer_later = true;
+    return {};
+  }
+  resets_.reset();
+  pack_freed(call.result, replica_.finish_reset());
   return {};
 }
 
@@ -354,6 +396,10 @@ EngineService::Outcome EngineService::subscribe(Call& call) {
     if (frees && replica_.self().role == Role::router) {
       return refuse(RefusalCode::use_another_node, "a router holds nothing: nothing goes here");
     }
+  }
+  if (!server_->admit_subscriber(call.client)) {
+    return refuse(RefusalCode::retry_later,
+                  std::to_string(limits::ipc_subscribers_max) + " clients subscribe already");
   }
   for (const std::string& event : events) {
     if (event == "gc_free") {

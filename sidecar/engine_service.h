@@ -31,6 +31,8 @@ class EngineService final : public ipc::Service {
   // To be called at the end of every turn, when what was owed has been told: ends leases of silent
   // clients, and tells those that came anew what their engine has not acknowledged.
   void look_after(TimePoint now);
+  // Whether the next turn should follow at once.
+  bool has_work() const { return !left_behind_.empty(); }
 
   // Tells subscribers.
   void tell(const OpApplied& event);
@@ -89,7 +91,8 @@ class EngineService final : public ipc::Service {
     TimePoint wait_until;
     bool wants_frees = false;  // it subscribed to them a moment ago
   };
-  void release_all(ClientState& client, TimePoint now);
+  void leave_behind(ClientState& client);
+  void release_left_behind(TimePoint now);
   void engine_frees_changed();
 
   Replica& replica_;
@@ -97,6 +100,11 @@ class EngineService final : public ipc::Service {
   ipc::Server* server_ = nullptr;
   std::map<ipc::ClientId, ClientState> clients_;
   std::uint64_t next_lease_ = 1;
+  // Leases whose client is gone or has lost them: released some at a time.
+  std::vector<Lease> left_behind_;
+  std::size_t leases_ = 0;               // all that are not released
+  std::optional<ipc::ClientId> resets_;  // whose reset is under way
+  bool reset_unwanted_ = false;          // ... and it is gone
 };
 
 }  // namespace radixmesh

@@ -29,6 +29,11 @@ inline constexpr std::uint32_t merge_copy_tokens_max = 4096;
 // then cuts there.
 inline constexpr std::size_t edge_stretches_max = 8;
 
+// Holders that are gone, on their way out of memory; past it the smallest of them goes at once. And
+// how many of their edges a turn gives back: some milliseconds.
+inline constexpr std::size_t dropped_holders_max = 64;
+inline constexpr std::size_t dropped_edges_per_turn_max = 2048;
+
 // ---- frames between nodes ----------------------------------------------------------------------
 
 // One op or control message. High-water marks count messages, so messages must have a size.
@@ -143,6 +148,11 @@ inline constexpr std::uint64_t speculative_bytes_max = 32 * 1024 * 1024;
 // and the engine is looked at.
 inline constexpr std::chrono::milliseconds turn_input_max = 10ms;
 inline constexpr std::size_t turn_input_bytes_max = 8 * 1024 * 1024;
+// ... and for how long it goes on with the engine's requests beyond the one that is carried out;
+// the others wait for the next turns, and clients take turns.
+inline constexpr std::chrono::milliseconds turn_requests_max = 10ms;
+// Leases of clients that are gone which a turn gives back.
+inline constexpr std::size_t released_leases_per_turn_max = 2048;
 // A longer turn is logged.
 inline constexpr std::chrono::milliseconds turn_long = 100ms;
 
@@ -189,8 +199,22 @@ inline constexpr std::size_t ipc_depth_max = 8;
 inline constexpr std::size_t ipc_runs_max = request_tokens_max;
 inline constexpr std::size_t ipc_values_max = 4 * request_tokens_max + 1024;
 inline constexpr std::size_t ipc_clients_max = 256;
+// Who made no whole request for so long after it connected is cut; so is who leaves a frame
+// unfinished for so long, and who is to be closed and takes nothing of what it was answered.
+inline constexpr std::chrono::seconds ipc_silent_max = 10s;
+// What is allocated for what came in, of all clients. Past it only the frame that lacks the least
+// is read on, and who has less than its share.
+inline constexpr std::size_t ipc_input_all_bytes_max = 64 * 1024 * 1024;
+inline constexpr std::size_t ipc_input_share_bytes = 256 * 1024;
+// What waits to be read by one client, and by all: who passes the first is cut, and past the second
+// the one for which the most waits.
 inline constexpr std::size_t ipc_output_bytes_max = 64 * 1024 * 1024;
+inline constexpr std::size_t ipc_output_all_bytes_max = 256 * 1024 * 1024;
+// Clients that subscribed to anything: each notification is copied for each of them.
+inline constexpr std::size_t ipc_subscribers_max = 64;
+// Of one client, and of all together with those that are not given back yet.
 inline constexpr std::size_t ipc_leases_max = 65536;
+inline constexpr std::size_t ipc_leases_all_max = 4 * ipc_leases_max;
 inline constexpr std::size_t ipc_tree_rows_max = 10000;
 // Slot runs of one answer, each at most 15 bytes. What frees or names more is refused before it
 // changes anything; `evict` stops with the first edge that passes `evicted_runs_max`.
@@ -217,6 +241,17 @@ static_assert(
     answer_runs_max * 15 + 2 * members_max * (address_bytes_max + 32) < ipc_frame_bytes_max,
     "a match with its depths and segments, one of each for every member, fits an IPC frame");
 static_assert(ipc_frame_bytes_max < ipc_output_bytes_max, "one answer never cuts a client");
+static_assert(2 * (ipc_frame_bytes_max + 64 * 1024) <= ipc_input_all_bytes_max,
+              "the largest frame is read on, whatever the others have begun");
+static_assert(ipc_clients_max * ipc_input_share_bytes <= ipc_input_all_bytes_max,
+              "shares of all clients double the input at most");
+static_assert(4 * ipc_output_bytes_max <= ipc_output_all_bytes_max,
+              "four clients may be as slow as one may be");
+static_assert(2 * ipc_input_all_bytes_max + ipc_frame_bytes_max + 2 * ipc_output_all_bytes_max +
+                      ipc_output_bytes_max + 192 * ipc_leases_all_max <=
+                  std::size_t{800} * 1024 * 1024,
+              "all that clients can make the engine's side keep: input and shares, output in "
+              "strings that double, one answer more, leases");
 static_assert((gc_unacknowledged_max * gc_free_runs_max + request_tokens_max) * 15 <
                   ipc_output_bytes_max,
               "what an engine is told to free never cuts it: all that waits, and one DELETE more");

@@ -68,6 +68,7 @@ class EntryTable {
     Order& order = order_of(entries_[index].holder);
     lower_bound(order, entries_[index].seq)->index = kNoIndex;
     entries_.release(index);
+    while (!order.items.empty() && order.items.back().index == kNoIndex) order.items.pop_back();
     if (--order.live == 0) {
       std::vector<Item>().swap(order.items);
     } else if (order.live * 2 < order.items.size()) {
@@ -93,6 +94,12 @@ class EntryTable {
     return at == order.items.end() ? kNoIndex : at->index;
   }
 
+  // The one with the highest seq, or kNoIndex.
+  EntryIndex last(HolderIndex holder) const {
+    if (holder.value >= orders_.size() || orders_[holder.value].items.empty()) return kNoIndex;
+    return orders_[holder.value].items.back().index;
+  }
+
   std::size_t count(HolderIndex holder) const {
     return holder.value < orders_.size() ? orders_[holder.value].live : 0;
   }
@@ -103,7 +110,8 @@ class EntryTable {
   }
 
  private:
-  // Ascending by seq, as ops arrive in that order; removed ones leave a hole until they are many.
+  // Ascending by seq, as ops arrive in that order; removed ones leave a hole until they are many,
+  // but for the last, which is always there.
   struct Item {
     Seq seq;
     EntryIndex index;

@@ -6,6 +6,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "lib/base/ids.h"
@@ -50,6 +51,25 @@ class HolderSets {
     if (word < scratch_.size()) scratch_[word] &= ~(std::uint64_t{1} << (holder.value % 64));
     while (!scratch_.empty() && scratch_.back() == 0) scratch_.pop_back();
     return intern();
+  }
+  // Whether `set` has a member that `other` has not.
+  bool any_outside(HolderSetId set, HolderSetId other) const {
+    const auto& words = sets_[set.value].words;
+    const auto& minus = sets_[other.value].words;
+    for (std::size_t w = 0; w < words.size(); ++w) {
+      if ((words[w] & ~(w < minus.size() ? minus[w] : 0)) != 0) return true;
+    }
+    return false;
+  }
+  // The only member; nothing where there are none or several.
+  std::optional<HolderIndex> sole(HolderSetId set) const {
+    const auto& words = sets_[set.value].words;
+    if (words.empty() || !std::has_single_bit(words.back())) return std::nullopt;
+    for (std::size_t w = 0; w + 1 < words.size(); ++w) {
+      if (words[w] != 0) return std::nullopt;
+    }
+    return HolderIndex{static_cast<std::uint32_t>((words.size() - 1) * 64) +
+                       static_cast<std::uint32_t>(std::countr_zero(words.back()))};
   }
   HolderSetId retain(HolderSetId set) {
     ++sets_[set.value].references;

@@ -9,8 +9,12 @@
 //      retiring page everything of its holder is retiring
 // Insertion splits where H3 asks for it; removal joins what no longer differs. Lookups never write.
 //
-// The verbs stand in four files: lookups here, writing in holder_tree_update.h, retiring in
-// holder_tree_retire.h, digests in holder_tree_digest.h. Not thread-safe.
+// A holder that is dropped stays in the sets of its edges until they are given back, and is masked
+// in every answer: what is called "held" below is held by one that is not dropped.
+//
+// The verbs stand in five files: lookups here, writing in holder_tree_update.h, dropping in
+// holder_tree_drop.h, retiring in holder_tree_retire.h, digests in holder_tree_digest.h. Not
+// thread-safe.
 #pragma once
 
 #include "lib/base/limits.h"
@@ -58,6 +62,8 @@ class HolderTree : public Relation {
   std::uint32_t page_size() const override { return tree_.page_size(); }
   HolderIndex add_holder() override;
   void drop_holder(HolderIndex holder) override;
+  bool give_back(std::size_t edges_max) override;
+  bool gives_back() const override { return !dropped_.empty(); }
   void match(const CacheNamespace& name, std::span<const TokenId> tokens,
              Match& out) const override;
   std::optional<std::uint32_t> store(HolderIndex holder, const Insertion& insertion) override;
@@ -67,9 +73,13 @@ class HolderTree : public Relation {
   }
   std::uint64_t clear(HolderIndex holder) override { return clear(holder, nullptr); }
   Digest digest(HolderIndex holder) override;
-  std::uint64_t tokens_of(HolderIndex holder) const override { return facts_[holder.value].tokens; }
+  std::uint64_t tokens_of(HolderIndex holder) const override {
+    return is_dropped(holder) ? 0 : facts_[holder.value].tokens;
+  }
   const Entry* entry_at_or_after(HolderIndex holder, Seq from) const override;
-  std::size_t entry_count(HolderIndex holder) const override { return entries_.count(holder); }
+  std::size_t entry_count(HolderIndex holder) const override {
+    return is_dropped(holder) ? 0 : entries_.count(holder);
+  }
   void read_entry(const Entry& entry, std::uint32_t begin, std::uint32_t end,
                   std::vector<TokenId>& tokens, SlotRuns& slots) const override;
   const CacheNamespace& entry_namespace(const Entry& entry) const override;
@@ -77,7 +87,7 @@ class HolderTree : public Relation {
   std::optional<std::uint64_t> set_retiring(HolderIndex holder, Anchor first,
                                             bool retiring) override;
   std::uint64_t retiring_tokens(HolderIndex holder) const override {
-    return facts_[holder.value].retiring;
+    return is_dropped(holder) ? 0 : facts_[holder.value].retiring;
   }
   std::vector<Anchor> retiring_roots(HolderIndex holder) const override;
   std::optional<Anchor> retiring_above(HolderIndex holder, Anchor page) const override;
@@ -88,8 +98,9 @@ class HolderTree : public Relation {
   bool slots_at(std::uint32_t node, HolderIndex holder, std::uint32_t begin, std::uint32_t end,
                 SlotRuns& out) const override;
   std::vector<EdgeView> edges(std::size_t skip, std::size_t limit) override;
-  std::size_t edge_count() const override { return tree_.node_count() - tree_.roots().size(); }
-  std::uint64_t token_count() const override { return tree_.token_count(); }
+  std::size_t edge_count() const override;
+  std::uint64_t token_count() const override;
+  std::uint64_t stored_token_count() const override { return tree_.token_count(); }
   std::size_t memory_bytes() const override;
 
   // ---- for the local cache ---------------------------------------------------------------------
@@ -98,11 +109,11 @@ class HolderTree : public Relation {
   Node& node(NodeIndex index) { return tree_[index]; }
   const Node& node(NodeIndex index) const { return tree_[index]; }
   bool holds(NodeIndex index, HolderIndex holder) const {
-    return sets_.contains(tree_[index].value.holders, holder);
+    return sets_.contains(tree_[index].value.holders, holder) && !is_dropped(holder);
   }
   // ... and its pages there are not retiring.
   bool shows(NodeIndex index, HolderIndex holder) const {
-    return sets_.contains(tree_[index].value.shown, holder);
+    return sets_.contains(tree_[index].value.shown, holder) && !is_dropped(holder);
   }
   // The anchor that names the holder's page which ends at `at`; the holder has it. The root's for
   // 0.
@@ -124,17 +135,27 @@ class HolderTree : public Relation {
   // `freed` is given, the slots are appended. A namespace that becomes empty goes.
   std::uint64_t remove_from(HolderIndex holder, Position kept, NodeIndex below, SlotRuns* freed);
   std::uint64_t clear(HolderIndex holder, SlotRuns* freed);
-  // Whether the holder's slots, at `top` and below or everywhere, are at most `runs_max` runs.
-  // O(edges below), and no more than it takes to pass the bound.
+  // As drop_holder(), of a holder that keeps its index: nothing is held from now on. The slots are
+  // appended to `freed`, if it is given, as they are given back: it must live as long. Who stores
+  // for this holder before that is over gives back the rest at once.
+  void drop_content(HolderIndex holder, SlotRuns* freed);
+  bool is_dropped(HolderIndex holder) const { return facts_[holder.value].dropped; }
+  void give_back_all(HolderIndex holder);
+  // Whether the holder's slots, at `top` and below, are at most `runs_max` runs. O(edges below),
+  // and no more than it takes to pass the bound.
   bool runs_fit(HolderIndex holder, NodeIndex top, std::size_t runs_max) const {
     return count_runs(holder, top, runs_max) <= runs_max;
   }
-  bool runs_fit(HolderIndex holder, std::size_t runs_max) const;
+  // Runs of this node's own slots, counted edge by edge.
+  std::size_t own_runs() const { return own_runs_; }
 
  private:
   struct HolderFacts {
     bool used = false;
+    bool dropped = false;  // to be given back: masked
     std::uint64_t tokens = 0;
+    // Of these, and of its edges, those that nobody else holds.
+    std::uint64_t tokens_alone = 0, edges_alone = 0;
     std::uint64_t retiring = 0;   // of these
     Digest digest = 0;            // of the entries that are marked digested
     std::vector<Seq> undigested;  // entries added since, in order
@@ -148,7 +169,31 @@ class HolderTree : public Relation {
     std::optional<Anchor> parent;  // the entry that holds the page there, once it is known
   };
 
+  // Where the last page of edges() ended: who asks for the next one begins there.
+  struct PageEnd {
+    std::size_t skip = 0;
+    NodeIndex next = kNoIndex;
+  };
+
+  // A holder on its way out.
+  struct Dropped {
+    HolderIndex holder;
+    bool keeps_index;
+    SlotRuns* freed;
+  };
+
   NodeIndex root_of(NodeIndex index) const;
+  void erase_edge(NodeIndex index);
+  EdgeView view_of(const CacheNamespace& name, NodeIndex index);
+  void hide_dropped(Match& match) const;
+  bool is_shown(NodeIndex index) const {
+    return dropped_.empty() || sets_.any_outside(tree_[index].value.holders, dropped_set_);
+  }
+  void begin_drop(Dropped dropped);
+  void end_drop(std::size_t place);
+  void drop_last_edge(const Dropped& dropped);
+  void count_alone(NodeIndex index, bool counts);
+  void count_slots(const SlotsValue& slots, bool counts);
   std::size_t count_runs(HolderIndex holder, NodeIndex top, std::size_t enough) const;
   NodeIndex split(NodeIndex lower, std::uint32_t at_tokens);
   bool join_if_alike(NodeIndex lower, bool may_copy);
@@ -179,7 +224,10 @@ class HolderTree : public Relation {
   HolderSets sets_;
   EntryTable entries_;
   std::vector<HolderFacts> facts_;  // by holder
-  std::size_t value_heap_bytes_ = 0;
+  std::vector<Dropped> dropped_;    // in the order in which they are given back
+  HolderSetId dropped_set_ = kNoHolders;
+  PageEnd page_end_;
+  std::size_t value_heap_bytes_ = 0, own_runs_ = 0;
   EdgeObserver* observer_ = nullptr;
 };
 
@@ -215,11 +263,12 @@ void HolderTree<SlotsValue>::match(const CacheNamespace& name, std::span<const T
   }
   sets_.for_each(shown, [&](HolderIndex holder) { out.depths.push_back({holder, depth}); });
   out.length = depth;
+  if (!dropped_.empty()) hide_dropped(out);
 }
 
 template <class SlotsValue>
 const Entry* HolderTree<SlotsValue>::entry_at_or_after(HolderIndex holder, Seq from) const {
-  const EntryIndex index = entries_.at_or_after(holder, from);
+  const EntryIndex index = is_dropped(holder) ? kNoIndex : entries_.at_or_after(holder, from);
   return index == kNoIndex ? nullptr : &entries_[index];
 }
 
@@ -255,14 +304,15 @@ const CacheNamespace& HolderTree<SlotsValue>::entry_namespace(const Entry& entry
 template <class SlotsValue>
 void HolderTree<SlotsValue>::shown_at(std::uint32_t node, std::vector<HolderIndex>& out) const {
   out.clear();
-  sets_.for_each(tree_[node].value.shown, [&](HolderIndex holder) { out.push_back(holder); });
+  sets_.for_each_difference(tree_[node].value.shown, dropped_set_,
+                            [&](HolderIndex holder) { out.push_back(holder); });
 }
 
 template <class SlotsValue>
 bool HolderTree<SlotsValue>::slots_at(std::uint32_t node, HolderIndex holder, std::uint32_t begin,
                                       std::uint32_t end, SlotRuns& out) const {
   const SlotRuns* slots = tree_[node].value.slots.slots(holder);
-  if (slots == nullptr) return false;
+  if (slots == nullptr || is_dropped(holder)) return false;
   out.append_part(*slots, begin - tree_[node].begin(), end - tree_[node].begin());
   return true;
 }
@@ -298,41 +348,51 @@ std::size_t HolderTree<SlotsValue>::count_runs(HolderIndex holder, NodeIndex top
 }
 
 template <class SlotsValue>
-bool HolderTree<SlotsValue>::runs_fit(HolderIndex holder, std::size_t runs_max) const {
-  std::size_t runs = 0;
-  for (const auto& [name, root] : tree_.roots()) {
-    runs += count_runs(holder, root, runs_max - runs);
-    if (runs > runs_max) return false;
-  }
-  return true;
+EdgeView HolderTree<SlotsValue>::view_of(const CacheNamespace& name, NodeIndex index) {
+  const Digest hash = ensure_hash(index);
+  const Node& node = tree_[index];
+  EdgeView view{name, node.begin(), node.depth, node.tokens.span(), hash, {}, {}, 0};
+  shown_at(index, view.holders);
+  sets_.for_each_difference(node.value.holders, node.value.shown, [&](HolderIndex holder) {
+    if (!is_dropped(holder)) view.retiring.push_back(holder);
+  });
+  if constexpr (SlotsValue::keeps_own_slots) view.lock_ref = node.value.slots.own.lock_ref;
+  return view;
 }
 
+// Page after page costs what is shown: the walk goes on at the edge before which it ended, as long
+// as that is there.
 template <class SlotsValue>
 std::vector<EdgeView> HolderTree<SlotsValue>::edges(std::size_t skip, std::size_t limit) {
   std::vector<EdgeView> out;
-  for (const auto& [name, root] : tree_.roots()) {
-    NodeIndex at = tree_[root].first_child;
-    while (at != kNoIndex && out.size() < limit) {
-      if (skip > 0) {
+  PageEnd end{skip + limit, kNoIndex};
+  const bool goes_on = skip > 0 && page_end_.next != kNoIndex && page_end_.skip == skip;
+  const NodeIndex start = goes_on ? page_end_.next : kNoIndex;
+  if (goes_on) skip = 0;
+  auto place =
+      goes_on ? tree_.roots().find(tree_.name_of_root(root_of(start))) : tree_.roots().begin();
+  for (NodeIndex first = start; place != tree_.roots().end(); ++place, first = kNoIndex) {
+    const auto& [name, root] = *place;
+    NodeIndex at = first != kNoIndex ? first : tree_[root].first_child;
+    while (at != kNoIndex && end.next == kNoIndex) {
+      const bool shown = is_shown(at);
+      if (shown && skip > 0) {
         --skip;
-      } else {
-        const Digest hash = ensure_hash(at);
-        const Node& node = tree_[at];
-        EdgeView view{name, node.begin(), node.depth, node.tokens.span(), hash, {}, {}, 0};
-        shown_at(at, view.holders);
-        sets_.for_each_difference(node.value.holders, node.value.shown,
-                                  [&](HolderIndex holder) { view.retiring.push_back(holder); });
-        if constexpr (SlotsValue::keeps_own_slots) view.lock_ref = node.value.slots.own.lock_ref;
-        out.push_back(std::move(view));
+      } else if (shown && out.size() == limit) {
+        end.next = at;
+      } else if (shown) {
+        out.push_back(view_of(name, at));
       }
-      if (tree_[at].first_child != kNoIndex) {
+      if (shown && tree_[at].first_child != kNoIndex) {
         at = tree_[at].first_child;
         continue;
       }
       while (at != root && tree_[at].next_sibling == kNoIndex) at = tree_[at].parent;
       at = at == root ? kNoIndex : tree_[at].next_sibling;
     }
+    if (end.next != kNoIndex) break;
   }
+  page_end_ = end;
   return out;
 }
 
@@ -344,28 +404,9 @@ std::size_t HolderTree<SlotsValue>::memory_bytes() const {
   return bytes;
 }
 
-template <class SlotsValue>
-HolderIndex HolderTree<SlotsValue>::add_holder() {
-  for (std::uint32_t i = 0; i < facts_.size(); ++i) {
-    if (!facts_[i].used) {
-      facts_[i].used = true;
-      return HolderIndex{i};
-    }
-  }
-  facts_.emplace_back().used = true;
-  entries_.add_holder(HolderIndex{static_cast<std::uint32_t>(facts_.size() - 1)});
-  return HolderIndex{static_cast<std::uint32_t>(facts_.size() - 1)};
-}
-
-template <class SlotsValue>
-void HolderTree<SlotsValue>::drop_holder(HolderIndex holder) {
-  CHECK_THAT(holder != kSelf && facts_[holder.value].used, holder.value);
-  clear(holder);
-  facts_[holder.value] = HolderFacts{};
-}
-
 }  // namespace radixmesh
 
 #include "lib/tree/holder_tree_digest.h"
+#include "lib/tree/holder_tree_drop.h"
 #include "lib/tree/holder_tree_retire.h"
 #include "lib/tree/holder_tree_update.h"

@@ -21,7 +21,7 @@ void HolderTree<SlotsValue>::list_entry(EntryIndex entry, NodeIndex at) {
 template <class SlotsValue>
 std::optional<Position> HolderTree<SlotsValue>::resolve(HolderIndex holder, Anchor anchor) const {
   const EntryIndex index = entries_.find(holder, anchor.seq);
-  if (index == kNoIndex) return std::nullopt;
+  if (index == kNoIndex || is_dropped(holder)) return std::nullopt;
   const Entry& entry = entries_[index];
   if (anchor.tokens <= entry.begin || anchor.tokens > entry.end ||
       anchor.tokens % tree_.page_size() != 0) {
@@ -55,19 +55,34 @@ Anchor HolderTree<SlotsValue>::anchor_at(HolderIndex holder, Position at) const 
   return Anchor{entries_[found].seq, at.tokens};
 }
 
+// To be told before and after an edge's slots change.
+template <class SlotsValue>
+void HolderTree<SlotsValue>::count_slots(const SlotsValue& slots, bool counts) {
+  const std::size_t bytes = slots.heap_bytes();
+  value_heap_bytes_ += counts ? bytes : 0;
+  value_heap_bytes_ -= counts ? 0 : bytes;
+  const SlotRuns* own = slots.slots(kSelf);
+  if (own == nullptr) return;
+  own_runs_ += counts ? own->runs().size() : 0;
+  own_runs_ -= counts ? 0 : own->runs().size();
+}
+
 // ---- splits and joins --------------------------------------------------------------------------
 
 template <class SlotsValue>
 NodeIndex HolderTree<SlotsValue>::split(NodeIndex lower_index, std::uint32_t at_tokens) {
   const std::uint32_t offset = at_tokens - tree_[lower_index].begin();
   const NodeIndex upper_index = tree_.split(lower_index, offset);
+  if (page_end_.next == lower_index) page_end_.next = upper_index;
   auto& lower = tree_[lower_index].value;
   auto& upper = tree_[upper_index].value;
   upper.holders = sets_.retain(lower.holders);
   upper.shown = sets_.retain(lower.shown);
-  value_heap_bytes_ -= lower.slots.heap_bytes();
+  if (const auto sole = sets_.sole(lower.holders)) ++facts_[sole->value].edges_alone;
+  count_slots(lower.slots, false);
   upper.slots = lower.slots.split_front(offset);
-  value_heap_bytes_ += lower.slots.heap_bytes() + upper.slots.heap_bytes();
+  count_slots(lower.slots, true);
+  count_slots(upper.slots, true);
   lower.sum_known = false;  // H at the lower end stays what it was
   for (EntryIndex e = std::exchange(lower.entries, kNoIndex); e != kNoIndex;) {
     const EntryIndex next = entries_[e].next_in_node;
@@ -94,11 +109,13 @@ bool HolderTree<SlotsValue>::join_if_alike(NodeIndex lower_index, bool may_copy)
   if (!lower.slots.can_join(upper.slots)) return false;
   if (!may_copy && tree_[lower_index].tokens.block != tree_[upper_index].tokens.block) return false;
   if (observer_ != nullptr) observer_->before_join(upper_index, lower_index);
-  value_heap_bytes_ -= lower.slots.heap_bytes() + upper.slots.heap_bytes();
+  count_slots(lower.slots, false);
+  count_slots(upper.slots, false);
   lower.slots.join_front(std::move(upper.slots));
-  value_heap_bytes_ += lower.slots.heap_bytes();
+  count_slots(lower.slots, true);
   lower.sum_known = lower.sum_known && upper.sum_known;
   lower.sum += upper.sum;
+  if (const auto sole = sets_.sole(lower.holders)) --facts_[sole->value].edges_alone;
   sets_.release(upper.holders);
   sets_.release(upper.shown);
   for (EntryIndex e = std::exchange(upper.entries, kNoIndex); e != kNoIndex;) {
@@ -106,6 +123,7 @@ bool HolderTree<SlotsValue>::join_if_alike(NodeIndex lower_index, bool may_copy)
     list_entry(e, lower_index);
     e = next;
   }
+  if (page_end_.next == upper_index) page_end_.next = lower_index;
   tree_.join_parent(lower_index);
   return true;
 }
@@ -136,8 +154,10 @@ void HolderTree<SlotsValue>::add_to_edge(HolderIndex holder, NodeIndex index) {
   auto& value = tree_[index].value;
   const bool all_shown = value.shown == value.holders;
   const HolderSetId with = sets_.with(value.holders, holder);
+  count_alone(index, false);
   sets_.release(value.holders);
   value.holders = with;
+  count_alone(index, true);
   const NodeIndex parent = tree_[index].parent;
   if (tree_.is_root(parent) || shows(parent, holder)) {
     const HolderSetId shown = all_shown ? sets_.retain(with) : sets_.with(value.shown, holder);
@@ -212,9 +232,9 @@ template <class SlotsValue>
 void HolderTree<SlotsValue>::set_slots(HolderIndex holder, NodeIndex index, std::uint32_t begin,
                                        SlotRuns slots) {
   auto& value = tree_[index].value;
-  value_heap_bytes_ -= value.slots.heap_bytes();
+  count_slots(value.slots, false);
   value.slots.set_slots(holder, begin - tree_[index].begin(), std::move(slots));
-  value_heap_bytes_ += value.slots.heap_bytes();
+  count_slots(value.slots, true);
 }
 
 // Forgets those that went before anyone asked, once they are the most: the list is as long as the
@@ -233,6 +253,7 @@ std::uint32_t HolderTree<SlotsValue>::store_at(HolderIndex holder, const Inserti
                                                Position at) {
   const std::uint32_t origin = insertion.anchor.tokens;
   const std::uint32_t end = origin + static_cast<std::uint32_t>(insertion.tokens.size());
+  CHECK_THAT(!is_dropped(holder), holder.value);
   Walk walk{at.node, at.tokens, origin, std::nullopt};
   walk_and_mark(holder, insertion, walk);
   if (walk.held_end == end) return 0;
@@ -267,6 +288,7 @@ std::optional<std::uint32_t> HolderTree<SlotsValue>::store(HolderIndex holder,
       end > limits::request_tokens_max) {
     return std::nullopt;
   }
+  give_back_all(holder);
   if (insertion.anchor.is_root()) {
     if (insertion.anchor.tokens != 0) return std::nullopt;
     return store_at(holder, insertion, Position{tree_.find_or_make_root(insertion.name), 0});
@@ -274,6 +296,12 @@ std::optional<std::uint32_t> HolderTree<SlotsValue>::store(HolderIndex holder,
   const std::optional<Position> at = resolve(holder, insertion.anchor);
   if (!at) return std::nullopt;
   return store_at(holder, insertion, *at);
+}
+
+template <class SlotsValue>
+void HolderTree<SlotsValue>::erase_edge(NodeIndex index) {
+  if (page_end_.next == index) page_end_.next = kNoIndex;
+  tree_.erase(index);
 }
 
 // ---- remove ------------------------------------------------------------------------------------
@@ -293,7 +321,7 @@ void HolderTree<SlotsValue>::take_from_edge(HolderIndex holder, NodeIndex index,
       list_entry(e, index);
     } else {
       const std::uint32_t cut = std::max(entry.begin, kept_end);
-      if (entry.digested) facts.digest -= weighted_sum(entry, cut);
+      if (entry.digested && !facts.dropped) facts.digest -= weighted_sum(entry, cut);
       if (cut == entry.begin) {
         entries_.remove(e);
       } else {
@@ -306,17 +334,19 @@ void HolderTree<SlotsValue>::take_from_edge(HolderIndex holder, NodeIndex index,
   }
   auto& value = tree_[index].value;
   facts.tokens -= tree_[index].tokens.length;
-  if (!shows(index, holder)) facts.retiring -= tree_[index].tokens.length;
+  if (!sets_.contains(value.shown, holder)) facts.retiring -= tree_[index].tokens.length;
   if (holder == kSelf && observer_ != nullptr) observer_->before_drop(index);
   if (freed != nullptr && value.slots.slots(holder) != nullptr) {
     freed->append(*value.slots.slots(holder));
   }
-  value_heap_bytes_ -= value.slots.heap_bytes();
+  count_slots(value.slots, false);
   value.slots.drop(holder);
-  value_heap_bytes_ += value.slots.heap_bytes();
+  count_slots(value.slots, true);
   const HolderSetId without = sets_.without(value.holders, holder);
+  count_alone(index, false);
   sets_.release(value.holders);
   value.holders = without;
+  count_alone(index, true);
   const HolderSetId shown = sets_.without(value.shown, holder);
   sets_.release(value.shown);
   value.shown = shown;
@@ -342,7 +372,7 @@ std::uint64_t HolderTree<SlotsValue>::remove_from(HolderIndex holder, Position k
     const NodeIndex parent = tree_[at].parent;
     const NodeIndex sibling = tree_[at].next_sibling;
     if (tree_[at].value.holders == kNoHolders) {
-      tree_.erase(at);
+      erase_edge(at);
     } else if (tree_[at].first_child != kNoIndex) {
       join_if_alike(tree_[at].first_child, true);
       // The child's index is what stays where the two were joined; both have one parent then.
@@ -392,14 +422,9 @@ NodeIndex HolderTree<SlotsValue>::first_held(NodeIndex from, HolderIndex holder)
 
 template <class SlotsValue>
 std::uint64_t HolderTree<SlotsValue>::clear(HolderIndex holder, SlotRuns* freed) {
-  std::uint64_t removed = 0;
-  for (NodeIndex child : top_edges_of(holder)) {
-    removed += remove_from(holder, Position{tree_[child].parent, 0}, child, freed);
-  }
-  HolderFacts& facts = facts_[holder.value];
-  CHECK_THAT(facts.tokens == 0 && facts.digest == 0 && entries_.count(holder) == 0, facts.tokens);
-  CHECK_THAT(facts.retiring == 0, facts.retiring);
-  std::vector<Seq>().swap(facts.undigested);
+  const std::uint64_t removed = tokens_of(holder);
+  drop_content(holder, freed);
+  give_back_all(holder);
   return removed;
 }
 

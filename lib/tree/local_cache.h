@@ -130,7 +130,17 @@ class LocalCache {
                                               std::span<const TokenId> tokens,
                                               Journal& journal) = 0;
   // Removes everything.
-  virtual tl::expected<SlotRuns, Kept> reset(Journal& journal) = 0;
+  // Nothing is here from now on; the slots that it had are gathered while the tree gives back what
+  // is dropped, or not at all. That goes on as long as is_resetting(), and whoever inserts before
+  // gives back the rest at once.
+  virtual std::optional<Kept> begin_reset(Journal& journal, bool keeps_freed) = 0;
+  virtual bool is_resetting() const = 0;
+  // What was freed; gives back the rest at once.
+  virtual SlotRuns finish_reset() = 0;
+  tl::expected<SlotRuns, Kept> reset(Journal& journal) {
+    if (const auto kept = begin_reset(journal, true)) return tl::unexpected(*kept);
+    return finish_reset();
+  }
 
   // ---- collecting duplicates -------------------------------------------------------------------
 

@@ -76,9 +76,13 @@ class Relation {
 
   virtual std::uint32_t page_size() const = 0;
 
-  // A fresh index for a holder, or the return of one, with all that it held.
+  // A fresh index for a holder, or the return of one, with all that it held: no answer and no count
+  // knows of it from now on, and its memory is given back by and by, by give_back().
   virtual HolderIndex add_holder() = 0;
   virtual void drop_holder(HolderIndex holder) = 0;
+  // Gives back edges and entries of dropped holders, about so many; true while there are more.
+  virtual bool give_back(std::size_t edges_max) = 0;
+  virtual bool gives_back() const = 0;
 
   // Depth of every holder for the whole pages of `tokens`, up to the first that retires; the path
   // goes on as far as anyone holds it. Never writes. O(tokens matched) as memory compare, plus a
@@ -117,7 +121,8 @@ class Relation {
   virtual std::vector<bool> covering(HolderIndex holder, std::span<const Anchor> firsts,
                                      std::span<const Anchor> pages) const = 0;
 
-  // Applies a RESET. Returns how many tokens went.
+  // Applies a RESET of a holder that keeps its index. Returns how many tokens went. O(its edges):
+  // what may be large is dropped instead.
   virtual std::uint64_t clear(HolderIndex holder) = 0;
 
   // See digest.h. Kept up to date lazily: the cost is that of hashing what came since the last
@@ -146,10 +151,15 @@ class Relation {
                         std::uint32_t end, SlotRuns& out) const = 0;
 
   // Edges in depth-first order, parents first: `skip` are passed over, at most `limit` returned.
+  // Costs what is returned where `skip` is where the last call ended, else the `skip` as well.
   virtual std::vector<EdgeView> edges(std::size_t skip, std::size_t limit) = 0;
   virtual std::size_t edge_count() const = 0;
-  // Distinct tokens: those of all edges, each counted once however many hold it.
+  // Distinct tokens: those of all edges, each counted once however many hold it. While several
+  // holders are given back, what only they share counts in both, edges and tokens, until one of
+  // them is.
   virtual std::uint64_t token_count() const = 0;
+  // ... with those that are not given back yet.
+  virtual std::uint64_t stored_token_count() const = 0;
   virtual std::size_t memory_bytes() const = 0;
 };
 

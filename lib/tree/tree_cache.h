@@ -33,7 +33,9 @@ class TreeCache final : public LocalCache, private EdgeObserver {
   SlotRuns evict(std::uint64_t num_tokens, std::size_t runs_max, Journal& journal) override;
   tl::expected<SlotRuns, Kept> remove(const CacheNamespace& name, std::span<const TokenId> tokens,
                                       Journal& journal) override;
-  tl::expected<SlotRuns, Kept> reset(Journal& journal) override;
+  std::optional<Kept> begin_reset(Journal& journal, bool keeps_freed) override;
+  bool is_resetting() const override { return tree_.is_dropped(kSelf); }
+  SlotRuns finish_reset() override;
   std::uint64_t total_tokens() const override { return tree_.tokens_of(kSelf); }
   std::uint64_t protected_tokens() const override { return protected_; }
   std::size_t memory_bytes() const override { return recency_.memory_bytes(); }
@@ -91,6 +93,7 @@ class TreeCache final : public LocalCache, private EdgeObserver {
   std::uint64_t protected_ = 0;
   std::uint32_t period_ = 1;
   RecencyList recency_;
+  SlotRuns reset_freed_;
   Match match_;
 };
 
@@ -219,6 +222,7 @@ InsertResult TreeCache<SlotsValue>::insert(const CacheNamespace& name,
                                            std::span<const TokenId> tokens, const SlotRuns& slots,
                                            Journal& journal) {
   InsertResult result;
+  tree_.give_back_all(kSelf);
   const std::uint32_t page = tree_.page_size();
   const auto length = static_cast<std::uint32_t>(tokens.size() / page * page);
   tree_.match(name, tokens, match_);
@@ -323,13 +327,20 @@ tl::expected<SlotRuns, LocalCache::Kept> TreeCache<SlotsValue>::remove(
 }
 
 template <class SlotsValue>
-tl::expected<SlotRuns, LocalCache::Kept> TreeCache<SlotsValue>::reset(Journal& journal) {
-  if (protected_ > 0) return tl::unexpected(Kept::locked);
-  if (!tree_.runs_fit(kSelf, limits::answer_runs_max)) return tl::unexpected(Kept::too_many_runs);
-  SlotRuns freed;
-  tree_.clear(kSelf, &freed);
+std::optional<LocalCache::Kept> TreeCache<SlotsValue>::begin_reset(Journal& journal,
+                                                                   bool keeps_freed) {
+  if (protected_ > 0) return Kept::locked;
+  if (keeps_freed && tree_.own_runs() > limits::answer_runs_max) return Kept::too_many_runs;
+  tree_.give_back_all(kSelf);
+  tree_.drop_content(kSelf, keeps_freed ? &reset_freed_ : nullptr);
   journal.record_reset();
-  return freed;
+  return std::nullopt;
+}
+
+template <class SlotsValue>
+SlotRuns TreeCache<SlotsValue>::finish_reset() {
+  tree_.give_back_all(kSelf);
+  return std::exchange(reset_freed_, {});
 }
 
 }  // namespace radixmesh
