@@ -187,7 +187,7 @@ TimePoint Replica::next_deadline() const {
 // ---- messages in -------------------------------------------------------------------------------
 
 void Replica::receive_message(TimePoint now, std::string_view payload, Via via, NodeId from) {
-  of_message_.emplace();
+  of_message_ = OfMessage{0, 0};
   receive_frames(now, payload, via, from);
   of_message_.reset();
 }

@@ -501,7 +501,7 @@ class Replica : private Journal {
   std::uint64_t ops_applied_ = 0;
   // What the message that is being read brought about.
   struct OfMessage {
-    std::size_t answers = 0, questions = 0;
+    std::size_t answers, questions;
   };
   std::optional<OfMessage> of_message_;
   std::vector<Effect> effects_;

@@ -135,8 +135,8 @@ DuplicateSurvey TreeCache<SlotsValue>::survey(const DuplicateSearch& search) {
   DuplicateSurvey survey;
   std::vector<Found> found = find_duplicates(search, survey);
   if (search.last != nullptr) {
-    std::ranges::stable_partition(
-        found, [&](const Found& each) { return !search.last->contains(each.first); });
+    std::stable_partition(found.begin(), found.end(),
+                          [&](const Found& each) { return !search.last->contains(each.first); });
   }
   std::size_t copies = 0;
   for (const Found& each : found) {
