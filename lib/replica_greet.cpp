@@ -125,11 +125,13 @@ void Replica::doubt(TimePoint now, Member& member) {
 // What this node believes of the numbers that only the member itself raises.
 OwnNumbers Replica::numbers_of(const Member& member) const {
   OwnNumbers numbers{
-      member.refute, member.last_beat, router_.promises_heard(member.id), {}, 0, 0, 0};
+      member.refute, member.last_beat, router_.promises_heard(member.id), {}, 0, 0, 0, {}};
   numbers.head = origins_.at(member.id).head;
   std::tie(numbers.nonce, numbers.stamp) = collection_.readers.last_said(member.id);
   const auto held = collection_.held.find(member.id);
   if (held != collection_.held.end()) numbers.round = held->second.round;
+  const auto needed = barrier_.find(member.id);
+  if (needed != barrier_.end()) numbers.needed = {needed->second.epoch, needed->second.applied};
   return numbers;
 }
 
@@ -152,6 +154,8 @@ void Replica::correct_numbers(TimePoint now, Member& member, const Introduction&
     router_.disbelieve_promises(now, member.id, said.bookings);
   }
   if (wrong(before.head, said.head)) believe_head(now, member.id, said.head);
+  // A marker named what never was: nobody waits for it.
+  if (wrong(before.needed, std::pair(member.epoch, said.head))) barrier_.erase(member.id);
   const auto word = std::pair(before.nonce, before.stamp);
   if (wrong(word, std::pair(said.nonce, said.stamp))) {
     // What it may have referred to under its own registration stands until the lease lapses.

@@ -267,9 +267,17 @@ void Network::perform_one(std::size_t node, const Effect& effect) {
 
 void Network::perform(std::size_t node) {
   if (!running(node)) return;
-  for (const Effect& effect : nodes_[node].replica->take_effects()) perform_one(node, effect);
+  const std::vector<Effect> owed = nodes_[node].replica->take_effects();
+  if (on_owed) on_owed(node, owed);
+  for (const Effect& effect : owed) perform_one(node, effect);
   if (nodes_[node].left) return crash(node);
   set_deadline(node, std::max(now_, nodes_[node].replica->next_deadline()));
+}
+
+void Network::arrive(std::size_t node, const Input& input) {
+  if (!running(node) || paused(node)) return;
+  nodes_[node].replica->step(now_, input);
+  perform(node);
 }
 
 bool Network::next_event(TimePoint limit) {
@@ -305,6 +313,10 @@ bool Network::next_event(TimePoint limit) {
 }
 
 void Network::deliver(const Event& event) {
+  if (event.way == Way::question && answers_instead) {
+    const auto said = answers_instead(event.from, event.to, parcels_[event.parcel].bytes);
+    if (said) return send(event.to, event.from, *said, Way::answer, event.channel);
+  }
   const Bytes& payload = parcels_[event.parcel].bytes;  // until effects pack others
   Replica& replica = *nodes_[event.to].replica;
   const NodeId sender = nodes_[event.from].id;

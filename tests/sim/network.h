@@ -64,6 +64,8 @@ class Network {
   bool run_until(const std::function<bool()>& condition, Duration limit);
   // Performs what the replica owes; to be called after each of its verbs.
   void perform(std::size_t node);
+  // What some other process sends to a node: it is there at once, unless the node is stopped.
+  void arrive(std::size_t node, const Input& input);
 
   Faults faults;
   // Links that are cut: what goes from the first to the second is lost.
@@ -80,6 +82,10 @@ class Network {
   std::function<void(std::size_t, const MembershipChanged&)> on_membership;
   // Told of the slots that a replica's engine is to free: (node, event).
   std::function<void(std::size_t, const GcFree&)> on_gc_free;
+  // Told of all that a replica owes after one step or verb, before it is performed.
+  std::function<void(std::size_t, const std::vector<Effect>&)> on_owed;
+  // May answer a question in place of the replica that it came to: (who asks, who is asked, what).
+  std::function<std::optional<Bytes>(std::size_t, std::size_t, std::string_view)> answers_instead;
   // While a message is handled: who sent it.
   std::optional<std::size_t> arrived_from() const { return arrived_from_; }
   std::uint64_t messages = 0, bytes = 0;

@@ -44,6 +44,7 @@ class Reads {
     bool is_read = false;
     bool lost = false;   // an engine died: nothing came
     bool wrong = false;  // something else came
+    bool lied_to = false;  // of slots that may never have been
   };
   void acquire(std::size_t node, std::vector<TokenId> key, bool remote, TimePoint until);
   void read(Read& read);
