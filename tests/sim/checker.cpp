@@ -77,6 +77,13 @@ bool Checker::has_relearned(std::size_t node) {
   return std::exchange(relearned_[node], now) < now;
 }
 
+void Checker::lies_are_over() {
+  for (std::size_t i = 0; i < network_.size(); ++i) {
+    if (network_.running(i) && has_relearned(i)) forget_progress(i);
+  }
+  believes_lies = false;
+}
+
 void Checker::owed(std::size_t node, const std::vector<Effect>& effects) {
   std::size_t questions = 0, answers = 0, bulk_bytes = 0;
   for (const Effect& effect : effects) {

@@ -45,6 +45,7 @@ class Checker {
   // member's, which ends with all that was known of it; they may show who is down, and slots that
   // never were. What the engines themselves hold stays what they asked for.
   bool believes_lies = false;
+  void lies_are_over();
   // Where nothing disturbs the mesh, what is collected is somewhere else still.
   bool checks_last_copy = false;
 

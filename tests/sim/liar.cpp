@@ -16,7 +16,8 @@ Liar::Liar(Network& network, const ReplicaSettings& settings, std::uint64_t seed
            std::optional<std::size_t> member)
     : network_(network), settings_(settings), random_(seed), member_(member) {
   if (!member_) return;
-  network_.answers_instead = [this](std::size_t asker, std::size_t asked, std::string_view payload) {
+  network_.answers_instead = [this](std::size_t asker, std::size_t asked,
+                                    std::string_view payload) {
     return asked == *member_ && sometimes(4) ? answer_instead(asker, payload) : std::nullopt;
   };
 }
@@ -274,9 +275,13 @@ Body Liar::question(const Mask& mask, std::size_t told) {
                          .skipped = {id_of(told)}};
     case 4: {
       const Mask self = mask_of(told, told);
-      return RegisterMessage{any_count(3),    any_count(1'000'000), sometimes(3),
-                             self.epoch,      Seq{any_count(self.head.value)},
-                             sometimes(2),    some_pages(self),
+      return RegisterMessage{any_count(3),
+                             any_count(1'000'000),
+                             sometimes(3),
+                             self.epoch,
+                             Seq{any_count(self.head.value)},
+                             sometimes(2),
+                             some_pages(self),
                              {{any_page(self), any_count(3)}}};
     }
     case 5:
@@ -288,8 +293,8 @@ Body Liar::question(const Mask& mask, std::size_t told) {
       return ReplayRequest{about.id, any_epoch(about.epoch), Seq{1},
                            Seq{std::max<std::uint64_t>(any_count(about.head.value), 1)}};
     case 8:
-      return SnapshotRequest{about.id, any_epoch(about.epoch), Seq{any_count(0)}, random_() >> 2,
-                             sometimes(2), ""};
+      return SnapshotRequest{about.id,       any_epoch(about.epoch), Seq{any_count(0)},
+                             random_() >> 2, sometimes(2),           ""};
     case 9:
       return SnapshotCredit{about.id, random_() >> 2, static_cast<std::uint32_t>(below(1000))};
     default:
@@ -319,8 +324,12 @@ Body Liar::unasked_answer(const Mask& mask, std::size_t told) {
     case 7:
       return JoinedMessage{NodeRank{any_refute(3)}, static_cast<std::uint32_t>(below(4))};
     default:
-      return RegisteredMessage{any_count(1), any_count(1'000'000), Seq{any_count(mask.head.value)},
-                               GcMode::local_ref, any_lease(limits::lease_us_max), {}};
+      return RegisteredMessage{any_count(1),
+                               any_count(1'000'000),
+                               Seq{any_count(mask.head.value)},
+                               GcMode::local_ref,
+                               any_lease(limits::lease_us_max),
+                               {}};
   }
 }
 
@@ -341,8 +350,12 @@ std::optional<Body> Liar::answer_to(const Message& asked, const Mask& mask, std:
     return HeartbeatAckMessage{any_pulse(mask, asker)};
   }
   if (const auto* reader = std::get_if<RegisterMessage>(&asked.body)) {
-    return RegisteredMessage{reader->nonce,     reader->stamp, Seq{any_count(mask.head.value)},
-                             GcMode::local_ref, any_lease(limits::lease_us_max),   {}};
+    return RegisteredMessage{reader->nonce,
+                             reader->stamp,
+                             Seq{any_count(mask.head.value)},
+                             GcMode::local_ref,
+                             any_lease(limits::lease_us_max),
+                             {}};
   }
   if (const auto* hold = std::get_if<HoldMessage>(&asked.body)) {
     return HeldMessage{hold->round, {}};  // and keeps nothing

@@ -24,7 +24,7 @@ struct Mischief {
 
 // Frames with valid checks and false contents, in the faulty phase; see liar.h.
 struct Lies {
-  double chance = 0;               // of some, per step
+  double chance = 0;                // of some, per step
   std::optional<std::size_t> liar;  // a member, which answers falsely as well; or a stranger
 };
 
@@ -33,6 +33,7 @@ struct Plan {
   Faults faults;
   Mischief mischief;
   Lies lies;
+  NameFaults names;
   double flood = 0;  // chance that a member asks one thing again and again, within the rules
   int steps = 0;
   Duration step_max{};         // of virtual time between two steps

@@ -23,10 +23,13 @@ constexpr Duration kHealMax = 120s;
 class Run {
  public:
   explicit Run(std::uint64_t seed)
-      : plan_(draw(seed)), network_(seed, plan_.settings), checker_(network_, page_size()),
+      : plan_(draw(seed)),
+        network_(seed, plan_.settings),
+        checker_(network_, page_size()),
         strangers_(seed),
         flood_(network_, plan_.settings.cluster, seed) {
     checker_.checks_last_copy = plan_.undisturbed;
+    if (plan_.names.any()) network_.use_names(seed, plan_.names);
     if (plan_.lies.chance > 0) {
       liar_.emplace(network_, plan_.settings, seed, plan_.lies.liar);
       checker_.believes_lies = true;
@@ -83,7 +86,7 @@ class Run {
       if (std::string left = checker_.duplicates_left(); !left.empty()) return left;
       if (std::string wrong = agree_again(); !wrong.empty()) return "collecting: " + wrong;
     }
-    checker_.believes_lies = false;
+    checker_.lies_are_over();
     Verbs verbs(network_, checker_, page_size());
     if (std::string wrong = verbs.all_work(kHealMax); !wrong.empty()) return wrong;
     return agree_again();
@@ -182,7 +185,8 @@ class Run {
     const Role role = network_.random() % 2 == 0 ? Role::prefill : Role::router;
     const std::string seed = network_.addr(network_.random() % network_.size());
     const std::string first = network_.addr(0);
-    const std::string addr = "joiner:" + std::to_string(joined_++);
+    const std::string number = std::to_string(joined_++);
+    const std::string addr = plan_.names.any() ? "joiner" + number + ":7000" : "joiner:" + number;
     start(network_.add_joiner({addr, role}, {seed, first}));
   }
 
@@ -284,6 +288,7 @@ class Run {
   void heal() {
     if (liar_) liar_->stop();
     network_.faults = Faults{};
+    network_.heal_names();
     network_.cut.clear();
     for (std::size_t i = 0; i < network_.size(); ++i) {
       network_.pause(i, Duration{0});
@@ -297,7 +302,8 @@ class Run {
     if (network_.now() < next_look_) return false;
     next_look_ = network_.now() + 5ms;
     settle_engines();
-    if (!starting_.empty() || !doubtful_.empty() || !reads_.idle() || !checker_.collection_rests()) return false;
+    if (!starting_.empty() || !doubtful_.empty() || !reads_.idle() || !checker_.collection_rests())
+      return false;
     for (std::size_t i = 0; i < network_.size(); ++i) {
       if (!network_.replica(i).ready()) return false;
       std::size_t alive = 0;
