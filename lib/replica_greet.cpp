@@ -199,7 +199,9 @@ std::optional<std::string> Replica::disagreement(const Introduction& hello, Node
   if (member->configured && hello.rank != member->rank) {
     return differs("rank", std::to_string(member->rank.value), std::to_string(hello.rank.value));
   }
-  if (hello.role != member->role) {
+  // Of one that never answered itself others may have told a wrong one.
+  const bool is_hearsay = !member->configured && member->publish_addr.empty();
+  if (hello.role != member->role && !is_hearsay) {
     return differs("role", std::string(role_name(member->role)),
                    std::string(role_name(hello.role)));
   }
@@ -248,6 +250,7 @@ void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, 
   if (epoch < known.epoch && nobody_is_above(known.epoch) && is_fresh) relearn(from);
   Member& member = *find_member(from);
   if (epoch == member.epoch) member.epoch_is_hearsay = false;
+  member.role = hello.role;
   member.asks_back = false;
   member.hellos = 0;
   member.impostor = epoch < member.hello_epoch;
