@@ -161,6 +161,8 @@ void Replica::correct_numbers(TimePoint now, Member& member, const Introduction&
     // What it may have referred to under its own registration stands until the lease lapses.
     reader_began_anew(member.id);
     collection_.readers.believe(member.id, {member.epoch, said.nonce, said.stamp});
+  } else if (before.nonce < said.nonce) {
+    reader_began_anew(member.id);  // whoever opened the registration that stands, it is over
   }
   if (wrong(before.round, said.round)) forget_rounds_of(member.id);
 }

@@ -181,6 +181,8 @@ void Registrations::drop(NodeId owner) {
 }
 
 std::pair<std::uint64_t, std::uint64_t> Registrations::last_said(NodeId owner) const {
+  // Nothing stands there: all before the next registration is over.
+  if (!owners_.contains(owner)) return {last_nonce_ + 1, 0};
   const auto found = said_.find(owner);
   return found == said_.end() ? std::pair<std::uint64_t, std::uint64_t>{} : found->second;
 }
