@@ -335,7 +335,8 @@ class Run {
       for (const NodeView& node : network_.replica(i).nodes(network_.now())) {
         text += " " + node.addr + "=" + std::to_string(node.rank.value) + "," +
                 std::string(state_name(node.state)) + "," + std::to_string(node.epoch.value) + "," +
-                std::to_string(node.applied.value) + "/" + std::to_string(node.head.value);
+                std::to_string(node.applied.value) + "/" + std::to_string(node.head.value) +
+                (node.refusal.empty() ? "" : " (" + node.refusal + ")");
       }
     }
     return text;
