@@ -128,11 +128,13 @@ void Replica::doubt(TimePoint now, Member& member) {
 // What this node believes of the numbers that only the member itself raises.
 OwnNumbers Replica::numbers_of(const Member& member) const {
   OwnNumbers numbers{
-      member.refute, member.last_beat, router_.promises_heard(member.id), {}, 0, 0, 0};
+      member.refute, member.last_beat, router_.promises_heard(member.id), {}, 0, 0, 0, {}};
   numbers.head = origins_.at(member.id).head;
   std::tie(numbers.nonce, numbers.stamp) = collection_.readers.last_said(member.id);
   const auto held = collection_.held.find(member.id);
   if (held != collection_.held.end()) numbers.round = held->second.round;
+  const auto needed = barrier_.find(member.id);
+  if (needed != barrier_.end()) numbers.needed = {needed->second.epoch, needed->second.applied};
   return numbers;
 }
 
@@ -155,11 +157,15 @@ void Replica::correct_numbers(TimePoint now, Member& member, const Introduction&
     router_.disbelieve_promises(now, member.id, said.bookings);
   }
   if (wrong(before.head, said.head)) believe_head(now, member.id, said.head);
+  // A marker named what never was: nobody waits for it.
+  if (wrong(before.needed, std::pair(member.epoch, said.head))) barrier_.erase(member.id);
   const auto word = std::pair(before.nonce, before.stamp);
   if (wrong(word, std::pair(said.nonce, said.stamp))) {
     // What it may have referred to under its own registration stands until the lease lapses.
     reader_began_anew(member.id);
     collection_.readers.believe(member.id, {member.epoch, said.nonce, said.stamp});
+  } else if (before.nonce < said.nonce) {
+    reader_began_anew(member.id);  // whoever opened the registration that stands, it is over
   }
   if (wrong(before.round, said.round)) forget_rounds_of(member.id);
 }
@@ -199,7 +205,9 @@ std::optional<std::string> Replica::disagreement(const Introduction& hello, Node
     return "rank differs: " + std::to_string(member->rank.value) + " in the lists of " +
            self_->addr + ", " + std::to_string(hello.rank.value) + " in those of " + hello.addr;
   }
-  if (hello.role != member->role) {
+  // Of one that never answered itself others may have told a wrong one.
+  const bool is_hearsay = !member->configured && member->publish_addr.empty();
+  if (hello.role != member->role && !is_hearsay) {
     return "role differs: " + std::string(role_name(member->role)) + " in the lists of " +
            self_->addr + ", " + std::string(role_name(hello.role)) + " in those of " + hello.addr;
   }
@@ -248,6 +256,7 @@ void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, 
   if (epoch < known.epoch && nobody_is_above(known.epoch) && is_fresh) relearn(from);
   Member& member = *find_member(from);
   if (epoch == member.epoch) member.epoch_is_hearsay = false;
+  member.role = hello.role;
   member.asks_back = false;
   member.hellos = 0;
   member.impostor = epoch < member.hello_epoch;

@@ -145,7 +145,9 @@ void Replica::compare_digest(TimePoint now, const VectorEntry& at, Digest digest
   const NodeId id = at.origin;
   if (id == self_->id) return;
   Origin* origin = find_origin(id);
-  if (origin == nullptr || origin->forgotten || origin->wants_snapshot || origin->staging) return;
+  if (origin == nullptr || origin->forgotten || origin->staging) return;
+  // Asked for above what is here, nobody has one: it must be one that replaces all.
+  if (origin->wants_snapshot && origin->replaces_all) return;
   if (origin->stream.epoch() != at.epoch || origin->stream.applied() != at.applied) return;
   const Digest here = relation_->digest(origin->holder);
   if (here == digest) return;

@@ -285,7 +285,8 @@ std::optional<std::string> Replica::objection_to(const JoinMessage& join, NodeId
   const Member* known = find_member(from);
   if (const auto reason = settings_disagreement(join)) return reason;
   if (node_id(settings_.cluster, join.addr) != from) return "the address is not the identity";
-  if (known != nullptr && join.role != known->role) {
+  const bool is_known = known != nullptr && (known->configured || !known->publish_addr.empty());
+  if (is_known && join.role != known->role) {
     return join.addr + " is known here as " + std::string(role_name(known->role));
   }
   if (join.rank != kAnyRank && join.rank.value > limits::given_rank_max) {

@@ -141,20 +141,27 @@ void Registrations::on_registered(TimePoint now, NodeId id, Epoch epoch,
       answer.stamp <= owner.answered) {
     return;
   }
+  // Of one registration the mode does not change: one of the two answers was not the owner's.
+  if (owner.position && answer.lease > Duration{0} && answer.mode != owner.mode) {
+    return begin_anew(now, id);
+  }
   const bool was_ending = owner.ending;
   owner.answered = answer.stamp;
   const TimePoint sent{Duration{static_cast<std::int64_t>(answer.stamp)}};
   owner.valid_until = settings_.lapses_at_reader(sent, answer.lease);
   if (!owner.position) {
     owner.position = answer.position;
-    owner.mode = answer.mode;  // of one registration it does not change
+    owner.mode = answer.mode;
   }
+  // It is the owner's head as of its first answer; later ones are not below it.
+  owner.position = std::min(*owner.position, answer.position);
   if (owner.patience_ends) {
     // Who still waits has the ops to wait for now, or a confirmation.
     const bool waits = now < *owner.patience_ends;
     owner.patience_ends = waits ? std::optional(now + settings_.holder_patience) : std::nullopt;
   }
-  owner.next_send = now + answer.lease / kRenewals;
+  // Whatever lease was told: a wrong one does not outlast the next answer by much.
+  owner.next_send = now + std::min(answer.lease, settings_.lease) / kRenewals;
   for (const ReaderRegister& each : answer.registers) {
     const auto page = owner.pages.find(each.page);
     if (page == owner.pages.end() || page->second.version == 0) continue;
@@ -174,6 +181,8 @@ void Registrations::drop(NodeId owner) {
 }
 
 std::pair<std::uint64_t, std::uint64_t> Registrations::last_said(NodeId owner) const {
+  // Nothing stands there: all before the next registration is over.
+  if (!owners_.contains(owner)) return {last_nonce_ + 1, 0};
   const auto found = said_.find(owner);
   return found == said_.end() ? std::pair<std::uint64_t, std::uint64_t>{} : found->second;
 }

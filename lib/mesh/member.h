@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "lib/base/ids.h"
 #include "lib/base/link.h"
@@ -24,6 +25,7 @@ struct OwnNumbers {
   std::uint64_t beat = 0, bookings = 0;
   Seq head;
   std::uint64_t nonce = 0, stamp = 0, round = 0;
+  std::pair<Epoch, Seq> needed{};  // what has to be applied of it before this node is ready
 };
 
 // Whom a node asks that wants to be let in.

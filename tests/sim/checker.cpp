@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "lib/base/limits.h"
+
 namespace radixmesh::sim {
 namespace {
 
@@ -9,6 +11,8 @@ using namespace std::chrono_literals;
 
 // Twice what a node needs to take a silent one out of its answers when it is well.
 constexpr Duration kMaskedAfter = 6s;
+// Questions to one member that are due in one step, whatever came in it.
+constexpr std::size_t kQuestionsDueMax = 8;
 
 }  // namespace
 
@@ -16,6 +20,7 @@ Checker::Checker(Network& network, std::uint32_t page_size)
     : network_(network), page_size_(page_size) {
   network.on_applied = [this](std::size_t node, const OpApplied& event) { applied(node, event); };
   network.on_gc_free = [this](std::size_t node, const GcFree& event) { told_to_free(node, event); };
+  network.on_owed = [this](std::size_t node, const auto& effects) { owed(node, effects); };
 }
 
 Engine& Checker::engine(std::size_t node) {
@@ -23,13 +28,22 @@ Engine& Checker::engine(std::size_t node) {
   return engines_[node];
 }
 
-void Checker::restarted(std::size_t node) {
+void Checker::forget_progress(std::size_t node) {
   std::erase_if(progress_, [node](const auto& each) { return each.first.first == node; });
+}
+
+void Checker::restarted(std::size_t node) {
+  forget_progress(node);
+  relearned_.erase(node);
   down_since_[node] = network_.now();
 }
 
 void Checker::started(std::size_t node) {
   engine(node).sidecar_started();
+  note_life(node);
+}
+
+void Checker::note_life(std::size_t node) {
   engine_of_life_[{network_.addr(node), network_.replica(node).self().epoch}] = engine(node).born();
 }
 
@@ -40,6 +54,7 @@ std::uint64_t Checker::engine_of(const std::string& addr, Epoch epoch) const {
 }
 
 void Checker::applied(std::size_t node, const OpApplied& event) {
+  if (has_relearned(node)) forget_progress(node);
   auto& [epoch, seq] = progress_[{node, event.origin}];
   const bool next = event.epoch == epoch && event.seq.value == seq.value + 1;
   // After a snapshot or at a new epoch the number may jump, but only forward.
@@ -53,6 +68,39 @@ void Checker::applied(std::size_t node, const OpApplied& event) {
   epoch = event.epoch;
   seq = event.seq;
   if (event.origin == network_.addr(node)) engine(node).op_applied(event);
+}
+
+// Since it was last asked. Then a member's ops are applied as if it was never met.
+bool Checker::has_relearned(std::size_t node) {
+  if (!believes_lies) return false;
+  const std::uint64_t now = network_.replica(node).status().counters["members_relearned"];
+  return std::exchange(relearned_[node], now) < now;
+}
+
+void Checker::lies_are_over() {
+  for (std::size_t i = 0; i < network_.size(); ++i) {
+    if (network_.running(i) && has_relearned(i)) forget_progress(i);
+  }
+  believes_lies = false;
+}
+
+void Checker::owed(std::size_t node, const std::vector<Effect>& effects) {
+  std::size_t questions = 0, answers = 0, bulk_bytes = 0;
+  for (const Effect& effect : effects) {
+    if (std::holds_alternative<Ask>(effect)) ++questions;
+    const auto* answer = std::get_if<Answer>(&effect);
+    if (answer == nullptr) continue;
+    answer->channel == Channel::bulk ? bulk_bytes += answer->frame.size() : ++answers;
+  }
+  const std::size_t members = engines_.size();
+  if (violation) return;
+  if (questions > limits::answers_of_a_message_max + kQuestionsDueMax * members ||
+      answers > limits::answers_of_a_message_max ||
+      bulk_bytes > limits::bulk_bytes_per_turn_max + limits::frame_bytes_max) {
+    violation = "node " + std::to_string(node) + " owes after one step " +
+                std::to_string(questions) + " questions, " + std::to_string(answers) +
+                " answers and " + std::to_string(bulk_bytes) + " bytes of repair";
+  }
 }
 
 // Those that run, are of the node's role and of a lower rank, and have all of the path.
@@ -121,7 +169,7 @@ bool Checker::has_rank(const std::string& addr, NodeRank rank) const {
 
 void Checker::check_masking(std::size_t node, const std::vector<TokenId>& query) {
   Replica& replica = network_.replica(node);
-  if (violation || network_.paused(node) || replica.status().health > 0) return;
+  if (violation || believes_lies || network_.paused(node) || replica.status().health > 0) return;
   const TimePoint since = std::max(down_since_[node], network_.awake_since(node));
   if (network_.now() - since < kMaskedAfter) return;
   for (const auto& [addr, depth] : replica.match_prefix({}, query, false).depths) {

@@ -23,8 +23,9 @@ class Checker {
   const Engine& engine(std::size_t node) const { return engines_.at(node); }
   // A life of the node has ended or begun: its progress is its own.
   void restarted(std::size_t node);
-  // The life that runs serves the node's present engine.
+  // The life that runs serves the node's present engine; to be said again as its epoch may change.
   void started(std::size_t node);
+  void note_life(std::size_t node);
   // Which engine a life of a node served: only that one's memory is where the node said it is.
   std::uint64_t engine_of(const std::string& addr, Epoch epoch) const;
 
@@ -40,6 +41,11 @@ class Checker {
   std::string duplicates_left() const;
   // Nothing retires, no round is under way and nothing is to be acknowledged.
   bool collection_rests() const;
+  // A liar is about, or was a moment ago: nodes may take an epoch that nobody outgrows for a
+  // member's, which ends with all that was known of it; they may show who is down, and slots that
+  // never were. What the engines themselves hold stays what they asked for.
+  bool believes_lies = false;
+  void lies_are_over();
   // Where nothing disturbs the mesh, what is collected is somewhere else still.
   bool checks_last_copy = false;
 
@@ -53,6 +59,10 @@ class Checker {
 
  private:
   void applied(std::size_t node, const OpApplied& event);
+  // What a node owes after one step is within what limits.h says.
+  void forget_progress(std::size_t node);
+  bool has_relearned(std::size_t node);
+  void owed(std::size_t node, const std::vector<Effect>& effects);
   void told_to_free(std::size_t node, const GcFree& event);
   std::size_t better_copies(std::size_t node, const std::vector<TokenId>& path) const;
   std::string compare(std::size_t node, const std::vector<TokenId>& query);
@@ -64,6 +74,7 @@ class Checker {
   std::uint32_t page_size_;
   std::deque<Engine> engines_;
   std::map<std::pair<std::size_t, std::string>, std::pair<Epoch, Seq>> progress_;
+  std::map<std::size_t, std::uint64_t> relearned_;  // how often a node forgot all of a member
   std::map<std::size_t, TimePoint> down_since_;
   std::map<std::pair<std::string, Epoch>, std::uint64_t> engine_of_life_;
 };

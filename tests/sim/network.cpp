@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/check.h"
+#include "lib/base/host.h"
 #include "lib/oplog/codec.h"
 
 namespace radixmesh::sim {
@@ -44,8 +45,9 @@ ReplicaSettings Network::settings_of(std::size_t node) const {
   const auto clock = (now_.time_since_epoch() + each.clock_step).count();
   settings.epoch = Epoch{1'000'000'000 + static_cast<std::uint64_t>(clock) + each.life};
   const std::string life = std::to_string(each.life);
-  settings.publish_addr = life;
-  settings.bulk_addr = life;
+  const std::string host = dials_ ? std::string(host_of(each.member.addr)) + ":" : "";
+  settings.publish_addr = host + life;
+  settings.bulk_addr = host + life;
   settings.seed = node * 1000 + each.life;
   if (adjust) adjust(node, settings);
   return settings;
@@ -57,12 +59,15 @@ void Network::start(std::size_t node) {
   each.left = false;
   each.paused_until = {};
   unsubscribe_from_all(node);
+  each.subscriptions.clear();
+  if (dials_) dials_->started(node, each.member.addr);
   each.replica = std::make_unique<Replica>(settings_of(node), now_);
   perform(node);
 }
 
 void Network::crash(std::size_t node) {
   nodes_[node].replica.reset();
+  if (dials_) dials_->stopped(node);
   unsubscribe_from_all(node);
   set_deadline(node, kNever);
 }
@@ -116,6 +121,7 @@ void Network::send_parcel(std::size_t from, std::size_t to, ParcelNumber parcel,
                           Channel channel) {
   ++messages;
   bytes += parcels_[parcel].bytes.size();
+  if (dials_ && !is_connected(from, to, way, channel)) return;
   if (!running(to) || (!cut.empty() && cut.contains({from, to}))) return;
   if (!side.empty() && side[from] != side[to]) return;
   Link& way_there = link(from, to);
@@ -221,7 +227,67 @@ void Network::ask_marker(std::size_t subscriber, std::size_t publisher) {
   send(subscriber, publisher, "", Way::subscribed);
 }
 
+// Answers come back over the connection of who asked; what is published, over the subscriber's.
+bool Network::is_connected(std::size_t from, std::size_t to, Way way, Channel channel) const {
+  if (to >= nodes_.size()) return false;
+  const bool is_publish = way == Way::published || way == Way::subscribed;
+  const LinkKind kind = is_publish                 ? LinkKind::publish
+                        : channel == Channel::bulk ? LinkKind::bulk
+                                                   : LinkKind::control;
+  const bool goes_out = way == Way::question || way == Way::subscribed;
+  return goes_out ? dials_->is_up(from, {nodes_[to].id, kind})
+                  : dials_->is_up(to, {nodes_[from].id, kind});
+}
+
+void Network::perform_link(std::size_t node, const Effect& effect) {
+  if (const auto* peer = std::get_if<ConnectPeer>(&effect)) {
+    dials_->want(now_, node, {peer->peer, LinkKind::control}, peer->addr);
+  } else if (const auto* bulk = std::get_if<BulkPeer>(&effect)) {
+    dials_->want(now_, node, {bulk->peer, LinkKind::bulk}, bulk->bulk_addr);
+  } else if (const auto* wanted = std::get_if<SubscribeTo>(&effect)) {
+    nodes_[node].subscriptions[wanted->peer] = *wanted;
+    dials_->want(now_, node, {wanted->peer, LinkKind::publish}, wanted->publish_addr);
+  } else if (const auto* gone = std::get_if<UnsubscribeFrom>(&effect)) {
+    nodes_[node].subscriptions.erase(gone->peer);
+    dials_->drop(node, {gone->peer, LinkKind::publish});
+  } else if (const auto* redial = std::get_if<Redial>(&effect)) {
+    dials_->redial(now_, node, {redial->peer, LinkKind::control});
+  } else if (const auto* dropped = std::get_if<DropPeer>(&effect)) {
+    nodes_[node].subscriptions.erase(dropped->peer);
+    for (const LinkKind kind : kLinkKinds) dials_->drop(node, {dropped->peer, kind});
+  } else if (std::holds_alternative<FindSeeds>(effect)) {
+    for (const std::string& seed : nodes_[node].join) dials_->find_seed(now_, node, seed);
+  }
+}
+
+// The subscription goes with the connection.
+void Network::on_publish_link(std::size_t node, const LinkReport& report) {
+  const auto wanted = nodes_[node].subscriptions.find(report.link.peer);
+  const std::size_t to = index_of(report.link.peer);
+  if (to == nodes_.size()) return;
+  if (report.trouble != LinkTrouble::none || wanted == nodes_[node].subscriptions.end()) {
+    return unsubscribe(node, to);
+  }
+  const std::string port(port_of(wanted->second.publish_addr));
+  subscribe(node, to, std::strtoull(port.c_str(), nullptr, 10), wanted->second.watch_only);
+  ask_marker(node, to);
+}
+
+void Network::step_dials() {
+  for (const Dials::Told& each : dials_->step(now_)) {
+    if (!running(each.node)) continue;
+    if (const auto* report = std::get_if<LinkReport>(&each.what)) {
+      if (report->link.kind == LinkKind::publish) on_publish_link(each.node, *report);
+      nodes_[each.node].replica->step(now_, *report);
+    } else {
+      nodes_[each.node].replica->step(now_, std::get<SeedsFound>(each.what));
+    }
+    perform(each.node);
+  }
+}
+
 void Network::perform_one(std::size_t node, const Effect& effect) {
+  if (dials_) perform_link(node, effect);
   if (const auto* publish_frame = std::get_if<Publish>(&effect)) {
     publish(node, *publish_frame);
   } else if (const auto* marker = std::get_if<PublishMarker>(&effect)) {
@@ -234,13 +300,14 @@ void Network::perform_one(std::size_t node, const Effect& effect) {
     send(node, index_of(reply->peer), reply->frame, Way::answer, reply->channel);
   } else if (const auto* subscription = std::get_if<SubscribeTo>(&effect)) {
     const std::size_t to = index_of(subscription->peer);
-    if (to == nodes_.size() || subscription->publish_addr.empty()) return;
+    if (dials_ || to == nodes_.size() || subscription->publish_addr.empty()) return;
     const std::uint64_t life = std::strtoull(subscription->publish_addr.c_str(), nullptr, 10);
     subscribe(node, to, life, subscription->watch_only);
     ask_marker(node, to);
   } else if (const auto* listen = std::get_if<ListenToGroup>(&effect)) {
     nodes_[node].group = listen->group;
   } else if (std::holds_alternative<FindSeeds>(effect)) {
+    if (dials_) return;
     for (const std::string& seed : nodes_[node].join) {
       nodes_[node].replica->step(now_, SeedsFound{seed, {seed}});
     }
@@ -267,14 +334,28 @@ void Network::perform_one(std::size_t node, const Effect& effect) {
 
 void Network::perform(std::size_t node) {
   if (!running(node)) return;
-  for (const Effect& effect : nodes_[node].replica->take_effects()) perform_one(node, effect);
+  const std::vector<Effect> owed = nodes_[node].replica->take_effects();
+  if (on_owed) on_owed(node, owed);
+  for (const Effect& effect : owed) perform_one(node, effect);
   if (nodes_[node].left) return crash(node);
   set_deadline(node, std::max(now_, nodes_[node].replica->next_deadline()));
+}
+
+void Network::arrive(std::size_t node, const Input& input) {
+  if (!running(node) || paused(node)) return;
+  nodes_[node].replica->step(now_, input);
+  perform(node);
 }
 
 bool Network::next_event(TimePoint limit) {
   const TimePoint arrival = events_.empty() ? kNever : events_.top().at;
   const TimePoint deadline = deadlines_.empty() ? kNever : deadlines_.begin()->first;
+  const TimePoint dials_due = dials_ ? dials_->next_due() : kNever;
+  if (dials_due < std::min({arrival, deadline, limit})) {
+    now_ = std::max(now_, dials_due);
+    step_dials();
+    return true;
+  }
   if (std::min(arrival, deadline) > limit) return false;
   now_ = std::max(now_, std::min(arrival, deadline));
   if (deadline < arrival) {
@@ -305,6 +386,10 @@ bool Network::next_event(TimePoint limit) {
 }
 
 void Network::deliver(const Event& event) {
+  if (event.way == Way::question && answers_instead) {
+    const auto said = answers_instead(event.from, event.to, parcels_[event.parcel].bytes);
+    if (said) return send(event.to, event.from, *said, Way::answer, event.channel);
+  }
   const Bytes& payload = parcels_[event.parcel].bytes;  // until effects pack others
   Replica& replica = *nodes_[event.to].replica;
   const NodeId sender = nodes_[event.from].id;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "lib/replica.h"
+#include "tests/sim/dials.h"
 
 namespace radixmesh::sim {
 
@@ -57,6 +58,14 @@ class Network {
   // Everything that node sends or gets takes so much longer.
   void set_slowness(std::size_t node, Duration extra) { nodes_[node].slowness = extra; }
 
+  // From now on nodes are told by names, and a message passes where a connection stands. Without it
+  // each node reaches all others. To be said before any starts.
+  void use_names(std::uint64_t seed, NameFaults name_faults) { dials_.emplace(seed, name_faults); }
+  // All names resolve at once, and all connections can be made.
+  void heal_names() {
+    if (dials_) dials_->faults = {};
+  }
+
   // ---- time ------------------------------------------------------------------------------------
   TimePoint now() const { return now_; }
   void run_for(Duration duration);
@@ -64,6 +73,8 @@ class Network {
   bool run_until(const std::function<bool()>& condition, Duration limit);
   // Performs what the replica owes; to be called after each of its verbs.
   void perform(std::size_t node);
+  // What some other process sends to a node: it is there at once, unless the node is stopped.
+  void arrive(std::size_t node, const Input& input);
 
   Faults faults;
   // Links that are cut: what goes from the first to the second is lost.
@@ -80,6 +91,10 @@ class Network {
   std::function<void(std::size_t, const MembershipChanged&)> on_membership;
   // Told of the slots that a replica's engine is to free: (node, event).
   std::function<void(std::size_t, const GcFree&)> on_gc_free;
+  // Told of all that a replica owes after one step or verb, before it is performed.
+  std::function<void(std::size_t, const std::vector<Effect>&)> on_owed;
+  // May answer a question in place of the replica that it came to: (who asks, who is asked, what).
+  std::function<std::optional<Bytes>(std::size_t, std::size_t, std::string_view)> answers_instead;
   // While a message is handled: who sent it.
   std::optional<std::size_t> arrived_from() const { return arrived_from_; }
   std::uint64_t messages = 0, bytes = 0;
@@ -105,7 +120,8 @@ class Network {
     std::unique_ptr<Replica> replica;
     std::uint64_t life = 0;
     bool left = false;
-    std::optional<std::uint32_t> group;  // to whose relayed lane it listens
+    std::map<NodeId, SubscribeTo> subscriptions;  // where connections carry them
+    std::optional<std::uint32_t> group;           // to whose relayed lane it listens
     TimePoint paused_until{};
     Duration clock_step{}, slowness{};
     TimePoint deadline = kNever;
@@ -154,6 +170,10 @@ class Network {
   void unsubscribe(std::size_t subscriber, std::size_t publisher);
   void unsubscribe_from_all(std::size_t subscriber);
   void deliver(const Event& event);
+  bool is_connected(std::size_t from, std::size_t to, Way way, Channel channel) const;
+  void perform_link(std::size_t node, const Effect& effect);
+  void step_dials();
+  void on_publish_link(std::size_t node, const LinkReport& report);
   Bytes corrupted(Bytes sent);
   void set_deadline(std::size_t node, TimePoint deadline);
   void ask_marker(std::size_t subscriber, std::size_t publisher);
@@ -163,6 +183,7 @@ class Network {
   // Goes on to the next event or deadline, and handles it; false if there is none until `limit`.
   bool next_event(TimePoint limit);
 
+  std::optional<Dials> dials_;
   ReplicaSettings common_;
   std::vector<Node> nodes_;
   std::map<NodeId, std::size_t> index_;

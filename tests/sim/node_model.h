@@ -18,6 +18,7 @@ class NodeModel {
   void insert(const std::vector<TokenId>& tokens, std::size_t length);
   // Slots that came back say which pages went: a page's first slot is its alone.
   void freed(const SlotRuns& slots);
+  bool is_empty() const { return by_slot_.empty(); }
   void clear() { root_ = {}, by_slot_.clear(); }
   std::uint32_t depth(const std::vector<TokenId>& tokens) const { return walk(tokens).first; }
   // The first slot of the page that ends at `end`, which is held.

@@ -81,6 +81,34 @@ void draw_collection(Random& random, Plan& plan) {
                      0;
 }
 
+// What came to be drawn later stands last, so that each seed keeps what it drew before. A mesh that
+// nothing disturbs stays so.
+void draw_strangers(Random& random, Plan& plan) {
+  const double chance = pick(random, {0.0, 0.0, 0.0, 0.02, 0.1, 0.3});
+  const bool is_member = random() % 2 == 0;
+  const std::size_t liar = random() % plan.settings.members.size();
+  plan.flood = pick(random, {0.0, 0.0, 0.0, 0.02});
+  if (plan.undisturbed || chance == 0) return;
+  plan.lies.chance = chance;
+  if (is_member) plan.lies.liar = liar;
+}
+
+void draw_names(Random& random, Plan& plan) {
+  const bool has_names = random() % 4 == 0;
+  NameFaults names;
+  names.slow = pick(random, {0.0, 0.1, 0.5});
+  names.silent = pick(random, {0.0, 0.0, 0.3});
+  names.failing = pick(random, {0.0, 0.0, 0.3});
+  names.moves = pick(random, {0.0, 0.3, 1.0});
+  names.no_descriptors = pick(random, {0.0, 0.0, 0.3});
+  names.has_dead = random() % 3 == 0;
+  if (plan.undisturbed || !has_names || !names.any()) return;
+  plan.names = names;
+  for (std::size_t i = 0; i < plan.settings.members.size(); ++i) {
+    plan.settings.members[i].addr = "host" + std::to_string(i) + ":7000";
+  }
+}
+
 std::string show(std::uint64_t seed, const Plan& plan) {
   std::ostringstream out;
   const Faults& faults = plan.faults;
@@ -101,7 +129,11 @@ std::string show(std::uint64_t seed, const Plan& plan) {
       << " keep=" << plan.settings.gc.keep_copies << " hot=" << plan.settings.gc.hot_copies
       << " lease_s=" << plan.settings.gc.lease.count() / 1'000'000
       << " lease_changes=" << plan.lease_changes << " expires=" << plan.settings.gc.expires_silent
-      << " frees=" << plan.engines_free;
+      << " frees=" << plan.engines_free << " flood=" << plan.flood << " lies=" << plan.lies.chance
+      << " slow_names=" << plan.names.slow << " silent_names=" << plan.names.silent
+      << " failing_names=" << plan.names.failing << " moves=" << plan.names.moves
+      << " no_descriptors=" << plan.names.no_descriptors << " dead_numbers=" << plan.names.has_dead
+      << " liar=" << (plan.lies.liar ? std::to_string(*plan.lies.liar) : "none");
   return out.str();
 }
 
@@ -119,6 +151,8 @@ Plan draw(std::uint64_t seed) {
   plan.alphabet = pick<std::uint32_t>(random, {2, 2, 5, 1000});
   plan.length_max = pick<std::uint32_t>(random, {8, 40, 300});
   draw_collection(random, plan);
+  draw_strangers(random, plan);
+  draw_names(random, plan);
   plan.text = show(seed, plan);
   return plan;
 }

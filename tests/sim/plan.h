@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "tests/sim/network.h"
@@ -21,10 +22,19 @@ struct Mischief {
   Duration pause_max{};
 };
 
+// Frames with valid checks and false contents, in the faulty phase; see liar.h.
+struct Lies {
+  double chance = 0;                // of some, per step
+  std::optional<std::size_t> liar;  // a member, which answers falsely as well; or a stranger
+};
+
 struct Plan {
   ReplicaSettings settings;
   Faults faults;
   Mischief mischief;
+  Lies lies;
+  NameFaults names;
+  double flood = 0;  // chance that a member asks one thing again and again, within the rules
   int steps = 0;
   Duration step_max{};         // of virtual time between two steps
   bool engines_named = false;  // engines say who they are, and some outlive their sidecar

@@ -42,6 +42,7 @@ void Reads::acquire(std::size_t node, std::vector<TokenId> key, bool remote, Tim
             .read_at = {},
             .asked_at = {},
             .born = {}};
+  read.lied_to = checker_.believes_lies;
   read.read_at = network_.now() + up_to(longest_);
   // Mostly at once; but the process may be held up in between.
   read.asked_at = read.read_at + (network_.random() % 4 == 0 ? up_to(longest_) : Duration{0});
@@ -99,7 +100,7 @@ void Reads::ask(const Read& read) {
   Replica& replica = network_.replica(read.node);
   const bool valid = replica.is_valid(network_.now(), read.acquired.reference);
   if (read.acquired.reference != 0) ++(valid && !read.lost ? accepted : refused);
-  if (valid && !read.lost && read.wrong && !checker_.violation) {
+  if (valid && !read.lost && read.wrong && !read.lied_to && !checker_.violation) {
     checker_.violation = "node " + std::to_string(read.node) + " used bytes of a freed slot of " +
                          read.acquired.segments.back().addr + ", read at " +
                          std::to_string(read.read_at.time_since_epoch().count());

@@ -4,8 +4,11 @@
 #include <cstdio>
 
 #include "tests/sim/checker.h"
+#include "tests/sim/flood.h"
+#include "tests/sim/liar.h"
 #include "tests/sim/plan.h"
 #include "tests/sim/reads.h"
+#include "tests/sim/verbs.h"
 
 namespace radixmesh::sim {
 namespace {
@@ -20,8 +23,17 @@ constexpr Duration kHealMax = 120s;
 class Run {
  public:
   explicit Run(std::uint64_t seed)
-      : plan_(draw(seed)), network_(seed, plan_.settings), checker_(network_, page_size()) {
+      : plan_(draw(seed)),
+        network_(seed, plan_.settings),
+        checker_(network_, page_size()),
+        strangers_(seed),
+        flood_(network_, plan_.settings.cluster, seed) {
     checker_.checks_last_copy = plan_.undisturbed;
+    if (plan_.names.any()) network_.use_names(seed, plan_.names);
+    if (plan_.lies.chance > 0) {
+      liar_.emplace(network_, plan_.settings, seed, plan_.lies.liar);
+      checker_.believes_lies = true;
+    }
     if (!plan_.lease_changes) return;
     network_.adjust = [](std::size_t, ReplicaSettings& settings) {
       if (settings.epoch.value % 2 == 0) settings.gc.lease = 2s;
@@ -31,30 +43,9 @@ class Run {
   RunReport operator()() {
     RunReport report;
     report.drawn = plan_.text;
-    for (std::size_t i = 0; i < network_.size(); ++i) start(i);
-    network_.faults = plan_.faults;
-    for (int i = 0; i < plan_.steps && !checker_.violation; ++i) {
-      step();
-      network_.run_for(
-          Duration{static_cast<std::int64_t>(network_.random() % plan_.step_max.count())});
-      settle_engines();
-    }
+    misbehave();
     heal();
-    const TimePoint healed = network_.now();
-    const bool agreed = network_.run_until([this] { return settled(); }, kHealMax);
-    report.heal_ms = static_cast<double>((network_.now() - healed).count()) / 1000;
-    report.failure = agreed ? checker_.converged(keys_) : "no agreement in time: " + lag();
-    if (report.failure.empty() && plan_.settings.gc.mode != GcMode::off) {
-      // Who came back lets nothing go as long as leases of its former life may stand.
-      network_.run_until([this] { return all_may_free(); }, kHealMax);
-      // Pages that were used in the last period may be hot until the one after.
-      const bool any_hot = plan_.settings.gc.hot_copies > plan_.settings.gc.keep_copies;
-      network_.run_for((any_hot ? 4 : 2) * plan_.settings.gc.period + 1s);
-      report.failure = checker_.duplicates_left();
-      const bool rests = network_.run_until([this] { return settled(); }, kHealMax);
-      if (report.failure.empty() && !rests) report.failure = "collection does not end: " + lag();
-      if (report.failure.empty()) report.failure = checker_.converged(keys_);
-    }
+    report.failure = check_healed(report);
     if (checker_.violation) report.failure = *checker_.violation;
     if (report.failure.empty() && plan_.faults.corruption == 0) report.failure = mismatches();
     summarise(report);
@@ -64,6 +55,49 @@ class Run {
 
  private:
   std::uint32_t page_size() const { return plan_.settings.page_size; }
+
+  // The faulty phase.
+  void misbehave() {
+    for (std::size_t i = 0; i < network_.size(); ++i) start(i);
+    network_.faults = plan_.faults;
+    for (int i = 0; i < plan_.steps && !checker_.violation; ++i) {
+      step();
+      network_.run_for(
+          Duration{static_cast<std::int64_t>(network_.random() % plan_.step_max.count())});
+      settle_engines();
+      if (liar_ && dice_(strangers_) < plan_.lies.chance) liar_->lie();
+      if (plan_.flood > 0 && dice_(strangers_) < plan_.flood) flood_.flood();
+    }
+  }
+
+  // All agree in time, on what the engines did; duplicates are collected; and every verb works.
+  std::string check_healed(RunReport& report) {
+    const TimePoint healed = network_.now();
+    const bool agreed = network_.run_until([this] { return settled(); }, kHealMax);
+    report.heal_ms = static_cast<double>((network_.now() - healed).count()) / 1000;
+    if (!agreed) return "no agreement in time: " + lag();
+    if (std::string wrong = checker_.converged(keys_); !wrong.empty()) return wrong;
+    if (plan_.settings.gc.mode != GcMode::off) {
+      // Who came back lets nothing go as long as leases of its former life may stand.
+      network_.run_until([this] { return all_may_free(); }, kHealMax);
+      // Pages that were used in the last period may be hot until the one after.
+      const bool any_hot = plan_.settings.gc.hot_copies > plan_.settings.gc.keep_copies;
+      network_.run_for((any_hot ? 4 : 2) * plan_.settings.gc.period + 1s);
+      if (std::string left = checker_.duplicates_left(); !left.empty()) return left;
+      if (std::string wrong = agree_again(); !wrong.empty()) return "collecting: " + wrong;
+    }
+    checker_.lies_are_over();
+    Verbs verbs(network_, checker_, page_size());
+    if (std::string wrong = verbs.all_work(kHealMax); !wrong.empty()) return wrong;
+    return agree_again();
+  }
+
+  std::string agree_again() {
+    if (!network_.run_until([this] { return settled(); }, kHealMax)) {
+      return "no agreement any more: " + lag();
+    }
+    return checker_.converged(keys_);
+  }
 
   std::vector<TokenId> any_key() {
     auto& random = network_.random;
@@ -151,7 +185,8 @@ class Run {
     const Role role = network_.random() % 2 == 0 ? Role::prefill : Role::router;
     const std::string seed = network_.addr(network_.random() % network_.size());
     const std::string first = network_.addr(0);
-    const std::string addr = "joiner:" + std::to_string(joined_++);
+    const std::string number = std::to_string(joined_++);
+    const std::string addr = plan_.names.any() ? "joiner" + number + ":7000" : "joiner:" + number;
     start(network_.add_joiner({addr, role}, {seed, first}));
   }
 
@@ -215,7 +250,9 @@ class Run {
   void settle_engines() {
     for (std::size_t i = 0; i < network_.size(); ++i) {
       checker_.engine(i).look_after(network_.now());
+      if (network_.running(i)) checker_.note_life(i);
     }
+    drop_what_is_doubtful();
     reads_.look_after();
     std::erase_if(starting_, [this](std::size_t node) {
       Replica& replica = network_.replica(node);
@@ -224,6 +261,7 @@ class Run {
       if (status.counters.contains("states_recovered")) {
         checker_.engine(node).recovered(replica, network_.now());
         ++recovered_;
+        if (liar_) doubtful_.insert(node);
       } else {
         checker_.engine(node).began_empty(replica, network_.now());
       }
@@ -231,8 +269,26 @@ class Run {
     });
   }
 
+  // Who keeps a node's former state for it may have been told false ops of that: such a node's
+  // engine begins anew, as it cannot know.
+  void drop_what_is_doubtful() {
+    std::erase_if(doubtful_, [this](std::size_t node) {
+      if (!network_.running(node)) return true;
+      Engine& engine = checker_.engine(node);
+      engine.reset(network_.replica(node), network_.now());
+      network_.perform(node);
+      engine.called();
+      const StatusView status = network_.replica(node).status();
+      if (status.local_tokens > 0) return false;
+      engine.model().clear();
+      return true;
+    });
+  }
+
   void heal() {
+    if (liar_) liar_->stop();
     network_.faults = Faults{};
+    network_.heal_names();
     network_.cut.clear();
     for (std::size_t i = 0; i < network_.size(); ++i) {
       network_.pause(i, Duration{0});
@@ -246,7 +302,8 @@ class Run {
     if (network_.now() < next_look_) return false;
     next_look_ = network_.now() + 5ms;
     settle_engines();
-    if (!starting_.empty() || !reads_.idle() || !checker_.collection_rests()) return false;
+    if (!starting_.empty() || !doubtful_.empty() || !reads_.idle() || !checker_.collection_rests())
+      return false;
     for (std::size_t i = 0; i < network_.size(); ++i) {
       if (!network_.replica(i).ready()) return false;
       std::size_t alive = 0;
@@ -278,7 +335,8 @@ class Run {
       for (const NodeView& node : network_.replica(i).nodes(network_.now())) {
         text += " " + node.addr + "=" + std::to_string(node.rank.value) + "," +
                 std::string(state_name(node.state)) + "," + std::to_string(node.epoch.value) + "," +
-                std::to_string(node.applied.value) + "/" + std::to_string(node.head.value);
+                std::to_string(node.applied.value) + "/" + std::to_string(node.head.value) +
+                (node.refusal.empty() ? "" : " (" + node.refusal + ")");
       }
     }
     return text;
@@ -288,11 +346,12 @@ class Run {
   std::string mismatches() {
     for (std::size_t i = 0; i < network_.size(); ++i) {
       const auto counters = network_.replica(i).status().counters;
-      for (const char* name : {"digest_mismatches", "ops_refused", "malformed_frames",
+      for (const char* name : {"malformed_frames", "digest_mismatches", "ops_refused",
                                "snapshots_broken", "origins_degraded"}) {
         if (auto found = counters.find(name); found != counters.end()) {
           return "node " + std::to_string(i) + " counted " + name;
         }
+        if (liar_) break;  // the others are what false contents come to
       }
     }
     return "";
@@ -317,8 +376,13 @@ class Run {
   Network network_;
   Checker checker_;
   Reads reads_{network_, checker_, plan_.read_max};
+  Network::Random strangers_;  // theirs alone: what else is drawn stays as it is without them
+  std::uniform_real_distribution<> dice_{0, 1};
+  std::optional<Liar> liar_;
+  Flood flood_;
   std::vector<std::vector<TokenId>> keys_;
   std::vector<TokenId> last_read_;
+  std::set<std::size_t> doubtful_;  // nodes that may have taken back what was a lie
   std::set<std::size_t> starting_;  // nodes whose engine waits for its former state
   std::size_t joined_ = 0;
   std::uint64_t recovered_ = 0;
