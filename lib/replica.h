@@ -421,9 +421,6 @@ class Replica : private Journal {
   HeadMessage::Stand how_it_stands(TimePoint now) const;
 
   // replica_ready.cpp
-  struct Sight {
-    std::uint32_t sees = 0, of = 0, met = 0, needs = 0;
-  };
   Sight sight(TimePoint now) const;
   bool should_see(TimePoint now, const Member& member) const;
   bool has_caught_up(TimePoint now) const;
@@ -440,9 +437,8 @@ class Replica : private Journal {
   Member* self_ = nullptr;
   TimePoint started_, last_step_;
   std::map<NodeId, Seed> seeds_;  // whom to ask to be let in
-  TimePoint next_find_seeds_ = kNever;
   bool joined_ = true;
-  TimePoint leave_at_ = kNever;
+  TimePoint next_find_seeds_ = kNever, leave_at_ = kNever;
 
   std::unique_ptr<Relation> relation_;
   std::unique_ptr<LocalCache> cache_;  // null on a router
@@ -474,10 +470,8 @@ class Replica : private Journal {
   TimePoint next_head_, last_head_ = TimePoint::min(), next_heartbeat_, next_marker_ask_ = kNever,
                         next_join_;
   TimePoint next_look_;  // at the members: silence, HELLOs, forgetting
-  TimePoint next_forget_ = TimePoint::min();
+  TimePoint next_forget_ = TimePoint::min(), next_outgrowing_ = TimePoint::min();
   TimePoint next_stranger_line_ = TimePoint::min();  // of the log
-  std::uint64_t beat_ = 0;
-  TimePoint next_outgrowing_ = TimePoint::min();
   Health health_;
   bool isolated_ = false;  // too many seem gone at once: the fault may be here, nobody is accused
   NewsQueue news_;
@@ -485,7 +479,7 @@ class Replica : private Journal {
   bool view_changed_ = true, links_changed_ = true;
   TimePoint next_restitch_ = TimePoint::min();
   View view_;  // those that are alive or suspect
-  std::uint64_t view_hash_ = 0;
+  std::uint64_t view_hash_ = 0, beat_ = 0;
   RingCheck ring_;
 
   std::map<NodeId, SubscribeTo> subscribed_;  // by upstream, as it was asked for
@@ -499,11 +493,7 @@ class Replica : private Journal {
 
   std::map<std::string, std::uint64_t, std::less<>> counters_;
   std::uint64_t ops_applied_ = 0;
-  // What the message that is being read brought about.
-  struct OfMessage {
-    std::size_t answers, questions;
-  };
-  std::optional<OfMessage> of_message_;
+  std::optional<OfMessage> of_message_;  // while one is read
   std::vector<Effect> effects_;
 };
 

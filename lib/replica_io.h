@@ -125,6 +125,11 @@ struct SeedsFound {
 struct Tick {};
 using Input = std::variant<Published, Received, Subscribed, LinkReport, SeedsFound, Tick>;
 
+// What one message brought about, beside what it changed.
+struct OfMessage {
+  std::size_t answers = 0, questions = 0;
+};
+
 // ---- effects -----------------------------------------------------------------------------------
 
 // What is passed on into a group has a lane of its own, to which only the group listens.

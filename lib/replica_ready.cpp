@@ -33,7 +33,7 @@ bool Replica::should_see(TimePoint now, const Member& member) const {
   return !gone;
 }
 
-Replica::Sight Replica::sight(TimePoint now) const {
+Sight Replica::sight(TimePoint now) const {
   Sight sight;
   for (const auto& [id, member] : members_) {
     if (!should_see(now, member)) continue;

@@ -37,4 +37,10 @@ constexpr std::size_t needed_of(ReadyNeeds needs, std::size_t others) {
   return 0;
 }
 
+// How many of the members that a node should see it hears, how many it has met, and how many of
+// these it needs.
+struct Sight {
+  std::uint32_t sees = 0, of = 0, met = 0, needs = 0;
+};
+
 }  // namespace radixmesh
