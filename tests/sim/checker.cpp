@@ -28,13 +28,9 @@ Engine& Checker::engine(std::size_t node) {
   return engines_[node];
 }
 
-void Checker::forget_progress(std::size_t node) {
-  std::erase_if(progress_, [node](const auto& each) { return each.first.first == node; });
-}
-
 void Checker::restarted(std::size_t node) {
-  forget_progress(node);
-  relearned_.erase(node);
+  std::erase_if(progress_, [node](const auto& each) { return each.first.first == node; });
+  std::erase_if(forgotten_, [node](const auto& each) { return each.first.first == node; });
   down_since_[node] = network_.now();
 }
 
@@ -54,12 +50,11 @@ std::uint64_t Checker::engine_of(const std::string& addr, Epoch epoch) const {
 }
 
 void Checker::applied(std::size_t node, const OpApplied& event) {
-  if (has_relearned(node)) forget_progress(node);
   auto& [epoch, seq] = progress_[{node, event.origin}];
   const bool next = event.epoch == epoch && event.seq.value == seq.value + 1;
   // After a snapshot or at a new epoch the number may jump, but only forward.
   const bool forward = event.epoch > epoch || (event.epoch == epoch && event.seq > seq);
-  if (!next && !forward && !violation) {
+  if (!next && !forward && !violation && !has_forgotten(node, event.origin)) {
     violation = "node " + std::to_string(node) + " applied seq " + std::to_string(event.seq.value) +
                 " of " + event.origin + " after " + std::to_string(seq.value) + ", epochs " +
                 std::to_string(event.epoch.value) + " and " + std::to_string(epoch.value) + " at " +
@@ -70,18 +65,12 @@ void Checker::applied(std::size_t node, const OpApplied& event) {
   if (event.origin == network_.addr(node)) engine(node).op_applied(event);
 }
 
-// Since it was last asked. Then a member's ops are applied as if it was never met.
-bool Checker::has_relearned(std::size_t node) {
-  if (!believes_lies) return false;
-  const std::uint64_t now = network_.replica(node).status().counters["members_relearned"];
-  return std::exchange(relearned_[node], now) < now;
-}
-
-void Checker::lies_are_over() {
-  for (std::size_t i = 0; i < network_.size(); ++i) {
-    if (network_.running(i) && has_relearned(i)) forget_progress(i);
-  }
-  believes_lies = false;
+// Since it was last asked about this origin. What was known of one that was gone for long, or that
+// was taken for a life that nobody outgrows, begins anew.
+bool Checker::has_forgotten(std::size_t node, const std::string& origin) {
+  auto counters = network_.replica(node).status().counters;
+  const std::uint64_t now = counters["members_relearned"] + counters["origins_forgotten"];
+  return std::exchange(forgotten_[{node, origin}], now) < now;
 }
 
 void Checker::owed(std::size_t node, const std::vector<Effect>& effects) {

@@ -45,7 +45,6 @@ class Checker {
   // member's, which ends with all that was known of it; they may show who is down, and slots that
   // never were. What the engines themselves hold stays what they asked for.
   bool believes_lies = false;
-  void lies_are_over();
   // Where nothing disturbs the mesh, what is collected is somewhere else still.
   bool checks_last_copy = false;
 
@@ -60,8 +59,7 @@ class Checker {
  private:
   void applied(std::size_t node, const OpApplied& event);
   // What a node owes after one step is within what limits.h says.
-  void forget_progress(std::size_t node);
-  bool has_relearned(std::size_t node);
+  bool has_forgotten(std::size_t node, const std::string& origin);
   void owed(std::size_t node, const std::vector<Effect>& effects);
   void told_to_free(std::size_t node, const GcFree& event);
   std::size_t better_copies(std::size_t node, const std::vector<TokenId>& path) const;
@@ -74,7 +72,8 @@ class Checker {
   std::uint32_t page_size_;
   std::deque<Engine> engines_;
   std::map<std::pair<std::size_t, std::string>, std::pair<Epoch, Seq>> progress_;
-  std::map<std::size_t, std::uint64_t> relearned_;  // how often a node forgot all of a member
+  // How often a node had forgotten all of some origin when it was last asked about this one.
+  std::map<std::pair<std::size_t, std::string>, std::uint64_t> forgotten_;
   std::map<std::size_t, TimePoint> down_since_;
   std::map<std::pair<std::string, Epoch>, std::uint64_t> engine_of_life_;
 };

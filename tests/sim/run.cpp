@@ -86,7 +86,7 @@ class Run {
       if (std::string left = checker_.duplicates_left(); !left.empty()) return left;
       if (std::string wrong = agree_again(); !wrong.empty()) return "collecting: " + wrong;
     }
-    checker_.lies_are_over();
+    checker_.believes_lies = false;
     Verbs verbs(network_, checker_, page_size());
     if (std::string wrong = verbs.all_work(kHealMax); !wrong.empty()) return wrong;
     return agree_again();
