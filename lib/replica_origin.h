@@ -81,13 +81,4 @@ struct OriginState {
   TimePoint takeover_until = TimePoint::min();  // this standby passes it on
 };
 
-// This node's own former state, on its way back. Before a donor is asked, `staging` is empty.
-struct OwnRecovery {
-  TimePoint deadline;  // to find a donor
-  std::optional<SnapshotStaging> staging;
-  TimePoint ask_again;  // the donor, if nothing of it came
-  std::set<NodeId> declined;
-  KnownState known;
-};
-
 }  // namespace radixmesh
