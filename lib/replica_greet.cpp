@@ -156,7 +156,10 @@ void Replica::correct_numbers(TimePoint now, Member& member, const Introduction&
   if (wrong(before.bookings, said.bookings)) {
     router_.disbelieve_promises(now, member.id, said.bookings);
   }
-  if (wrong(before.head, said.head)) believe_head(now, member.id, said.head);
+  const bool head_was_wrong = wrong(before.head, said.head);
+  if (head_was_wrong || origins_.at(member.id).wants_snapshot) {
+    believe_head(now, member.id, said.head);
+  }
   // A marker named what never was: nobody waits for it.
   if (wrong(before.needed, std::pair(member.epoch, said.head))) barrier_.erase(member.id);
   const auto word = std::pair(before.nonce, before.stamp);

@@ -146,11 +146,16 @@ void Replica::compare_digest(TimePoint now, const VectorEntry& at, Digest digest
   if (id == self_->id) return;
   Origin* origin = find_origin(id);
   if (origin == nullptr || origin->forgotten || origin->staging) return;
-  // Asked for above what is here, nobody has one: it must be one that replaces all.
-  if (origin->wants_snapshot && origin->replaces_all) return;
   if (origin->stream.epoch() != at.epoch || origin->stream.applied() != at.applied) return;
   const Digest here = relation_->digest(origin->holder);
-  if (here == digest) return;
+  if (here == digest) {
+    // By the origin's own word nothing is wrong here, whoever said so.
+    if (said_by != id || !origin->replaces_all) return;
+    origin->replaces_all = origin->wants_snapshot = false;
+    return update_repair(now, id, *origin);
+  }
+  // Asked for above what is here, nobody has one: it must be one that replaces all.
+  if (origin->wants_snapshot && origin->replaces_all) return;
   const Member& member = members_.at(id);
   ++origin->digest_mismatches;
   count("digest_mismatches");

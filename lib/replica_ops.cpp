@@ -278,6 +278,9 @@ void Replica::note_head(TimePoint now, NodeId id, Epoch epoch, Seq head) {
 void Replica::believe_head(TimePoint now, NodeId id, Seq head) {
   Origin& origin = origins_.at(id);
   origin.head = std::max(head, origin.stream.applied());
+  // Nor is there a snapshot of more than is here.
+  const bool has_all = head <= origin.stream.applied() && !origin.had_ops;
+  if (has_all && !origin.replaces_all && !origin.staging) origin.wants_snapshot = false;
   const auto needed = barrier_.find(id);
   if (needed != barrier_.end() && needed->second.applied > origin.head) barrier_.erase(needed);
   update_repair(now, id, origin);

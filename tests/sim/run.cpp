@@ -327,9 +327,11 @@ class Run {
     for (std::size_t i = 0; i < network_.size(); ++i) {
       const GcCountsView gc = network_.replica(i).status().gc;
       text += "\n  node " + std::to_string(i) +
-              (network_.replica(i).ready() ? " ready" : " not ready") + ", retiring " +
-              std::to_string(gc.retiring_tokens) + " held " + std::to_string(gc.held_pages) +
-              " readers " + std::to_string(gc.readers.size()) +
+              (network_.replica(i).ready()
+                   ? " ready"
+                   : " not ready: " + network_.replica(i).status().why_not_ready) +
+              ", retiring " + std::to_string(gc.retiring_tokens) + " held " +
+              std::to_string(gc.held_pages) + " readers " + std::to_string(gc.readers.size()) +
               (gc.readers.empty() ? "" : " " + gc.readers.begin()->first) +
               (network_.replica(i).status().ring.verified ? ":" : ", ring not verified:");
       for (const NodeView& node : network_.replica(i).nodes(network_.now())) {
