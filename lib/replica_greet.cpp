@@ -280,6 +280,7 @@ void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, 
     on_former_lease(hello.former_lease);
     adopt_rank(now, member, hello.rank);
     member.introduced = true;
+    member.next_audit = std::min(member.next_audit, now + settings_.timers.audit);
     view_changed();
     heard_from(now, member);
   }
