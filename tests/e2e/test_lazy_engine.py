@@ -113,6 +113,8 @@ def test_without_reconnecting_they_stay_hidden(mesh_of):
         home.start()
         mesh.wait_ready(home)
         mesh.wait_alive()
-        assert other.client.match_prefix(PROMPT).depths == {}
+        wait_until(
+            lambda: other.client.match_prefix(PROMPT).depths == {}, "the new life is heard of"
+        )
     with radixmesh.connect(home.socket, engine_token=TOKEN):
         wait_until(lambda: other.client.match_prefix(PROMPT).depths, "a hello brings them back")
