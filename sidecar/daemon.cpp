@@ -282,6 +282,7 @@ std::vector<std::pair<std::string_view, std::uint64_t>> Daemon::numbers() const 
           {"messages_received", wire.messages_received},
           {"messages_dropped", wire.dropped},
           {"messages_malformed", wire.malformed},
+          {"messages_misdirected", wire.misdirected},
           {"connections", transport_->connections()},
           {"connections_cut", transport_->connections_cut()},
           {"ipc_requests", ipc.requests},

@@ -10,9 +10,10 @@ namespace {
 // Two DEALERs a peer, and a few: libzmq's own bound is 1,023.
 constexpr int kSocketsMax = static_cast<int>(2 * limits::members_max + 64);
 constexpr std::size_t kGatheredBytesMax = limits::frame_bytes_max;
-// Identities: 'N', the node's id, its life. The first byte must not be zero.
+// Identities: 'N', the node's id, its life, and the id of whom the connection is meant for, which
+// may be missing. The first byte must not be zero.
 constexpr char kIdentityMark = 'N';
-constexpr std::size_t kIdentityBytes = 1 + 8 + 8;
+constexpr std::size_t kIdentityBytes = 1 + 8 + 8, kIdentityWithPeerBytes = kIdentityBytes + 8;
 
 constexpr std::string_view kControlTopic = "C", kOpsTopic = "S", kRelayedTopic = "R";
 // Names the subscriber that watches, and carries nothing: so it counts as a member's connection.
@@ -130,7 +131,11 @@ bool Transport::connect_dealer(LinkKey link, const std::string& endpoint) {
   close_dealer(dealer);
   zmq::socket_t socket =
       make_socket(context_, zmq::socket_type::dealer, control ? kControlAskBounds : kBulkAskBounds);
-  socket.set(zmq::sockopt::routing_id, identity_);
+  // Whom it is meant for is a part of it: where two names stand for one place, the second of our
+  // connections there would take the first one's away.
+  std::string identity = identity_;
+  put_u64(identity, link.peer.value);
+  socket.set(zmq::sockopt::routing_id, identity);
   socket.set(zmq::sockopt::immediate, 1);  // nothing is queued for a peer that is not connected
   socket.set(zmq::sockopt::ipv6, endpoint.starts_with('[') ? 1 : 0);
   socket.connect("tcp://" + endpoint);
@@ -445,13 +450,21 @@ std::optional<NodeId> Transport::note_subscription() {
 
 std::optional<NodeId> Transport::note_route(Bound& router, Channel channel) {
   const std::string_view identity = parts_[0].to_string_view();
-  if (parts_.size() != 2 || identity.size() != kIdentityBytes || identity[0] != kIdentityMark) {
+  const bool has_peer = identity.size() == kIdentityWithPeerBytes;
+  if (parts_.size() != 2 || (identity.size() != kIdentityBytes && !has_peer) ||
+      identity[0] != kIdentityMark) {
     ++counts_.malformed;
     note_heard(router, std::nullopt);
     return std::nullopt;
   }
   const NodeId from{get_u64(identity.substr(1))};
   note_heard(router, from);
+  // Its name for that member stands for this place, for now: what it says is not for us.
+  const NodeId meant{has_peer ? get_u64(identity.substr(kIdentityBytes)) : self_.value};
+  if (meant != self_ && peers_.contains(meant)) {
+    ++counts_.misdirected;
+    return std::nullopt;
+  }
   const auto key = std::pair(from, channel);
   // A stranger may be told why it is refused; only the last one is remembered.
   if (!peers_.contains(from)) {

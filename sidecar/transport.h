@@ -91,7 +91,7 @@ class Transport {
 
   struct Counts {
     std::uint64_t bytes_sent = 0, bytes_received = 0, messages_sent = 0, messages_received = 0;
-    std::uint64_t dropped = 0, malformed = 0;
+    std::uint64_t dropped = 0, malformed = 0, misdirected = 0;
   };
   const Counts& counts() const { return counts_; }
   // Connections that others made, and how many were cut.

@@ -1,6 +1,7 @@
 #include "lib/mesh/dialer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "lib/base/host.h"
 
@@ -57,6 +58,7 @@ void Dialer::redial(TimePoint now, LinkKey key) {
   const auto found = links_.find(key);
   if (found == links_.end()) return;
   found->second.up = false;
+  found->second.doubted = true;
   next_address(now, key, found->second);
   ask_soon(now, found->second.host);
 }
@@ -115,7 +117,8 @@ void Dialer::answered(TimePoint now, const std::string& host,
   name.numbers = numbers;
   for (const LinkKey& key : name.links) {
     Link& link = links_.at(key);
-    if (link.up || link.numbers == numbers) continue;
+    const bool stays = link.up && !std::exchange(link.doubted, false);
+    if (stays || link.numbers == numbers) continue;
     link.numbers = numbers;
     link.at = 0;
     connect(now, key, link);

@@ -131,6 +131,17 @@ TEST_CASE("who answers is another: the next address, and the name again") {
   CHECK(desk.acts() == "end 1.1.1.1:7, connect 2.2.2.2:7, look up a");
 }
 
+TEST_CASE("a connection to another is given up for a new address, though it stands") {
+  Desk desk;
+  desk.want(1, "a:7");
+  desk.answered("a", {"1.1.1.1"});
+  desk.up(1);
+  desk.dialer.redial(desk.now, Desk::link(1));
+  CHECK(desk.acts() == "look up a");
+  CHECK(desk.up(1) == "");  // it still stands when the answer comes
+  CHECK(desk.answered("a", {"2.2.2.2"}) == "end 1.1.1.1:7, connect 2.2.2.2:7");
+}
+
 TEST_CASE("what is dropped is ended, and an answer that comes for it finds nobody") {
   Desk desk;
   desk.want(1, "a:7");
