@@ -23,6 +23,12 @@ Checker::Checker(Network& network, std::uint32_t page_size)
   network.on_owed = [this](std::size_t node, const auto& effects) { owed(node, effects); };
 }
 
+Checker::~Checker() {
+  network_.on_applied = nullptr;
+  network_.on_gc_free = nullptr;
+  network_.on_owed = nullptr;
+}
+
 Engine& Checker::engine(std::size_t node) {
   while (engines_.size() <= node) engines_.emplace_back(page_size_);
   return engines_[node];

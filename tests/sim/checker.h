@@ -17,6 +17,8 @@ namespace radixmesh::sim {
 class Checker {
  public:
   Checker(Network& network, std::uint32_t page_size);
+  ~Checker();  // the network may go on
+  Checker(const Checker&) = delete;
 
   // One for every node of the network; joiners are added as they come.
   Engine& engine(std::size_t node);
