@@ -15,11 +15,6 @@ struct BindPlace {
   std::string host, port;
 };
 
-bool has_port(const std::string& bound) {
-  const std::size_t colon = bound.rfind(':');
-  return colon != std::string::npos && bound.find(']', colon) == std::string::npos;
-}
-
 BindPlace place_of(const Listening& where) {
   const BindPlace announced{std::string(host_of(where.announced)),
                             std::string(port_of(where.announced))};

@@ -136,9 +136,7 @@ void check_relations(const OptionTable& table, ReplicaSettings& settings) {
 
 // The host of "host" or "host:port".
 std::string bound_host(const std::string& bound) {
-  const std::size_t colon = bound.rfind(':');
-  const bool has_port = colon != std::string::npos && bound.find(']', colon) == std::string::npos;
-  return has_port ? bound.substr(0, colon) : bound;
+  return has_port(bound) ? std::string(host_of(bound)) : bound;
 }
 
 }  // namespace

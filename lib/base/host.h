@@ -13,6 +13,12 @@ inline std::string_view port_of(std::string_view addr) {
   return colon == std::string_view::npos ? std::string_view{} : addr.substr(colon + 1);
 }
 
+// Whether there is a port: the colons of an IPv6 number stand in brackets.
+inline bool has_port(std::string_view addr) {
+  const std::size_t colon = addr.rfind(':');
+  return colon != std::string_view::npos && addr.find(']', colon) == std::string_view::npos;
+}
+
 // Whether it needs no look-up: an IPv4 number, or an IPv6 number in brackets. Of the form alone;
 // what is no address in spite of it is found when it is connected to.
 inline bool is_number(std::string_view host) {
