@@ -20,7 +20,7 @@ constexpr char kFooter[] =
     "radixmesh VERB --help lists the options of a verb.\n\n"
     "TOKENS are 1,2,3 or @FILE or - for stdin. Those two hold text: numbers with commas or blanks\n"
     "between them, or a JSON array; with --binary unsigned 32-bit little-endian. Only whole pages\n"
-    "count. No verb but drain and gc --run changes anything.\n\n";
+    "count. No verb but drain, member remove and gc --run changes anything.\n\n";
 
 // What is given, before it is checked.
 struct Raw {
@@ -81,6 +81,11 @@ void describe(CLI::App& app, Raw& raw, CommandLine& line) {
       ->capture_default_str();
   CLI::App* gc = app.add_subcommand("gc", "which duplicates would go here, and why not the rest");
   gc->add_flag("--run", line.run, "begin a round of collection now");
+  CLI::App* member = app.add_subcommand("member", "remove ADDR: one that is gone for good");
+  member->require_subcommand(0, 1);
+  member->add_subcommand("remove", "all nodes forget a member that had joined and is dead")
+      ->add_option("ADDR", line.member, "its host:port, as nodes shows it")
+      ->required();
   app.add_subcommand("drain", "the node leaves the mesh, and its sidecar ends");
   CLI::App* diff = app.add_subcommand("diff", "whether two sidecars have the same picture");
   diff->add_option("A", line.socket_a, "path of a sidecar's socket")->required();
@@ -140,6 +145,9 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
     throw UsageError("a verb is missing (radixmesh --help says more)");
   }
   line.verb = app.get_subcommands().front()->get_name();
+  if (line.verb == "member" && line.member.empty()) {
+    throw UsageError("what about the member? radixmesh member remove ADDR");
+  }
   const double milliseconds = raw.timeout_seconds * 1000;
   if (!(milliseconds >= 1 && raw.timeout_seconds <= kTimeoutSecondsMax)) {
     throw UsageError("--timeout: from 0.001 to 86400 seconds");

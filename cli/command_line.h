@@ -30,6 +30,7 @@ struct CommandLine {
   std::string socket_a, socket_b;     // diff
   bool entries = false;               // diff
   bool run = false;                   // gc
+  std::string member;                 // member remove
 };
 
 // Thrown by --help and --version: the text to print before ending with 0.

@@ -44,6 +44,7 @@ std::string title(const Json& status) {
   return listed({plain_cell(field(status, "addr")), after("", field(status, "role")),
                  is_rank(field(status, "rank")) ? "rank " + rank_cell(field(status, "rank")) : "",
                  after("cluster ", field(status, "cluster")),
+                 field(status, "founder") == "" ? "" : after("begun by ", field(status, "founder")),
                  field(status, "draining") == true ? "leaving" : ""});
 }
 

@@ -134,6 +134,16 @@ void run_gc(const CommandLine& line, ipc::Client& client) {
   print_answer(line, answer, gc_text(answer, line.run));
 }
 
+void run_member_remove(const CommandLine& line, ipc::Client& client) {
+  const auto wait = client.member_remove(line.member);
+  const std::string when =
+      wait.count() == 0 ? ""
+                        : " in " + cell(std::chrono::ceil<std::chrono::seconds>(wait).count()) +
+                              " s, when the lease lapses of what it refers to here";
+  print_answer(line, {{"addr", line.member}, {"wait_ms", wait.count()}},
+               printable(line.member) + " is forgotten" + when + "\n");
+}
+
 std::string microseconds_text(double micros) {
   char text[32];
   std::snprintf(text, sizeof text, "%.1f us", micros);
@@ -194,6 +204,8 @@ ExitCode run_verb(const CommandLine& line) {
     run_tail(line, client);
   } else if (line.verb == "gc") {
     run_gc(line, client);
+  } else if (line.verb == "member") {
+    run_member_remove(line, client);
   } else if (line.verb == "drain") {
     client.drain();
     print_answer(line, Json::object(), "draining\n");

@@ -133,6 +133,9 @@ class Client {
                    std::uint64_t kv_total, std::optional<std::uint64_t> queued_tokens = {},
                    std::optional<std::uint64_t> prefill_rate = {});
 
+  // A member that joined and is gone for good is forgotten, everywhere; refused for one that lives
+  // or is listed. Nothing, or how long a lease keeps it from that at the node asked.
+  Milliseconds member_remove(std::string_view addr);
   // The node leaves the mesh, and its process ends.
   void drain();
 

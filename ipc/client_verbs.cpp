@@ -213,6 +213,14 @@ void Client::report_load(std::uint32_t running, std::uint32_t waiting, std::uint
   });
 }
 
+Client::Milliseconds Client::member_remove(std::string_view addr) {
+  const Answer answer = call("member_remove", 1, [&](Packer& packer) {
+    pack_text(packer, "addr");
+    pack_text(packer, addr);
+  });
+  return Milliseconds(Reader(answer.get()).field("wait_ms").u64());
+}
+
 void Client::drain() {
   call("drain", 0, [](Packer&) {});
 }

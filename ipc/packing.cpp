@@ -120,12 +120,14 @@ void pack_ring(Packer& packer, const RingView& ring) {
 }  // namespace
 
 void pack_status(Packer& packer, const StatusView& status, Numbers more) {
-  packer.pack_map(static_cast<std::uint32_t>(28 + more.size()));
+  packer.pack_map(static_cast<std::uint32_t>(29 + more.size()));
   pair(packer, "addr", std::string_view(status.addr));
   pair(packer, "rank", std::uint64_t{status.rank.value});
   pair(packer, "role", role_name(status.role));
   pair(packer, "epoch", status.epoch.value);
   pair(packer, "cluster", std::string_view(status.cluster));
+  key(packer, "founder");
+  status.founder ? pack_text(packer, status.founder->addr) : void(packer.pack_nil());
   pair(packer, "ready", status.ready);
   pair(packer, "caught_up", status.caught_up);
   key(packer, "sees");

@@ -55,6 +55,8 @@ Replica::Replica(ReplicaSettings settings, TimePoint now)
     : settings_(std::move(settings)),
       started_(now),
       last_step_(now),
+      seeds_(settings_.cluster, node_id(settings_.cluster, settings_.self),
+             settings_.timers.suspect_after),
       op_log_(node_id(settings_.cluster, settings_.self),
               or_default(settings_.own_log_bytes_max, limits::own_log_bytes_max),
               or_default(settings_.other_log_bytes_max, limits::other_log_bytes_max)),
@@ -69,7 +71,7 @@ Replica::Replica(ReplicaSettings settings, TimePoint now)
             {settings_.timers.tick, settings_.timers.tick_retry, settings_.timers.tick_hop}, now) {
   const std::optional<std::string> broken = check(settings_);
   CHECK_THAT(!broken);
-  joined_ = settings_.join.empty();
+  if (settings_.join.empty()) founder_ = Founder{};
   Role role = settings_.role;
   for (const MemberSettings& each : settings_.members) {
     if (each.addr == settings_.self) role = each.role;
@@ -79,9 +81,8 @@ Replica::Replica(ReplicaSettings settings, TimePoint now)
     const MemberSettings& each = settings_.members[i];
     add_member(each.addr, NodeRank{i}, each.role, true);
   }
-  if (!joined_) {
+  if (!joined()) {
     add_member(settings_.self, settings_.rank, role, false);
-    find_seeds(now);
   }
   self_ = find_member(node_id(settings_.cluster, settings_.self));
   self_->epoch = settings_.epoch;
@@ -122,7 +123,9 @@ void Replica::step(TimePoint now, const Input& input) {
   } else if (const auto* report = std::get_if<LinkReport>(&input)) {
     on_link_report(now, *report);
   } else if (const auto* seeds = std::get_if<SeedsFound>(&input)) {
-    on_seeds(*seeds);
+    on_seeds(now, *seeds);
+  } else if (const auto* echo = std::get_if<OwnEcho>(&input)) {
+    on_own_echo(now, *echo);
   } else if (const auto* subscribed = std::get_if<Subscribed>(&input)) {
     const Message marker = control(MarkerMessage{version_vector()});
     effects_.push_back(PublishMarker{subscribed->subscriber, encode(marker)});
@@ -216,7 +219,8 @@ void Replica::receive_frames(TimePoint now, std::string_view payload, Via via, N
     // not.
     const bool refused =
         via == Via::answer && std::holds_alternative<RefusedMessage>(message->body);
-    if (via == Via::answer && seeds_.contains(from) && receive_from_seed(now, from, *message)) {
+    if (via == Via::answer && seeds_.find(from) != nullptr &&
+        receive_from_seed(now, from, *message)) {
       continue;
     }
     if ((message->envelope.origin != from && !refused) || find_member(from) == nullptr ||
@@ -245,21 +249,6 @@ void Replica::receive_from_stranger(TimePoint now, NodeId from, const Message& m
     }
   }
   count("unknown_senders");
-}
-
-// A seed answers under its own name, which need not be the one that it was asked at.
-bool Replica::receive_from_seed(TimePoint now, NodeId from, const Message& message) {
-  if (const auto* joined = std::get_if<JoinedMessage>(&message.body)) {
-    on_joined(now, *joined);
-  } else if (const auto* news = std::get_if<NewsMessage>(&message.body)) {
-    on_news(now, message.envelope.origin, news->news);
-  } else if (const auto* refused = std::get_if<RefusedMessage>(&message.body)) {
-    if (joined_) return false;
-    on_refused_to_join(from, *refused);
-  } else {
-    return false;
-  }
-  return true;
 }
 
 void Replica::receive_published(TimePoint now, const Message& message, std::string_view frame) {
@@ -334,6 +323,9 @@ void Replica::receive_answer(TimePoint now, NodeId from, const Message& message)
   }
   if (const auto* refused = std::get_if<RefusedMessage>(&message.body)) {
     return on_refused(from, *refused);
+  }
+  if (const auto* let_in = std::get_if<JoinedMessage>(&message.body)) {
+    return on_joined(now, *let_in);
   }
   if (!is_introduced(now, member, epoch)) return;
   heard_from(now, member);

@@ -37,6 +37,7 @@
 #include "lib/gc/registrations.h"
 #include "lib/mesh/news_queue.h"
 #include "lib/mesh/ring_check.h"
+#include "lib/mesh/seeds.h"
 #include "lib/mesh/suspicion.h"
 #include "lib/oplog/codec.h"
 #include "lib/oplog/op_log.h"
@@ -122,13 +123,14 @@ class Replica : private Journal {
                                 std::span<const TokenId> tokens,
                                 std::span<const std::string> visited);
   void report_load(TimePoint now, const Load& load);
+  // One that joined and is gone for good; all are told. Refused for who lives or is listed.
+  Result<MemberRemoved> member_remove(TimePoint now, std::string_view addr);
   // The engine says who it is. If a former life of this node served the same engine, its entries
   // are taken back from peers; that is under way as long as recovering() holds: a donor is looked
   // for at most Timers::recover_wait, and given up when it is silent. Another token than before:
   // what the node holds is not this engine's, and goes. Empty: it says nothing. What is older than
   // `known` is not taken back: a life in between began empty, or removed what the engine then
   // freed.
-  using KnownState = radixmesh::KnownState;
   void attach_engine(TimePoint now, std::string_view engine_token, KnownState known = {});
   bool recovering() const { return recovery_.has_value(); }
 
@@ -158,9 +160,7 @@ class Replica : private Journal {
   const Member& self() const { return *self_; }
 
  private:
-  using Staging = SnapshotStaging;
   using Origin = OriginState;
-  using Recovery = OwnRecovery;
 
   // replica.cpp
   void make_tree(Role role);
@@ -173,7 +173,6 @@ class Replica : private Journal {
   void receive_frames(TimePoint now, std::string_view payload, Via via, NodeId from);
   void receive_published(TimePoint now, const Message& message, std::string_view frame);
   void receive_from_stranger(TimePoint now, NodeId from, const Message& message, Via via);
-  bool receive_from_seed(TimePoint now, NodeId from, const Message& message);
   bool is_introduced(TimePoint now, Member& member, Epoch epoch);
   void receive_question(TimePoint now, NodeId from, const Message& message);
   void receive_answer(TimePoint now, NodeId from, const Message& message);
@@ -269,8 +268,6 @@ class Replica : private Journal {
   WorkView work_of(NodeId node) const;
   RoutingView routing(TimePoint now) const;
 
-  // replica_show.cpp
-  LagView lag_of(const Origin& origin) const;
   // replica_show_gc.cpp
   GcCountsView gc_counts(TimePoint now) const;
   std::vector<std::string> round_waits_for() const;
@@ -296,7 +293,6 @@ class Replica : private Journal {
   void relay(TimePoint now, const Envelope& envelope, std::string_view frame);
   void note_head(TimePoint now, NodeId id, Epoch epoch, Seq head);
   void believe_head(TimePoint now, NodeId id, Seq head);
-  static bool nobody_is_above(Epoch epoch);
   void outgrow_epoch(TimePoint now, Epoch seen, bool not_mine = false);
 
   // replica_repair.cpp
@@ -317,10 +313,10 @@ class Replica : private Journal {
   // replica_snapshot.cpp
   void on_snapshot_request(TimePoint now, NodeId from, const SnapshotRequest& request);
   void on_snapshot_chunk(TimePoint now, NodeId from, const SnapshotChunk& chunk);
-  bool stage(Staging& staging, const SnapshotChunk& chunk);
+  bool stage(SnapshotStaging& staging, const SnapshotChunk& chunk);
   void commit(TimePoint now, NodeId id, Origin& origin, const SnapshotChunk& chunk);
   void abandon_staging(Origin& origin);
-  void drop_staging(std::optional<Staging>& staging);
+  void drop_staging(std::optional<SnapshotStaging>& staging);
   void serve_snapshots(std::size_t bytes);
   std::optional<DonorState> donor_state(NodeId peer, NodeId origin) const;
 
@@ -367,20 +363,27 @@ class Replica : private Journal {
   void on_news_of_self(TimePoint now, const MemberNews& news);
   void exchange_views(TimePoint now, NodeId with, std::uint64_t view_hash);
   void send_members(NodeId to, bool as_answer, bool wants_answer);
-  void find_seeds(TimePoint now);
-  void on_seeds(const SeedsFound& found);
-  void ask_to_join(TimePoint now);
-  void on_join(TimePoint now, NodeId from, const JoinMessage& join);
-  JoinMessage request_to_join() const;
-  std::optional<std::string> objection_to(const JoinMessage& join, NodeId from) const;
-  void on_joined(TimePoint now, const JoinedMessage& joined);
-  void on_refused_to_join(NodeId seed, const RefusedMessage& refused);
   void forget_the_gone(TimePoint now);
-  Duration kept_for(const Member& member) const;
+  void on_removal(TimePoint now, Member& member);
   void forget(NodeId id, Origin& origin);
   void adopt_rank(TimePoint now, Member& member, NodeRank rank);
-  void settle_rank(TimePoint now, const Member& other);
+  void settle_rank(TimePoint now, Member& other);
   void leave_when_due(TimePoint now);
+
+  // replica_join.cpp
+  bool joined() const { return founder_.has_value(); }
+  void on_seeds(TimePoint now, const SeedsFound& found);
+  void on_own_echo(TimePoint now, const OwnEcho& echo);
+  void ask_to_join(TimePoint now);
+  void ask_seeds(TimePoint now);
+  JoinMessage request_to_join() const;
+  Founder would_be_founder() const;
+  void begin_mesh_when_due(TimePoint now);
+  std::optional<std::string> objection_to(const JoinMessage& join, NodeId from) const;
+  void on_join(TimePoint now, NodeId from, const JoinMessage& join);
+  const Member* member_of_lower_mesh() const;
+  void on_joined(TimePoint now, const JoinedMessage& joined);
+  bool receive_from_seed(TimePoint now, NodeId from, const Message& message);
 
   // replica_life.cpp
   void heard_from(TimePoint now, Member& member);
@@ -398,7 +401,7 @@ class Replica : private Journal {
   void on_standing(TimePoint now, const Standing& seen);
   void on_probe_request(TimePoint now, NodeId from, const ProbeRequest& probe);
   void on_probe_report(TimePoint now, const ProbeReport& report);
-  bool takes_part_in_ring() const { return joined_ && !draining(); }
+  bool takes_part_in_ring() const { return joined() && !draining(); }
   void check_ring(TimePoint now);
   void send_ticks(RingCheck::Sends sends);
 
@@ -428,7 +431,6 @@ class Replica : private Journal {
   std::string why_not_ready(TimePoint now) const;
   std::string trouble_with(TimePoint now, const Member& member) const;
   void tell_of_absent(TimePoint now);
-  static std::string_view shown_state(const Member& member);
   void on_link_report(TimePoint now, const LinkReport& report);
 
   ReplicaSettings settings_;
@@ -436,9 +438,9 @@ class Replica : private Journal {
   std::vector<NodeId> by_rank_;
   Member* self_ = nullptr;
   TimePoint started_, last_step_;
-  std::map<NodeId, Seed> seeds_;  // whom to ask to be let in
-  bool joined_ = true;
-  TimePoint next_find_seeds_ = kNever, leave_at_ = kNever;
+  Seeds seeds_;                     // whom to ask to be let in
+  std::optional<Founder> founder_;  // of the mesh that this node is in
+  TimePoint last_find_seeds_ = TimePoint::min(), leave_at_ = kNever;
 
   std::unique_ptr<Relation> relation_;
   std::unique_ptr<LocalCache> cache_;  // null on a router
@@ -460,18 +462,16 @@ class Replica : private Journal {
   Registrations registrations_;
 
   Router router_;
-  std::uint64_t told_bookings_ = 0;  // their version
-  std::uint64_t bookings_beat_ = 0;  // counts BOOKINGS
+  std::uint64_t told_bookings_ = 0, bookings_beat_ = 0;  // their version; counts BOOKINGS
   TimePoint next_bookings_ = kNever, bookings_free_ = TimePoint::min();
   std::optional<Load> told_load_;
   std::uint64_t load_reports_ = 0;
 
   bool dirty_ = false;  // something changed since the last HEAD
   TimePoint next_head_, last_head_ = TimePoint::min(), next_heartbeat_, next_marker_ask_ = kNever,
-                        next_join_;
-  TimePoint next_look_;  // at the members: silence, HELLOs, forgetting
-  TimePoint next_forget_ = TimePoint::min(), next_outgrowing_ = TimePoint::min();
-  TimePoint next_stranger_line_ = TimePoint::min();  // of the log
+                        next_join_, next_look_;  // at the members: silence, HELLOs, forgetting
+  TimePoint next_forget_ = TimePoint::min(), next_outgrowing_ = TimePoint::min(),
+            next_stranger_line_ = TimePoint::min();  // of the log
   Health health_;
   bool isolated_ = false;  // too many seem gone at once: the fault may be here, nobody is accused
   NewsQueue news_;
@@ -489,7 +489,7 @@ class Replica : private Journal {
   std::uint32_t vector_turn_ = 0;             // which part of a long vector is told next
   bool caught_up_ = false, ready_ = false;
   std::optional<TakenOver> taken_over_;  // nothing as long as it is not decided
-  std::optional<Recovery> recovery_;
+  std::optional<OwnRecovery> recovery_;
 
   std::map<std::string, std::uint64_t, std::less<>> counters_;
   std::uint64_t ops_applied_ = 0;

@@ -15,6 +15,13 @@
 
 namespace radixmesh {
 
+// A member that an operator had removed: at once, or when the lease lapses of what it refers to at
+// this node.
+struct MemberRemoved {
+  std::string addr;
+  Duration waits{};
+};
+
 struct Evicted {
   SlotRuns freed;
   std::uint64_t retiring = 0;  // tokens on their way out: other nodes may read them still

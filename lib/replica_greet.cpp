@@ -66,6 +66,7 @@ Introduction Replica::introduce(TimePoint now, const Member* to, Epoch life) con
   hello.head = head_;
   hello.bookings = bookings_beat_;
   hello.round = collection_.last_round;
+  hello.founder = founder_;
   if (to == nullptr) return hello;
   std::tie(hello.nonce, hello.stamp) = registrations_.last_said(to->id);
   // A life that this node has not met is accused of nothing.
@@ -82,7 +83,7 @@ Introduction Replica::introduce(TimePoint now, const Member* to, Epoch life) con
 // Whoever is introduced is asked now and then all the same: what it says of itself ends whatever
 // others said of it wrongly.
 void Replica::greet(TimePoint now) {
-  if (draining() || !joined_) return;
+  if (draining() || !joined()) return;
   for (auto& [id, member] : members_) {
     if (id == self_->id) continue;
     if (member.introduced && !member.asks_back) {
@@ -256,7 +257,7 @@ void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, 
   // It goes on above whatever it is told that others know, but where that cannot be outgrown.
   const Member& known = *find_member(from);
   const bool is_fresh = hello.question > 0 && hello.question >= known.fresh_question;
-  if (epoch < known.epoch && nobody_is_above(known.epoch) && is_fresh) relearn(from);
+  if (epoch < known.epoch && epoch_is_last(known.epoch) && is_fresh) relearn(from);
   Member& member = *find_member(from);
   if (epoch == member.epoch) member.epoch_is_hearsay = false;
   member.role = hello.role;
@@ -274,6 +275,11 @@ void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, 
     member.refusal.clear();
     correct_numbers(now, member, hello);
     note_refute(now, member, hello.refute);
+    member.founder = hello.founder;
+    if (member_of_lower_mesh() != nullptr) {
+      next_join_ = std::min(next_join_, now + settings_.timers.hello);
+      look_by(next_join_);
+    }
     member.former = hello.former;
     member.lease = hello.lease;
     note_former_lease(now, member, hello.earlier_lease);

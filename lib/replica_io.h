@@ -49,7 +49,11 @@ struct Timers {
   Duration forget_after = std::chrono::minutes(10);
   // ... by this, or when it was gone for as long as it had lived, but not before the other.
   Duration reap_after = std::chrono::hours(24), reap_after_min = std::chrono::minutes(10);
-  Duration find_seeds = std::chrono::seconds(5);  // between two look-ups of whom to ask
+  // Before a node that nobody lets in begins a mesh, at the earliest.
+  Duration join_wait = std::chrono::seconds(10);
+  // Between two look-ups of whom to ask: of one that knows nobody, and of one in a mesh with
+  // others.
+  Duration find_seeds = std::chrono::seconds(5), find_others = std::chrono::seconds(15);
   // Every member is asked directly what it says of itself, whatever is heard of it: so long at most
   // does a wrong word of others stand.
   Duration audit = std::chrono::seconds(20);
@@ -121,9 +125,13 @@ struct SeedsFound {
   std::string seed;
   std::vector<std::string> addresses;
 };
+// A connection to `peer` leads to this very process.
+struct OwnEcho {
+  NodeId peer;
+};
 // Only time has passed.
 struct Tick {};
-using Input = std::variant<Published, Received, Subscribed, LinkReport, SeedsFound, Tick>;
+using Input = std::variant<Published, Received, Subscribed, LinkReport, SeedsFound, OwnEcho, Tick>;
 
 // What one message brought about, beside what it changed.
 struct OfMessage {
@@ -216,7 +224,7 @@ struct GcFree {
   std::uint64_t number = 0;
   SlotRuns slots;
   bool advice = false;
-  // As of when; see Replica::KnownState.
+  // As of when; see KnownState.
   Epoch epoch;
   Seq seq;
 };

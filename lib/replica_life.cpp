@@ -37,6 +37,7 @@ void Replica::set_state(TimePoint now, Member& member, MemberState state) {
   if (member.state <= MemberState::suspect) member.lived += now - member.state_since;
   member.state = state;
   member.state_since = now;
+  member.removed = false;
   view_changed();
   if (member.id != self_->id && state >= MemberState::dead) {
     member.introduced = false;
@@ -269,7 +270,7 @@ void Replica::refresh_view(TimePoint now) {
     bytes.append(reinterpret_cast<const char*>(&visit.refute), sizeof visit.refute);
   }
   view_hash_ = XXH3_64bits(bytes.data(), bytes.size());
-  if (self_ != nullptr && self_->state == MemberState::alive && joined_) {
+  if (self_ != nullptr && self_->state == MemberState::alive && joined()) {
     ring_.set_view(now, std::move(ring));
   }
   view_changed_ = false;

@@ -1,10 +1,20 @@
-// Who is there: members come from the lists, by joining, and by what others tell of them.
+// Who is there: members come from the lists, by joining (replica_join.cpp), and by what others
+// tell.
 #include <algorithm>
 
 #include "lib/base/limits.h"
 #include "lib/replica.h"
 
 namespace radixmesh {
+namespace {
+
+// One that joined and died is remembered for as long as it had lived, within bounds: who came for a
+// moment is soon forgotten.
+Duration kept_for(const Member& member, const Timers& timers) {
+  return std::clamp(member.lived, timers.reap_after_min, timers.reap_after);
+}
+
+}  // namespace
 
 Member& Replica::add_member(const std::string& addr, NodeRank rank, Role role, bool configured) {
   const NodeId id = node_id(settings_.cluster, addr);
@@ -14,6 +24,7 @@ Member& Replica::add_member(const std::string& addr, NodeRank rank, Role role, b
   member.rank = rank;
   member.role = role;
   member.configured = configured;
+  if (configured) member.founder = Founder{};
   member.state_since = last_step_;
   const auto place = [this](NodeId each) { return std::tuple(members_.at(each).rank, each); };
   by_rank_.insert(std::ranges::upper_bound(by_rank_, place(id), {}, place), id);
@@ -50,8 +61,9 @@ void Replica::remove_member(NodeId id) {
   marked_.erase(id);
   effects_.push_back(DropPeer{id});
   // Who let this node in stays within its reach.
-  const auto seed = seeds_.find(id);
-  if (seed != seeds_.end()) effects_.push_back(ConnectPeer{id, seed->second.addr});
+  if (const Seed* seed = seeds_.find(id); seed != nullptr && seed->connected) {
+    effects_.push_back(ConnectPeer{id, seed->addr});
+  }
   std::erase(by_rank_, id);
   members_.erase(id);
   for (auto& [other, member] : members_) {
@@ -132,7 +144,7 @@ void Replica::on_news_of(TimePoint now, NodeId from, const MemberNews& news) {
   if (id == self_->id) return on_news_of_self(now, news);
   Member* member = find_member(id);
   if (member == nullptr) {
-    if (news.state != MemberState::alive || !make_room_for_member()) return;
+    if (news.state != MemberState::alive || news.removed || !make_room_for_member()) return;
     member = &add_member(news.addr, news.rank, news.role, false);
     member->next_hello = now;
     look_by(now);
@@ -141,13 +153,18 @@ void Replica::on_news_of(TimePoint now, NodeId from, const MemberNews& news) {
         "node=" + news.addr + " rank=" + std::to_string(news.rank.value));
     return;
   }
+  if (news.removed) return on_removal(now, *member);
   if (news.epoch < member->epoch) return;
   const bool own_word = from == id && news.refute >= member->refute;
   if (own_word) adopt_rank(now, *member, news.rank);
   if (news.epoch > member->epoch || news.refute > member->refute) {
-    // It lives, as someone knows. What is new of it becomes known by its own WELCOME.
+    // It lived, as someone knows: that may be a while ago. What is new of it becomes known by its
+    // own WELCOME.
     const bool this_life = news.epoch == member->epoch && news.state == MemberState::alive;
-    if (member->state == MemberState::suspect && this_life) heard_from(now, *member);
+    if (member->state == MemberState::suspect && this_life) {
+      heard_from(now, *member);
+      member->last_heard = now - settings_.timers.suspect_after / 2;
+    }
     if (!(own_word && news.state == MemberState::left)) return doubt(now, *member);
   }
   if (news.refute < member->refute || news.state == MemberState::alive) return;
@@ -170,7 +187,7 @@ void Replica::on_news_of_self(TimePoint now, const MemberNews& news) {
   on_standing(now, Standing{news.epoch, news.refute, news.state});
   // Someone believes in another rank than this node has: the later word is its own.
   if (news.epoch != self_->epoch || news.rank == self_->rank || news.rank == kAnyRank) return;
-  if (self_->configured || !joined_ || news.refute < self_->refute) return;
+  if (self_->configured || !joined() || news.refute < self_->refute) return;
   note_own_refute(now, news.refute + 1);
 }
 
@@ -184,10 +201,14 @@ void Replica::adopt_rank(TimePoint now, Member& member, NodeRank rank) {
 }
 
 // Two that joined through different members may have been handed the same rank. The one whose
-// identity is the higher number takes another.
-void Replica::settle_rank(TimePoint now, const Member& other) {
-  if (other.rank != self_->rank || self_->configured || settings_.rank != kAnyRank) return;
-  if (!other.configured && other.id > self_->id) return;
+// identity is the higher number takes another; so does the other one where the first keeps its own
+// (its operator gave it, or it is listed). Between two meshes that have met only JOIN decides.
+void Replica::settle_rank(TimePoint now, Member& other) {
+  const bool same = other.rank == self_->rank && other.founder == founder_;
+  if (!same) other.same_rank_since = kNever;
+  if (!same || self_->configured || settings_.rank != kAnyRank) return;
+  other.same_rank_since = std::min(other.same_rank_since, now);
+  if (other.id > self_->id && now - other.same_rank_since < settings_.timers.audit / 2) return;
   self_->rank = next_rank();
   rank_changed();
   count("ranks_settled");
@@ -227,126 +248,6 @@ void Replica::send_members(NodeId to, bool as_answer, bool wants_answer) {
     if (message.news.size() == limits::news_per_message_max) send();
   }
   if (!message.news.empty()) send();
-}
-
-// ---- joining -----------------------------------------------------------------------------------
-
-// What the names of the seeds stand for may change, and is not always known at the start.
-void Replica::find_seeds(TimePoint now) {
-  next_find_seeds_ = now + settings_.timers.find_seeds;
-  effects_.push_back(FindSeeds{});
-}
-
-// Each address that a seed stands for is one to ask. Those that it no longer stands for are let go.
-void Replica::on_seeds(const SeedsFound& found) {
-  std::set<NodeId> now_there;
-  for (const std::string& addr : found.addresses) {
-    const NodeId id = node_id(settings_.cluster, addr);
-    now_there.insert(id);
-    if (seeds_.size() >= limits::seeds_max) continue;
-    if (!seeds_.emplace(id, Seed{addr, found.seed, ""}).second) continue;
-    if (find_member(id) == nullptr) effects_.push_back(ConnectPeer{id, addr});
-    next_join_ = TimePoint::min();
-  }
-  // A name that does not resolve for once takes nobody away.
-  if (found.addresses.empty()) return;
-  std::erase_if(seeds_, [&](const auto& seed) {
-    if (seed.second.name != found.seed || now_there.contains(seed.first)) return false;
-    if (find_member(seed.first) == nullptr) effects_.push_back(DropPeer{seed.first});
-    return true;
-  });
-}
-
-// Goes on asking while it knows nobody that lives: then nobody may know of it either.
-void Replica::ask_to_join(TimePoint now) {
-  if (settings_.join.empty() || draining()) return;
-  if (joined_ && view_.places.size() > 1) return;
-  if (now >= next_find_seeds_) find_seeds(now);
-  look_by(next_find_seeds_);
-  if (now >= next_join_) {
-    next_join_ = now + settings_.timers.hello;
-    for (const auto& [id, seed] : seeds_) {
-      if (id != self_->id) ask(id, Channel::control, request_to_join());
-    }
-  }
-  look_by(next_join_);
-}
-
-// A rank that was handed out may have been given to another since; only what the operator gave is
-// asked for.
-JoinMessage Replica::request_to_join() const {
-  JoinMessage join{introduce(last_step_, nullptr, Epoch{})};
-  join.rank = settings_.rank;
-  return join;
-}
-
-std::optional<std::string> Replica::objection_to(const JoinMessage& join, NodeId from) const {
-  if (!joined_) return "I have not joined myself";
-  const Member* known = find_member(from);
-  if (const auto reason = settings_disagreement(join)) return reason;
-  if (node_id(settings_.cluster, join.addr) != from) return "the address is not the identity";
-  const bool is_known = known != nullptr && (known->configured || !known->publish_addr.empty());
-  if (is_known && join.role != known->role) {
-    return join.addr + " is known here as " + std::string(role_name(known->role));
-  }
-  if (join.rank != kAnyRank && join.rank.value > limits::given_rank_max) {
-    return "a rank is at most " + std::to_string(limits::given_rank_max);
-  }
-  for (const auto& [id, member] : members_) {
-    if (id == from || join.rank == kAnyRank || member.rank != join.rank) continue;
-    return "rank " + std::to_string(join.rank.value) + " is taken by " + member.addr;
-  }
-  return std::nullopt;
-}
-
-// Lets a node in: it has a rank from now on, and counts as soon as it answered our HELLO.
-void Replica::on_join(TimePoint now, NodeId from, const JoinMessage& join) {
-  if (from == self_->id) return;  // a name stands for several nodes, this one among them
-  if (const auto reason = objection_to(join, from)) {
-    turn_down(now, join, *reason);
-    return answer(from, Channel::control, RefusedMessage{*reason});
-  }
-  Member* member = find_member(from);
-  if (member == nullptr && !make_room_for_member()) {
-    const std::string reason = "the mesh is full";
-    turn_down(now, join, reason);
-    return answer(from, Channel::control, RefusedMessage{reason});
-  }
-  if (member == nullptr) {
-    const NodeRank rank = join.rank == kAnyRank ? next_rank() : join.rank;
-    member = &add_member(join.addr, rank, join.role, false);
-    member->next_hello = now;
-    look_by(now);
-    log(LogLine::Level::info, "node_joins",
-        "node=" + join.addr + " rank=" + std::to_string(rank.value));
-  }
-  // Last, so that it is complete where nothing was lost.
-  send_members(from, true, false);
-  const auto alive = std::ranges::count_if(members_, [from](const auto& each) {
-    return each.second.state == MemberState::alive && each.first != from;
-  });
-  answer(from, Channel::control, JoinedMessage{member->rank, static_cast<std::uint32_t>(alive)});
-}
-
-void Replica::on_joined(TimePoint now, const JoinedMessage& joined) {
-  if (joined_ || joined.rank == kAnyRank) return;
-  // Some of the news before it were lost: ask again.
-  if (members_.size() - 1 < joined.members) return count("joins_incomplete");
-  joined_ = true;
-  self_->rank = joined.rank;
-  rank_changed();
-  log(LogLine::Level::info, "joined",
-      "node=" + self_->addr + " rank=" + std::to_string(joined.rank.value));
-  started_ = now;
-  spread(now, *self_);
-}
-
-void Replica::on_refused_to_join(NodeId seed, const RefusedMessage& refused) {
-  count("introductions_refused");
-  Seed& asked = seeds_.at(seed);
-  if (std::exchange(asked.refusal, refused.reason) == refused.reason) return;
-  log(LogLine::Level::error, "refused_by",
-      "node=" + asked.addr + " reason=\"" + refused.reason + "\"");
 }
 
 // ---- leaving -----------------------------------------------------------------------------------
@@ -390,22 +291,56 @@ void Replica::forget_the_gone(TimePoint now) {
     const Duration gone = now - member.state_since;
     if (!origin.forgotten && gone >= settings_.timers.forget_after) forget(id, origin);
     const bool never_came = member.epoch.value == 0 && gone >= settings_.timers.former_kept;
-    const bool reap = member.state == MemberState::left ? gone >= settings_.timers.forget_after
-                                                        : gone >= kept_for(member) || never_came;
+    const bool reap =
+        member.removed || never_came ||
+        gone >= (member.state == MemberState::left ? settings_.timers.forget_after
+                                                   : kept_for(member, settings_.timers));
     // As long as the lease of what it refers to here stands, it is known why that must stay.
-    const ReaderSession* session = collection_.readers.find(id);
-    const bool refers = session != nullptr && now < session->expires;
-    if (!member.configured && reap && !refers) reaped.push_back(id);
+    const TimePoint refers = collection_.readers.refers_until(id);
+    if (!member.configured && reap && now >= refers) reaped.push_back(id);
+    if (member.removed && now < refers) look_by(refers);
     if (!origin.forgotten) look_by(member.state_since + settings_.timers.forget_after);
   }
   for (NodeId id : reaped) remove_member(id);
 }
 
-// One that joined and died is remembered for as long as it had lived, within bounds: who came for a
-// moment is soon forgotten.
-Duration Replica::kept_for(const Member& member) const {
-  const Timers& timers = settings_.timers;
-  return std::clamp(member.lived, timers.reap_after_min, timers.reap_after);
+// An operator's word, passed on once. Who lives shows by that that the word was wrong.
+void Replica::on_removal(TimePoint now, Member& member) {
+  const bool is_gone = member.state >= MemberState::dead;
+  if (member.configured || !is_gone || member.removed) return;
+  member.removed = true;
+  MemberNews news = news_of(member);
+  news.removed = true;
+  news_.add(news, members_.size());
+  next_head_ = std::min(next_head_, now);
+  next_forget_ = now;
+  look_by(now);
+  count("members_removed");
+  log(LogLine::Level::info, "member_removed", "node=" + member.addr);
+}
+
+Replica::Result<MemberRemoved> Replica::member_remove(TimePoint now, std::string_view addr) {
+  const auto refuse = [&](RefusalCode code, const std::string& rule) {
+    return tl::make_unexpected(Refusal{code, std::string(addr) + rule});
+  };
+  const NodeId id = node_id(settings_.cluster, std::string(addr));
+  Member* member = find_member(id);
+  if (member == nullptr) return refuse(RefusalCode::fix_request, " is no member here");
+  if (id == self_->id) {
+    return refuse(RefusalCode::fix_request, " is this node itself: drain it");
+  }
+  if (member->configured) {
+    return refuse(RefusalCode::fix_request, " stands in the lists: only who joined can be removed");
+  }
+  if (member->state == MemberState::alive) {
+    return refuse(RefusalCode::fix_request, " is alive: drain it");
+  }
+  if (member->state == MemberState::suspect) {
+    return refuse(RefusalCode::retry_later, " is suspect: whether it is dead is not known yet");
+  }
+  on_removal(now, *member);
+  return MemberRemoved{std::string(addr),
+                       std::max(Duration{0}, collection_.readers.refers_until(id) - now)};
 }
 
 // Its entries go; its epoch stays known, so that nothing of an earlier life ever counts again.

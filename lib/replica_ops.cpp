@@ -8,12 +8,6 @@
 #include "lib/replica.h"
 
 namespace radixmesh {
-namespace {
-
-// How far above another life's an outgrown epoch is at most: a second of the clock.
-constexpr std::uint64_t kEpochStepMax = 1'000'000;
-
-}  // namespace
 
 void Replica::on_op(TimePoint now, const Message& message, std::string_view frame, bool live) {
   const Envelope& envelope = message.envelope;
@@ -36,6 +30,10 @@ void Replica::on_op(TimePoint now, const Message& message, std::string_view fram
   if (verdict == OriginStream::Verdict::new_epoch) {
     if (!hear_of_epoch(now, *find_member(envelope.origin), envelope.epoch)) return;
     verdict = origin->stream.offer(envelope.epoch, envelope.seq, frame);
+  }
+  // Passed on once: where each copy of it were, the copies would be copied.
+  if (live && verdict == OriginStream::Verdict::next && origin->refused == envelope.seq) {
+    return count("ops_duplicate");
   }
   switch (verdict) {
     case OriginStream::Verdict::next:
@@ -87,7 +85,7 @@ void Replica::on_unreadable_op(TimePoint now, const Envelope& envelope) {
 // told.
 bool Replica::hear_of_epoch(TimePoint now, Member& member, Epoch epoch) {
   doubt(now, member);
-  if (member.introduced || epoch.value > limits::epoch_max) {
+  if (member.introduced || epoch.value > limits::epoch_told_max) {
     count("unknown_epochs");
     return false;
   }
@@ -109,7 +107,7 @@ void Replica::begin_epoch(TimePoint now, NodeId id, Epoch epoch) {
   end_life(now, id, origin);
   origin.stream.begin_epoch(epoch);
   origin.stream.pause(false);
-  origin.head = {};
+  origin.head = origin.refused = {};
   origin.wants_snapshot = origin.replaces_all = origin.degraded = origin.had_ops = false;
   origin.failures = 0;
   note_former_lease(now, member, member.lease);
@@ -150,6 +148,7 @@ void Replica::apply_next(TimePoint now, NodeId id, Origin& origin, const Message
                          std::string_view frame) {
   if (!apply(id, origin, message)) {
     count("ops_refused");
+    origin.refused = message.envelope.seq;
     want_snapshot(now, id, origin, "op_does_not_fit", true);
     return;
   }
@@ -286,22 +285,20 @@ void Replica::believe_head(TimePoint now, NodeId id, Seq head) {
   update_repair(now, id, origin);
 }
 
-// Whether a life of that epoch can be outgrown no more.
-bool Replica::nobody_is_above(Epoch epoch) {
-  return epoch.value + 2 * kEpochStepMax > limits::epoch_max;
-}
-
 // Others know a later life of this node than the one it lives: its clock went back, or a process
 // with the same address ran. It goes on under a higher epoch, with the same entries and numbers:
 // whoever has all of the old one goes on with that, the others take a snapshot. Not just one
 // higher: an earlier life may have outgrown the same epoch, and some know that one.
 void Replica::outgrow_epoch(TimePoint now, Epoch seen, bool not_mine) {
-  if (nobody_is_above(seen)) return count("unknown_epochs");
+  const bool is_above_all = seen > self_->epoch && epoch_is_last(seen);
+  if (is_above_all || self_->epoch.value + 2 * limits::epoch_step_max > limits::epoch_max) {
+    return count("unknown_epochs");
+  }
   // Each is a snapshot for everybody: whoever goes on saying so does not drive it.
   if (last_step_ < next_outgrowing_) return count("epochs_not_outgrown");
   next_outgrowing_ = last_step_ + settings_.timers.head_idle;
   const std::uint64_t own = settings_.seed;
-  const std::uint64_t step = 1 + XXH3_64bits(&own, sizeof own) % kEpochStepMax;
+  const std::uint64_t step = 1 + XXH3_64bits(&own, sizeof own) % limits::epoch_step_max;
   const Epoch next{std::max(seen, self_->epoch).value + step};
   const Epoch old = std::exchange(self_->epoch, next);
   // Of an epoch that two lives had nobody has just this one's: all take a snapshot.

@@ -12,6 +12,7 @@
 #include "lib/oplog/message.h"
 #include "lib/oplog/origin_stream.h"
 #include "lib/replica_answers.h"
+#include "lib/replica_view.h"
 #include "lib/tree/holder_set.h"
 
 namespace radixmesh {
@@ -62,7 +63,8 @@ struct RepairNote {
 struct OriginState {
   OriginStream stream;
   HolderIndex holder;
-  Seq head;  // the highest op that anyone said exists in this epoch
+  Seq head;     // the highest op that anyone said exists in this epoch
+  Seq refused;  // the op that came last and does not fit; 0: none did
   RepairTimer repair;
   bool wants_snapshot =
       false;                   // ops alone will not do: one could not be applied, or digests differ
@@ -79,6 +81,19 @@ struct OriginState {
   std::uint32_t asked_in_a_row = 0;  // for repair, one soon after the other
   TimePoint last_asked{};
   TimePoint takeover_until = TimePoint::min();  // this standby passes it on
+
+  LagView lag(TimePoint now) const {
+    LagView lag;
+    const Seq applied = stream.applied();
+    if (head > applied) lag.ops = head.value - applied.value;
+    if (behind_since) lag.since = now - *behind_since;
+    if (repaired) {
+      lag.last_repair = repaired->how;
+      lag.repaired_ago = now - repaired->at;
+    }
+    lag.digest_mismatches = digest_mismatches;
+    return lag;
+  }
 };
 
 }  // namespace radixmesh

@@ -49,7 +49,7 @@ Sight Replica::sight(TimePoint now) const {
 // Nothing is missing that existed when this node came: the ring was verified with it, every
 // upstream's marker is here, and all that the markers named is applied. Does not go back.
 bool Replica::has_caught_up(TimePoint now) const {
-  if (!joined_ || !ring_.verified()) return false;
+  if (!joined() || !ring_.verified()) return false;
   for (const auto& [id, member] : members_) {
     if (id == self_->id || member.state == MemberState::left) continue;
     if (member.epoch.value == 0 && now - started_ < settings_.timers.unseen_wait) return false;
@@ -93,7 +93,16 @@ void Replica::check_ready(TimePoint now) {
 
 std::string Replica::why_not_ready(TimePoint now) const {
   if (ready_) return "";
-  if (!joined_) return "it has not been let in yet";
+  if (!joined()) {
+    const std::string reason = seeds_.why_not_begin(now, would_be_founder());
+    const auto left =
+        std::chrono::ceil<std::chrono::seconds>(started_ + settings_.timers.join_wait - now);
+    const auto seconds = std::max<std::int64_t>(0, left.count());
+    return "it is in no mesh yet: " +
+           (reason.empty()
+                ? "nobody is there to ask; it begins one in " + std::to_string(seconds) + " s"
+                : reason);
+  }
   const Sight seen = sight(now);
   if (seen.of > 0 && seen.sees == 0) {
     return "it hears none of the " + std::to_string(seen.of) + " others";
@@ -163,16 +172,11 @@ void Replica::tell_of_absent(TimePoint now) {
       member.trouble_told = true;
       member.trouble_tell_next = now + kAbsentRepeat;
       log(LogLine::Level::warning, "member_trouble",
-          "node=" + member.addr + " state=" + std::string(shown_state(member)) + " for_seconds=" +
+          "node=" + member.addr + " state=" + std::string(member.shown_state()) + " for_seconds=" +
               seconds_text(now - member.trouble_since) + " reason=\"" + trouble + "\"");
     }
     look_by(member.trouble_told ? member.trouble_tell_next : due);
   }
-}
-
-std::string_view Replica::shown_state(const Member& member) {
-  const bool unseen = member.state == MemberState::dead && member.epoch.value == 0;
-  return unseen ? "unseen" : state_name(member.state);
 }
 
 // A connection that came up is greeted over at once.

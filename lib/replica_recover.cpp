@@ -102,7 +102,7 @@ void Replica::attach_engine(TimePoint now, std::string_view engine_token, KnownS
     return;
   }
   if (recovery_) drop_staging(recovery_->staging);
-  recovery_ = Recovery{now + settings_.timers.recover_wait, std::nullopt, now, {}, known};
+  recovery_ = OwnRecovery{now + settings_.timers.recover_wait, std::nullopt, now, {}, known};
   recover_what_is_due(now);
 }
 
@@ -130,7 +130,7 @@ void Replica::recover_what_is_due(TimePoint now) {
 // `all_known`: nobody can turn up any more that has better.
 const Member* Replica::keeper_of_own_state(bool& all_known) const {
   const Member* best = nullptr;
-  all_known = joined_;
+  all_known = joined();
   for (const auto& [id, member] : members_) {
     if (id == self_->id) continue;
     if (!member.introduced) all_known = false;
@@ -146,7 +146,7 @@ const Member* Replica::keeper_of_own_state(bool& all_known) const {
 
 void Replica::ask_for_own(TimePoint now, NodeId donor, TimePoint heard) {
   drop_staging(recovery_->staging);
-  recovery_->staging = Staging{donor, next_session_++, {}, 0, std::nullopt, heard, {}, {}};
+  recovery_->staging = SnapshotStaging{donor, next_session_++, {}, 0, std::nullopt, heard, {}, {}};
   recovery_->ask_again = now + settings_.timers.hello;
   ask(donor, Channel::bulk,
       SnapshotRequest{self_->id, Epoch{}, Seq{}, recovery_->staging->session, true,
@@ -158,7 +158,7 @@ void Replica::on_own_chunk(TimePoint now, NodeId from, const SnapshotChunk& chun
       recovery_->staging->session != chunk.session) {
     return count("chunks_unwanted");
   }
-  Staging& staging = *recovery_->staging;
+  SnapshotStaging& staging = *recovery_->staging;
   const bool in_order =
       chunk.index == staging.chunks && (staging.chunks == 0 || chunk.epoch == staging.epoch);
   const bool outdated = KnownState{chunk.epoch, chunk.as_of} < recovery_->known;

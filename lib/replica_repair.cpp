@@ -107,7 +107,7 @@ void Replica::ask_for_repair(TimePoint now, NodeId id, Origin& origin) {
     return;
   }
   count("snapshots_asked");
-  origin.staging = Staging{donor, next_session_++, {}, 0, std::nullopt, now, {}, {}};
+  origin.staging = SnapshotStaging{donor, next_session_++, {}, 0, std::nullopt, now, {}, {}};
   origin.stream.pause(origin.replaces_all || origin.had_ops);
   const Seq known = origin.replaces_all ? Seq{} : applied;
   ask(donor, Channel::bulk,

@@ -41,7 +41,7 @@ tl::unexpected<Refusal> refuse(RefusalCode code, std::string message) {
 std::string_view Replica::unfit(const Member& member) const {
   if (member.role == Role::router) return "router";
   if (member.id == self_->id) return draining() ? "draining" : ready_ ? "" : "not_ready";
-  if (member.state != MemberState::alive) return shown_state(member);
+  if (member.state != MemberState::alive) return member.shown_state();
   return member.ready ? "" : "not_ready";
 }
 

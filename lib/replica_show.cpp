@@ -19,6 +19,7 @@ StatusView Replica::status() {
   StatusView view;
   view.addr = self_->addr;
   view.cluster = settings_.cluster;
+  view.founder = founder_;
   view.rank = self_->rank;
   view.role = self_->role;
   view.epoch = self_->epoch;
@@ -50,7 +51,7 @@ StatusView Replica::status() {
   for (const auto& [id, origin] : origins_) {
     view.vector[members_.at(id).addr] = VectorView{origin.stream.epoch(), origin.stream.applied(),
                                                    relation_->digest(origin.holder)};
-    view.lag[members_.at(id).addr] = lag_of(origin);
+    view.lag[members_.at(id).addr] = origin.lag(last_step_);
   }
   view.ops_applied = ops_applied_;
   view.memory_bytes = relation_->memory_bytes() + op_log_.memory_bytes();
@@ -64,19 +65,6 @@ StatusView Replica::status() {
   return view;
 }
 
-LagView Replica::lag_of(const Origin& origin) const {
-  LagView lag;
-  const Seq applied = origin.stream.applied();
-  if (origin.head > applied) lag.ops = origin.head.value - applied.value;
-  if (origin.behind_since) lag.since = last_step_ - *origin.behind_since;
-  if (origin.repaired) {
-    lag.last_repair = origin.repaired->how;
-    lag.repaired_ago = last_step_ - origin.repaired->at;
-  }
-  lag.digest_mismatches = origin.digest_mismatches;
-  return lag;
-}
-
 std::vector<NodeView> Replica::nodes(TimePoint now) const {
   std::vector<NodeView> out;
   for (NodeId id : by_rank_) {
@@ -86,7 +74,7 @@ std::vector<NodeView> Replica::nodes(TimePoint now) const {
                   .role = member.role,
                   .epoch = member.epoch,
                   .state = member.state,
-                  .unseen = shown_state(member) == "unseen",
+                  .unseen = member.shown_state() == "unseen",
                   .applied = head_,
                   .head = head_,
                   .silent = Duration{0},
@@ -103,7 +91,7 @@ std::vector<NodeView> Replica::nodes(TimePoint now) const {
       const Origin& origin = origins_.at(id);
       view.applied = origin.stream.applied();
       view.head = std::max(origin.head, view.applied);
-      view.lag = lag_of(origin);
+      view.lag = origin.lag(last_step_);
       view.silent.reset();
       if (member.last_heard != TimePoint::min()) view.silent = now - member.last_heard;
     }

@@ -67,7 +67,7 @@ void Replica::on_snapshot_chunk(TimePoint now, NodeId from, const SnapshotChunk&
     count("chunks_unwanted");
     return;
   }
-  Staging& staging = *origin->staging;
+  SnapshotStaging& staging = *origin->staging;
   const bool in_order =
       chunk.index == staging.chunks && (staging.chunks == 0 || chunk.epoch == staging.epoch);
   const char* failed = chunk.status == SnapshotStatus::cannot ? "snapshots_declined"
@@ -90,7 +90,7 @@ void Replica::on_snapshot_chunk(TimePoint now, NodeId from, const SnapshotChunk&
 }
 
 // Carries out one chunk on the holder that is not shown yet. False if it does not fit.
-bool Replica::stage(Staging& staging, const SnapshotChunk& chunk) {
+bool Replica::stage(SnapshotStaging& staging, const SnapshotChunk& chunk) {
   if (!staging.holder) {
     staging.holder = relation_->add_holder();
     staging.epoch = chunk.epoch;
@@ -178,7 +178,7 @@ void Replica::abandon_staging(Origin& origin) {
   look_at_repair_of(origin);
 }
 
-void Replica::drop_staging(std::optional<Staging>& staging) {
+void Replica::drop_staging(std::optional<SnapshotStaging>& staging) {
   if (staging && staging->holder) relation_->drop_holder(*staging->holder);
   staging.reset();
 }

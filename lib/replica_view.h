@@ -122,6 +122,7 @@ struct GcCountsView {
 };
 struct StatusView {
   std::string addr, cluster;
+  std::optional<Founder> founder;  // of the mesh that it is in; nothing while it is in none
   NodeRank rank;
   Role role = Role::prefill;
   Epoch epoch;

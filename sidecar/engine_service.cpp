@@ -74,6 +74,7 @@ const std::map<std::string_view, EngineService::Method>& EngineService::methods(
       {"nodes", &EngineService::nodes},
       {"tree", &EngineService::tree},
       {"subscribe", &EngineService::subscribe},
+      {"member_remove", &EngineService::member_remove},
       {"drain", &EngineService::drain},
   };
   return table;
@@ -174,7 +175,7 @@ EngineService::Outcome EngineService::hello(Call& call) {
         return {};
       }
     }
-    Replica::KnownState known;
+    KnownState known;
     if (state) known = {Epoch{(*state)[0]}, Seq{(*state)[1]}};
     replica_.attach_engine(steady_now(), *token, known);
     if (replica_.recovering()) {
@@ -411,6 +412,19 @@ EngineService::Outcome EngineService::subscribe(Call& call) {
   }
   engine_frees_changed();
   call.result.pack_map(0);
+  return {};
+}
+
+EngineService::Outcome EngineService::member_remove(Call& call) {
+  const auto addr = call.params.optional_text("addr", limits::address_bytes_max);
+  if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
+  if (!addr) return refuse(RefusalCode::fix_request, "`addr` is missing");
+  const auto removed = replica_.member_remove(steady_now(), *addr);
+  if (!removed) return tl::unexpected(removed.error());
+  call.result.pack_map(2);
+  pack_event(call.result, "addr", removed->addr);
+  pack_number(call.result, "wait_ms",
+              static_cast<std::uint64_t>((removed->waits.count() + 999) / 1000));
   return {};
 }
 

@@ -77,6 +77,7 @@ class EngineService final : public ipc::Service {
   Outcome nodes(Call& call);
   Outcome tree(Call& call);
   Outcome subscribe(Call& call);
+  Outcome member_remove(Call& call);
   Outcome drain(Call& call);
 
   struct Lease {

@@ -463,6 +463,7 @@ std::optional<NodeId> Transport::note_route(Bound& router, Channel channel) {
   const NodeId meant{has_peer ? get_u64(identity.substr(kIdentityBytes)) : self_.value};
   if (meant != self_ && peers_.contains(meant)) {
     ++counts_.misdirected;
+    if (identity.starts_with(identity_)) own_echo_ = meant;
     return std::nullopt;
   }
   const auto key = std::pair(from, channel);

@@ -195,6 +195,7 @@ class Transport {
     for (std::size_t i = 0; i < max && receive(router.socket, budget); ++i) {
       const auto from = note_route(router, channel);
       if (from) sink(Received{*from, channel, false, parts_[1].to_string_view()});
+      if (own_echo_) sink(OwnEcho{*std::exchange(own_echo_, std::nullopt)});
     }
   }
   template <class Sink>
@@ -223,6 +224,7 @@ class Transport {
   // The connection over which each peer last asked: its answers go there.
   std::map<std::pair<NodeId, Channel>, std::string> routes_;
   std::pair<NodeId, Channel> stranger_;
+  std::optional<NodeId> own_echo_;  // under this name for a peer it has connected to itself
   std::optional<Pending> pending_;
   std::string group_topic_;
   std::vector<zmq::message_t> parts_;

@@ -64,9 +64,12 @@ inline constexpr std::size_t delete_entries_max = 1024;
 inline constexpr std::size_t members_max = 1024;
 // Above it `auto` arranges groups: a mesh of N nodes has N (N - 1) links, and each op N - 1 sends.
 inline constexpr std::size_t mesh_members_max = 64;
-// An epoch that is believed is a time before the year 2255: above it no clock is right, and below
-// it there is always a later one.
-inline constexpr std::uint64_t epoch_max = std::uint64_t{9'000'000'000'000'000};
+// An epoch is a time. What others tell of one is believed up to the year 2255, a node's own word 30
+// years further: so whatever was told of it, there is a later one that it can say.
+inline constexpr std::uint64_t epoch_told_max = std::uint64_t{9'000'000'000'000'000};
+inline constexpr std::uint64_t epoch_max = std::uint64_t{10'000'000'000'000'000};
+// How far above another life's an outgrown epoch is at most: a second of the clock.
+inline constexpr std::uint64_t epoch_step_max = 1'000'000;
 // Members that were told of, or asked to be let in, and have not answered themselves yet.
 inline constexpr std::size_t unproven_members_max = 64;
 // What a rank may be when it is given; higher ones are handed out after it.

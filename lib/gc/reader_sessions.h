@@ -69,6 +69,11 @@ class ReaderSessions {
   bool empty() const { return sessions_.empty(); }
   const std::map<NodeId, ReaderSession>& all() const { return sessions_; }
   ReaderSession* find(NodeId reader);
+  // Until when it may refer to something here.
+  TimePoint refers_until(NodeId reader) const {
+    const auto found = sessions_.find(reader);
+    return found != sessions_.end() ? found->second.expires : TimePoint::min();
+  }
   ReaderSession& open(NodeId reader) { return sessions_[reader]; }
   void erase(NodeId reader) { sessions_.erase(reader); }
   void forget(NodeId reader) { erase(reader), last_.erase(reader); }

@@ -8,9 +8,12 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include "lib/base/founder.h"
 #include "lib/base/ids.h"
+#include "lib/base/limits.h"
 #include "lib/base/link.h"
 #include "lib/base/member_state.h"
 #include "lib/base/role.h"
@@ -19,6 +22,11 @@
 
 namespace radixmesh {
 
+// Whether a life of that epoch can be outgrown no more by another life that hears of it.
+constexpr bool epoch_is_last(Epoch epoch) {
+  return epoch.value + 2 * limits::epoch_step_max > limits::epoch_told_max;
+}
+
 // A member's own numbers, each of which only it raises.
 struct OwnNumbers {
   std::uint32_t refute = 0;
@@ -26,13 +34,6 @@ struct OwnNumbers {
   Seq head;
   std::uint64_t nonce = 0, stamp = 0, round = 0;
   std::pair<Epoch, Seq> needed{};  // what has to be applied of it before this node is ready
-};
-
-// Whom a node asks that wants to be let in.
-struct Seed {
-  std::string addr;
-  std::string name;     // of ReplicaSettings::join, of which it is an address
-  std::string refusal;  // what it answered
 };
 
 struct Member {
@@ -54,8 +55,11 @@ struct Member {
   bool impostor = false;          // the address answered with an earlier life than that
   std::string publish_addr, bulk_addr;
   std::string engine_token;
-  Duration lived{};     // for how long it was seen alive
-  std::string refusal;  // why one of us refused the other; empty if nobody did
+  TimePoint same_rank_since = kNever;  // as this node's own, both in one mesh
+  std::optional<Founder> founder;  // of the mesh that it is in; nothing before it was introduced
+  bool removed = false;            // an operator said that it does not come back
+  Duration lived{};                // for how long it was seen alive
+  std::string refusal;             // why one of us refused the other; empty if nobody did
   TimePoint next_hello = TimePoint::min(), last_hello = TimePoint::min();
   TimePoint next_audit = kNever;  // once it is introduced: it is asked all the same
   // What was believed of it when it was asked: what it answers is never below that, but where that
@@ -93,6 +97,12 @@ struct Member {
   HeadMessage::Stand standing;    // how it stands, by its own word
   // What it said it has of each origin; used to choose whom to ask for repair.
   std::map<NodeId, VectorEntry> vector;
+
+  // Who was never heard of is not one that died.
+  std::string_view shown_state() const {
+    const bool unseen = state == MemberState::dead && epoch.value == 0;
+    return unseen ? "unseen" : state_name(state);
+  }
 };
 
 }  // namespace radixmesh

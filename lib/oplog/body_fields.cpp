@@ -113,7 +113,7 @@ bool read_news(const Object* object, std::vector<MemberNews>& news) {
     if (!fields.text(each.addr, limits::address_bytes_max) || each.addr.empty() ||
         !read_rank(fields, each.rank) || !read_role(fields, each.role) ||
         !fields.count(each.epoch.value) || !read_refute(fields, each.refute) ||
-        !read_state(fields, each.state)) {
+        !read_state(fields, each.state) || (fields.left() > 0 && !fields.boolean(each.removed))) {
       return false;
     }
     news.push_back(std::move(each));
@@ -124,6 +124,13 @@ bool read_news(const Object* object, std::vector<MemberNews>& news) {
 bool read_standing(ArrayReader& fields, Standing& standing) {
   return fields.count(standing.epoch.value) && read_refute(fields, standing.refute) &&
          read_state(fields, standing.state);
+}
+
+bool read_founder(const Object* object, Founder& founder) {
+  if (object == nullptr || object->type != msgpack::type::ARRAY) return false;
+  ArrayReader fields(*object);
+  return fields.text(founder.addr, limits::address_bytes_max) && fields.count(founder.life.value) &&
+         founder.addr.empty() == (founder.life.value == 0);
 }
 
 bool read_engine_token(ArrayReader& fields, std::string& token) {

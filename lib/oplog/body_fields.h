@@ -19,6 +19,7 @@ bool read_rank(ArrayReader& fields, NodeRank& rank);
 bool read_refute(ArrayReader& fields, std::uint32_t& refute);
 bool read_role(ArrayReader& fields, Role& role);
 bool read_state(ArrayReader& fields, MemberState& state);
+bool read_founder(const Object* object, Founder& founder);
 bool read_news(const Object* object, std::vector<MemberNews>& news);
 bool read_standing(ArrayReader& fields, Standing& standing);
 bool read_engine_token(ArrayReader& fields, std::string& token);

@@ -100,13 +100,14 @@ void pack_load(Packer& packer, const std::optional<Load>& load) {
 void pack_news(Packer& packer, const std::vector<MemberNews>& news) {
   packer.pack_array(static_cast<std::uint32_t>(news.size()));
   for (const MemberNews& each : news) {
-    packer.pack_array(6);
+    packer.pack_array(each.removed ? 7 : 6);
     pack_text(packer, each.addr);
     packer.pack_uint32(each.rank.value);
     packer.pack_uint8(static_cast<std::uint8_t>(each.role));
     packer.pack_uint64(each.epoch.value);
     packer.pack_uint32(each.refute);
     packer.pack_uint8(static_cast<std::uint8_t>(each.state));
+    if (each.removed) packer.pack_true();
   }
 }
 
@@ -117,6 +118,12 @@ void pack_registers(Packer& packer, const std::vector<ReaderRegister>& registers
     packer.pack_uint32(each.page.tokens);
     packer.pack_uint64(each.version);
   }
+}
+
+void pack_founder(Packer& packer, const Founder& founder) {
+  packer.pack_array(2);
+  pack_text(packer, founder.addr);
+  packer.pack_uint64(founder.life.value);
 }
 
 // Three fields of an array that the caller began.
@@ -174,7 +181,7 @@ void pack_body(Packer& packer, const MarkerMessage& body) {
 }
 
 void pack_body(Packer& packer, const Introduction& body) {
-  packer.pack_array(27);
+  packer.pack_array(28);
   packer.pack_uint32(body.protocol_min);
   packer.pack_uint32(body.protocol_max);
   packer.pack_uint64(body.fingerprint);
@@ -204,6 +211,11 @@ void pack_body(Packer& packer, const Introduction& body) {
   packer.pack_uint64(body.stamp);
   packer.pack_uint64(body.round);
   packer.pack_uint64(body.question);
+  if (body.founder) {
+    pack_founder(packer, *body.founder);
+  } else {
+    packer.pack_nil();
+  }
 }
 
 void pack_body(Packer& packer, const RefusedMessage& body) {
@@ -330,9 +342,10 @@ void pack_body(Packer& packer, const TickAckMessage& body) {
 }
 
 void pack_body(Packer& packer, const JoinedMessage& body) {
-  packer.pack_array(2);
+  packer.pack_array(3);
   packer.pack_uint32(body.rank.value);
   packer.pack_uint32(body.members);
+  pack_founder(packer, body.founder);
 }
 
 void pack_body(Packer& packer, const BookingsMessage& body) {

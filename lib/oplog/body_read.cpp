@@ -115,7 +115,8 @@ bool read(ArrayReader& fields, Introduction& body) {
          read_refute(fields, body.refute) && read_standing(fields, body.seen) &&
          read_former(fields.next(), body.former) && read_lease(fields, body.lease) &&
          read_lease(fields, body.earlier_lease) && read_lease(fields, body.former_lease) &&
-         read_own_numbers(fields, body);
+         read_own_numbers(fields, body) &&
+         (fields.nil() || read_founder(fields.next(), body.founder.emplace()));
 }
 
 bool read(ArrayReader& fields, RefusedMessage& body) {
@@ -297,7 +298,8 @@ bool read(ArrayReader& fields, HeldMessage& body) {
 }
 
 bool read(ArrayReader& fields, JoinedMessage& body) {
-  return read_rank(fields, body.rank) && fields.u32(body.members);
+  return read_rank(fields, body.rank) && fields.u32(body.members) &&
+         read_founder(fields.next(), body.founder);
 }
 
 template <class T>

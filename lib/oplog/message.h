@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lib/base/cache_namespace.h"
+#include "lib/base/founder.h"
 #include "lib/base/gc_mode.h"
 #include "lib/base/ids.h"
 #include "lib/base/member_state.h"
@@ -125,6 +126,7 @@ struct MemberNews {
   Epoch epoch;
   std::uint32_t refute = 0;
   MemberState state = MemberState::alive;
+  bool removed = false;  // an operator said that it does not come back: it is to be forgotten
 };
 
 // The earlier life whose entries a node goes on with: all that the ops up to `seq` of it made.
@@ -209,6 +211,7 @@ struct Introduction {
   // ... and those of what it says to the receiver alone: REGISTER's two, and HOLD's rounds.
   std::uint64_t nonce = 0, stamp = 0, round = 0;
   std::uint64_t question = 0;  // counts HELLOs to the receiver; WELCOME repeats the one it answers
+  std::optional<Founder> founder;  // of the mesh that it is in; nothing where it is in none
 };
 struct HelloMessage : Introduction {};
 struct WelcomeMessage : Introduction {};
@@ -340,8 +343,9 @@ struct TickAckMessage {
 struct JoinMessage : Introduction {};
 // It is let in, with this rank. NEWS with all members came before it.
 struct JoinedMessage {
-  NodeRank rank;
+  NodeRank rank;              // kAnyRank: it is not let in
   std::uint32_t members = 0;  // alive, the sender among them and the asker not
+  Founder founder;  // of the sender's mesh; of the one that it would begin where it is in none
 };
 
 // A reader's register at an owner whose mode is global_ref, for the pages up to `page`. Odd: it

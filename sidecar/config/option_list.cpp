@@ -40,6 +40,8 @@ void list_members(OptionTable& table, ReplicaSettings& settings, Given& given) {
   table.add("router-cache-nodes", given.router, Addresses{}, "routers" + order);
   table.add("join", settings.join, Addresses{},
             "instead of lists: any members to ask to be let in, or names that stand for several");
+  table.add("join-wait", settings.timers.join_wait, Seconds{0, kSecondsMax},
+            "seconds before a node that finds nobody to ask begins a mesh, at the earliest");
   table.add("role", given.role,
             one_of(role_name, {Role::prefill, Role::decode, Role::unified, Role::router}),
             "this node's role: needed with --join, else only checked against the lists");

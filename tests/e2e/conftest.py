@@ -13,6 +13,7 @@ import os
 import pytest
 
 from loopback import Mesh, binary
+from name_lab import NameLab
 
 LOG_LINES_SHOWN = 25
 
@@ -72,3 +73,17 @@ def module_mesh_of(tmp_path_factory):
 def short_folder(tmp_path_factory):
     """Unlike tmp_path not named after the test: a Unix socket's path has at most 107 bytes."""
     return tmp_path_factory.mktemp("m")
+
+
+@pytest.fixture
+def lab_of(mesh_of):
+    labs = []
+
+    def make(hosts: str = "", flags=(), **counts) -> NameLab:
+        labs.append(NameLab(mesh_of(**counts), flags=flags, hosts=hosts))
+        return labs[-1]
+
+    yield make
+    for lab in labs:
+        lab.mesh.kill()
+        lab.close()

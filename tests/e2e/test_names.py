@@ -9,21 +9,6 @@ import time
 import pytest
 
 from loopback import alive_at, wait_until
-from name_lab import NameLab
-
-
-@pytest.fixture
-def lab_of(mesh_of):
-    labs = []
-
-    def make(hosts: str = "", flags=(), **counts) -> NameLab:
-        labs.append(NameLab(mesh_of(**counts), flags=flags, hosts=hosts))
-        return labs[-1]
-
-    yield make
-    for lab in labs:
-        lab.mesh.kill()
-        lab.close()
 
 
 def inserted_everywhere(mesh, first: int) -> None:

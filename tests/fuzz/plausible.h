@@ -78,7 +78,7 @@ class Plausible {
       case MessageType::join:
         return JoinMessage{introduction()};
       case MessageType::joined:
-        return JoinedMessage{from_.rank, 2};
+        return JoinedMessage{from_.rank, 2, {from_.addr, from_.epoch}};
       case MessageType::refused:
         return RefusedMessage{"page_size differs: 1 here, 4 there"};
       case MessageType::heartbeat:

@@ -64,6 +64,7 @@ PARAMS = {  # method: (required, optional)
         {"running", "waiting", "kv_used", "kv_total"},
         {"queued_tokens", "prefill_rate"},
     ),
+    "member_remove": ({"addr"}, set()),
     "drain": (set(), set()),
     "status": (set(), set()),
     "nodes": (set(), set()),
@@ -442,6 +443,11 @@ class FakeSidecar(_Listener):
     def report_load(self, **load):
         assert all(isinstance(value, int) for value in load.values())
         return {}
+
+    def member_remove(self, addr):
+        if addr == ADDR:
+            raise Refusal("fix_request", f"{addr} is this node itself: drain it")
+        return {"addr": addr, "wait_ms": 1500 if addr.startswith("reader") else 0}
 
     def drain(self):
         return {}

@@ -281,7 +281,7 @@ def test_a_wrong_command_line(sidecar, line):
 def test_help():
     whole = radixmesh("--help").stdout
     assert "\n  gc " in whole
-    assert "No verb but drain and gc --run changes anything." in whole
+    assert "No verb but drain, member remove and gc --run changes anything." in whole
     help_of_gc = radixmesh("gc", "--help")
     assert (help_of_gc.returncode, help_of_gc.stderr) == (0, "")
     assert "\n  --run  " in help_of_gc.stdout

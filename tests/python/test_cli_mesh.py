@@ -75,7 +75,8 @@ what is cached where:
     for path in paths:  # what is at one is seen from both
         match = json.loads(radixmesh("--json", "match", "1,2,3,4,5", socket=path).stdout)
         assert match["depths"] == {addresses[0]: 4}
-        assert f"{addresses[0]}     " in radixmesh("route", "1,2,3,4", socket=path).stdout
+        # As soon as it has heard that the holder is ready.
+        until(lambda path=path: radixmesh("route", "1,2,3,4", socket=path), f"{addresses[0]}     ")
         nodes = json.loads(radixmesh("nodes", "--json", socket=path).stdout)
         assert [(node["addr"], node["state"]) for node in nodes] == [
             (addr, "alive") for addr in addresses

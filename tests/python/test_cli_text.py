@@ -76,6 +76,14 @@ not here yet: 2 ops of 2 members, for up to 500 ms
     assert json_of(sidecar, "nodes") == sidecar.nodes()
 
 
+def test_member_remove(sidecar):
+    assert text_of(sidecar, "member", "remove", "p9:1") == "p9:1 is forgotten\n"
+    assert json_of(sidecar, "member", "remove", "p9:1") == {"addr": "p9:1", "wait_ms": 0}
+    assert text_of(sidecar, "member", "remove", "reader:1") == (
+        "reader:1 is forgotten in 2 s, when the lease lapses of what it refers to here\n"
+    )
+
+
 def test_drain(sidecar):
     assert text_of(sidecar, "drain") == "draining\n"
     assert json_of(sidecar, "drain") == {}

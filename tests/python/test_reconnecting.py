@@ -258,6 +258,7 @@ CHANGES = {
     "reset": lambda mesh: mesh.reset(),
     "report_load": lambda mesh: mesh.report_load(running=1, waiting=0, kv_used=1, kv_total=2),
     "drain": lambda mesh: mesh.drain(),
+    "member_remove": lambda mesh: mesh.member_remove("p9:1"),
 }
 
 

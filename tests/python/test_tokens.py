@@ -156,7 +156,7 @@ def test_narrow_negative_numbers_are_refused(code):
         memoryview(bytes(8)).cast("B", (2, 4)),
         memoryview(bytes(8)).cast("c"),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_is_no_row_of_integers_is_refused(wrong):
     with pytest.raises(FixRequest):

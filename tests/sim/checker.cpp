@@ -71,18 +71,26 @@ void Checker::applied(std::size_t node, const OpApplied& event) {
   if (event.origin == network_.addr(node)) engine(node).op_applied(event);
 }
 
-// Since it was last asked about this origin. What was known of one that was gone for long, or that
-// was taken for a life that nobody outgrows, begins anew.
+// Since it was last asked about this origin. What was known of one that was gone for long begins
+// anew.
 bool Checker::has_forgotten(std::size_t node, const std::string& origin) {
   auto counters = network_.replica(node).status().counters;
-  const std::uint64_t now = counters["members_relearned"] + counters["origins_forgotten"];
+  const std::uint64_t now = counters["origins_forgotten"];
   return std::exchange(forgotten_[{node, origin}], now) < now;
+}
+
+// It is met as if for the first time.
+void Checker::dropped(std::size_t node, NodeId peer) {
+  std::erase_if(progress_, [&](const auto& each) {
+    return each.first.first == node && network_.id(each.first.second) == peer;
+  });
 }
 
 void Checker::owed(std::size_t node, const std::vector<Effect>& effects) {
   std::size_t questions = 0, answers = 0, bulk_bytes = 0;
   for (const Effect& effect : effects) {
     if (std::holds_alternative<Ask>(effect)) ++questions;
+    if (const auto* gone = std::get_if<DropPeer>(&effect)) dropped(node, gone->peer);
     const auto* answer = std::get_if<Answer>(&effect);
     if (answer == nullptr) continue;
     answer->channel == Channel::bulk ? bulk_bytes += answer->frame.size() : ++answers;

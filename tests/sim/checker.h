@@ -63,6 +63,7 @@ class Checker {
   // What a node owes after one step is within what limits.h says.
   bool has_forgotten(std::size_t node, const std::string& origin);
   void owed(std::size_t node, const std::vector<Effect>& effects);
+  void dropped(std::size_t node, NodeId peer);
   void told_to_free(std::size_t node, const GcFree& event);
   std::size_t better_copies(std::size_t node, const std::vector<TokenId>& path) const;
   std::string compare(std::size_t node, const std::vector<TokenId>& query);

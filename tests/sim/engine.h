@@ -50,7 +50,7 @@ class Engine {
   std::uint64_t born() const { return born_; }
   // The last state that it must not fall behind: slots that were freed after it may be in use
   // again.
-  Replica::KnownState known() const { return known_; }
+  KnownState known() const { return known_; }
   // What is in a slot now; 0 if it is free.
   Stamp stamp_in(std::uint64_t slot) const {
     const auto found = pool_.find(slot);
@@ -78,7 +78,7 @@ class Engine {
   std::map<std::uint64_t, Stamp> pool_;  // the slots that are in use
   std::vector<std::pair<TimePoint, std::uint64_t>> to_free_;
   std::uint64_t born_ = 1;
-  Replica::KnownState known_;
+  KnownState known_;
 };
 
 }  // namespace radixmesh::sim

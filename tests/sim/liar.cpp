@@ -74,8 +74,11 @@ Epoch Liar::any_epoch(Epoch real) {
   const std::uint64_t some[] = {real.value,
                                 real.value + 1,
                                 real.value + below(100 * kSecond),
+                                limits::epoch_told_max - kSecond,
+                                limits::epoch_told_max - 10 * kSecond,
+                                limits::epoch_told_max,
+                                limits::epoch_told_max + 1,
                                 limits::epoch_max - kSecond,
-                                limits::epoch_max - 10 * kSecond,
                                 limits::epoch_max,
                                 limits::epoch_max + 1,
                                 limits::count_max,
@@ -125,7 +128,7 @@ std::vector<MemberNews> Liar::any_news(std::size_t told) {
     const Mask mask = anybody(told);
     const auto rank = static_cast<std::uint32_t>(number(mask.rank.value, limits::rank_max));
     news.push_back({mask.addr, sometimes(2) ? mask.rank : NodeRank{rank}, mask.role,
-                    any_epoch(mask.epoch), any_refute(mask.refute), any_state()});
+                    any_epoch(mask.epoch), any_refute(mask.refute), any_state(), sometimes(8)});
   }
   return news;
 }
@@ -139,6 +142,18 @@ Standing Liar::any_standing(std::size_t told) {
 Duration Liar::any_lease(std::uint64_t longest) {
   const std::uint64_t some[] = {0, kSecond, 20 * kSecond, longest};
   return Duration{static_cast<std::int64_t>(some[below(std::size(some))])};
+}
+
+// Mostly of a mesh that stands in lists, as this one does.
+Founder Liar::any_founder(const Mask& mask) {
+  const Epoch life = any_epoch(mask.epoch);
+  return sometimes(4) && !mask.addr.empty() ? Founder{mask.addr, std::max(life, Epoch{1})}
+                                            : Founder{};
+}
+
+JoinedMessage Liar::any_joined(const Mask& mask) {
+  const NodeRank rank = sometimes(4) ? kAnyRank : NodeRank{any_refute(3)};
+  return {rank, static_cast<std::uint32_t>(below(4)), any_founder(mask)};
 }
 
 Introduction Liar::any_introduction(const Mask& mask, std::size_t told) {
@@ -161,6 +176,7 @@ Introduction Liar::any_introduction(const Mask& mask, std::size_t told) {
   said.stamp = any_count(0);
   said.round = any_count(0);
   said.question = any_count(1);
+  said.founder = any_founder(mask);
   return said;
 }
 
@@ -322,7 +338,7 @@ Body Liar::unasked_answer(const Mask& mask, std::size_t told) {
     case 6:
       return HeldMessage{any_count(mask.epoch.value), some_pages(mask)};
     case 7:
-      return JoinedMessage{NodeRank{any_refute(3)}, static_cast<std::uint32_t>(below(4))};
+      return any_joined(mask);
     default:
       return RegisteredMessage{any_count(1),
                                any_count(1'000'000),
@@ -361,7 +377,7 @@ std::optional<Body> Liar::answer_to(const Message& asked, const Mask& mask, std:
     return HeldMessage{hold->round, {}};  // and keeps nothing
   }
   if (std::holds_alternative<JoinMessage>(asked.body)) {
-    return JoinedMessage{NodeRank{any_refute(3)}, static_cast<std::uint32_t>(below(4))};
+    return any_joined(mask);
   }
   Mask about = anybody(asker);
   if (const auto* replay = std::get_if<ReplayRequest>(&asked.body)) {

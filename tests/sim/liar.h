@@ -53,6 +53,8 @@ class Liar {
   std::vector<MemberNews> any_news(std::size_t told);
   Standing any_standing(std::size_t told);
   Duration any_lease(std::uint64_t longest);
+  Founder any_founder(const Mask& mask);
+  JoinedMessage any_joined(const Mask& mask);
   Introduction any_introduction(const Mask& mask, std::size_t told);
   Pulse any_pulse(const Mask& mask, std::size_t told);
   HeadMessage any_head(const Mask& mask, std::size_t told);

@@ -53,6 +53,8 @@ ReplicaSettings Network::settings_of(std::size_t node) const {
   return settings;
 }
 
+NodeId Network::id(const std::string& addr) const { return node_id(common_.cluster, addr); }
+
 void Network::start(std::size_t node) {
   Node& each = nodes_[node];
   ++each.life;
@@ -280,7 +282,9 @@ void Network::step_dials() {
       if (report->link.kind == LinkKind::publish) on_publish_link(each.node, *report);
       nodes_[each.node].replica->step(now_, *report);
     } else {
-      nodes_[each.node].replica->step(now_, std::get<SeedsFound>(each.what));
+      SeedsFound found = std::get<SeedsFound>(each.what);
+      if (resolve && !found.addresses.empty()) found.addresses = resolve(each.node, found.seed);
+      nodes_[each.node].replica->step(now_, found);
     }
     perform(each.node);
   }
@@ -309,7 +313,8 @@ void Network::perform_one(std::size_t node, const Effect& effect) {
   } else if (std::holds_alternative<FindSeeds>(effect)) {
     if (dials_) return;
     for (const std::string& seed : nodes_[node].join) {
-      nodes_[node].replica->step(now_, SeedsFound{seed, {seed}});
+      const auto found = resolve ? resolve(node, seed) : std::vector{seed};
+      nodes_[node].replica->step(now_, SeedsFound{seed, found});
     }
   } else if (std::holds_alternative<AskMarkers>(effect)) {
     for (std::size_t to = 0; to < nodes_.size(); ++to) {

@@ -51,6 +51,7 @@ class Network {
   // A node that is in nobody's lists: started, it asks `seeds` to be let in.
   std::size_t add_joiner(MemberSettings settings, std::vector<std::string> seeds);
   const std::string& addr(std::size_t node) const { return nodes_[node].member.addr; }
+  NodeId id(const std::string& addr) const;
   // Whether the node ended by itself, having left.
   bool left(std::size_t node) const { return nodes_[node].left; }
   // What a restart adds to the time that an epoch is made of.
@@ -61,6 +62,8 @@ class Network {
   // From now on nodes are told by names, and a message passes where a connection stands. Without it
   // each node reaches all others. To be said before any starts.
   void use_names(std::uint64_t seed, NameFaults name_faults) { dials_.emplace(seed, name_faults); }
+  // What a seed stands for when this node asks; by itself it is an address. None: it is unknown.
+  std::function<std::vector<std::string>(std::size_t node, const std::string& seed)> resolve;
   // All names resolve at once, and all connections can be made.
   void heal_names() {
     if (dials_) dials_->faults = {};

@@ -109,6 +109,18 @@ void draw_names(Random& random, Plan& plan) {
   }
 }
 
+void draw_service(Random& random, Plan& plan) {
+  const bool is_one = random() % 6 == 0;
+  Service service;
+  service.missing = pick(random, {0.0, 0.3, 0.7});
+  service.alone = pick(random, {0.0, 0.0, 0.3});
+  service.unknown = pick(random, {0.0, 0.0, 0.3});
+  const auto wait = pick<Duration>(random, {0s, 500ms, 5s});
+  if (plan.undisturbed || !is_one) return;
+  plan.service = service;
+  plan.settings.timers.join_wait = wait;
+}
+
 std::string show(std::uint64_t seed, const Plan& plan) {
   std::ostringstream out;
   const Faults& faults = plan.faults;
@@ -133,6 +145,7 @@ std::string show(std::uint64_t seed, const Plan& plan) {
       << " slow_names=" << plan.names.slow << " silent_names=" << plan.names.silent
       << " failing_names=" << plan.names.failing << " moves=" << plan.names.moves
       << " no_descriptors=" << plan.names.no_descriptors << " dead_numbers=" << plan.names.has_dead
+      << " service=" << plan.service.has_value()
       << " liar=" << (plan.lies.liar ? std::to_string(*plan.lies.liar) : "none");
   return out.str();
 }
@@ -153,6 +166,7 @@ Plan draw(std::uint64_t seed) {
   draw_collection(random, plan);
   draw_strangers(random, plan);
   draw_names(random, plan);
+  draw_service(random, plan);
   plan.text = show(seed, plan);
   return plan;
 }

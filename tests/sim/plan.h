@@ -28,12 +28,21 @@ struct Lies {
   std::optional<std::size_t> liar;  // a member, which answers falsely as well; or a stranger
 };
 
+// No node is in a list: each knows the name of a service, and what that stands for is not the same
+// everywhere and always, in the faulty phase.
+struct Service {
+  double missing = 0;  // chance that a node is not among the answers
+  double alone = 0;    // that one finds only itself
+  double unknown = 0;  // that one finds nothing
+};
+
 struct Plan {
   ReplicaSettings settings;
   Faults faults;
   Mischief mischief;
   Lies lies;
   NameFaults names;
+  std::optional<Service> service;
   double flood = 0;  // chance that a member asks one thing again and again, within the rules
   int steps = 0;
   Duration step_max{};         // of virtual time between two steps

@@ -20,11 +20,13 @@ constexpr std::size_t kKeyTokensMax = 2000;
 // A healed mesh agrees within this. Long pauses before the end make observers doubt themselves.
 constexpr Duration kHealMax = 120s;
 
+const std::string kService = "service:7000";
+
 class Run {
  public:
   explicit Run(std::uint64_t seed)
       : plan_(draw(seed)),
-        network_(seed, plan_.settings),
+        network_(seed, listed(plan_)),
         checker_(network_, page_size()),
         strangers_(seed),
         flood_(network_, plan_.settings.cluster, seed) {
@@ -34,6 +36,7 @@ class Run {
       liar_.emplace(network_, plan_.settings, seed, plan_.lies.liar);
       checker_.believes_lies = true;
     }
+    if (plan_.service) begin_service();
     if (!plan_.lease_changes) return;
     network_.adjust = [](std::size_t, ReplicaSettings& settings) {
       if (settings.epoch.value % 2 == 0) settings.gc.lease = 2s;
@@ -55,6 +58,29 @@ class Run {
 
  private:
   std::uint32_t page_size() const { return plan_.settings.page_size; }
+
+  static ReplicaSettings listed(const Plan& plan) {
+    ReplicaSettings settings = plan.settings;
+    if (plan.service) settings.members.clear();
+    return settings;
+  }
+
+  void begin_service() {
+    for (const MemberSettings& member : plan_.settings.members) {
+      network_.add_joiner(member, {kService});
+    }
+    network_.resolve = [this](std::size_t node, const std::string& seed) {
+      std::vector<std::string> found;
+      if (seed != kService) return std::vector{seed};
+      if (dice_(strangers_) < plan_.service->unknown) return found;
+      const bool alone = dice_(strangers_) < plan_.service->alone;
+      for (std::size_t i = 0; i < plan_.settings.members.size(); ++i) {
+        const bool missing = alone || dice_(strangers_) < plan_.service->missing;
+        if (i == node || !missing) found.push_back(network_.addr(i));
+      }
+      return found;
+    };
+  }
 
   // The faulty phase.
   void misbehave() {
@@ -246,6 +272,17 @@ class Run {
     starting_.insert(node);
   }
 
+  // They are one mesh, in which no two have one rank.
+  bool is_one_mesh() {
+    std::set<std::uint32_t> ranks;
+    for (std::size_t i = 0; i < network_.size(); ++i) {
+      const StatusView status = network_.replica(i).status();
+      if (!ranks.insert(status.rank.value).second) return false;
+      if (status.founder != network_.replica(0).status().founder) return false;
+    }
+    return true;
+  }
+
   // An engine goes on when its sidecar says whether it has taken back what was there.
   void settle_engines() {
     for (std::size_t i = 0; i < network_.size(); ++i) {
@@ -289,6 +326,7 @@ class Run {
     if (liar_) liar_->stop();
     network_.faults = Faults{};
     network_.heal_names();
+    if (plan_.service) plan_.service = Service{};
     network_.cut.clear();
     for (std::size_t i = 0; i < network_.size(); ++i) {
       network_.pause(i, Duration{0});
@@ -312,7 +350,7 @@ class Run {
       }
       if (alive != network_.size()) return false;
     }
-    return checker_.agrees();
+    return is_one_mesh() && checker_.agrees();
   }
 
   bool all_may_free() {

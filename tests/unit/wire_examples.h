@@ -100,6 +100,7 @@ inline Introduction example_introduction(bool of_p0) {
   hello.head = Seq{of_p0 ? 2u : 5u};
   hello.bookings = of_p0 ? 0 : 3;
   hello.question = 2;
+  hello.founder = Founder{};
   if (!of_p0) return hello;
   hello.nonce = 1;
   hello.stamp = 70'000'000;
@@ -224,7 +225,7 @@ inline std::vector<WireExample> wire_examples() {
       {"TICK", of_p0(MessageType::tick, 0, example_tick())},
       {"TICK_ACK", of_d0(MessageType::tick_ack, TickAckMessage{p0, 4, 1})},
       {"JOIN", of_d0(MessageType::join, example_join())},
-      {"JOINED", of_p0(MessageType::joined, 0, JoinedMessage{NodeRank{1}, 2})},
+      {"JOINED", of_p0(MessageType::joined, 0, JoinedMessage{NodeRank{1}, 2, {kAddrP0, kEpochP0}})},
       {"BOOKINGS", of_d0(MessageType::bookings, BookingsMessage{3, {{p0, {2, 1, 700, 1500}}}})},
       {"REGISTER", of_d0(MessageType::register_reader, example_register())},
       {"REGISTERED", of_p0(MessageType::registered, 0, example_registered())},

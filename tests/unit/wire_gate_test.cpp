@@ -171,8 +171,8 @@ TEST_CASE("refused: DELETEs and RESETs that break a rule of their body") {
 const std::string kDigest = "c4 10 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 ";
 const std::string kHead = "96 40 07 05 00 01 99 01 01 " + kDigest;
 const std::string kIntroduction = "01 01 01 a1 64 01 a1 61 00 00 c4 00 a1 70 a1 62 c0 ";
-const std::string kHello = "96 42 07 05 00 01 dc 00 1b " + kIntroduction;
-const std::string kOwnNumbers = " 00 00 00 00 00 00 00";
+const std::string kHello = "96 42 07 05 00 01 dc 00 1c " + kIntroduction;
+const std::string kOwnNumbers = " 00 00 00 00 00 00 00 c0";
 const std::string kLongHead = "96 40 07 05 00 01 9c 01 01 " + kDigest;
 const std::string kHeartbeat = "96 45 07 05 00 01 98 01 02 ";
 const std::string kNews = "96 4e 07 05 00 01 92 ";
@@ -194,12 +194,14 @@ TEST_CASE("accepted: the least that control messages may say, and fields after t
       {"PROBE_REPORT", "96 4d 07 05 00 01 92 08 c2"},
       {"NEWS of nobody", kNews + "90 c2"},
       {"NEWS of one", kNews + "91 96 a1 61 00 03 00 00 03 c2"},
-      {"NEWS with more in an entry", kNews + "91 97 a1 61 00 03 00 00 03 91 2a c2"},
+      {"NEWS of one that was removed", kNews + "91 97 a1 61 00 03 00 00 03 c3 c2"},
+      {"NEWS with more in an entry", kNews + "91 98 a1 61 00 03 00 00 03 c2 91 2a c2"},
       {"TICK that visited nobody", kTick + "01 01 04 90 90"},
       {"TICK", kTick + "01 02 04 93 08 05 00 91 09"},
       {"TICK_ACK", "96 50 07 05 00 01 93 08 01 02"},
-      {"JOINED", "96 52 07 05 00 01 92 00 01"},
-      {"JOINED with more", "96 52 07 05 00 01 93 00 01 c0"},
+      {"JOINED", "96 52 07 05 00 01 93 00 01 92 a1 61 05"},
+      {"JOINED of a mesh of lists", "96 52 07 05 00 01 93 00 01 92 a0 00"},
+      {"JOINED with more", "96 52 07 05 00 01 94 00 01 92 a0 00 c0"},
   };
   for (const Case& each : cases) {
     CAPTURE(each.why);
@@ -304,6 +306,7 @@ TEST_CASE("refused: messages about members that break a rule of their body") {
        {"NEWS of an address in binary", kNews + "91 96 c4 01 61 00 03 00 00 03 c2"},
        {"NEWS of a rank of 33 bits",
         kNews + "91 96 a1 61 cf 00 00 00 01 00 00 00 00 03 00 00 03 c2"},
+       {"NEWS of one that was removed by a number", kNews + "91 97 a1 61 00 03 00 00 03 01 c2"},
        {"NEWS of a role of 4", kNews + "91 96 a1 61 00 04 00 00 03 c2"},
        {"NEWS of an epoch past 2^62",
         kNews + "91 96 a1 61 00 03 cf 40 00 00 00 00 00 00 01 00 03 c2"},
@@ -325,7 +328,13 @@ TEST_CASE("refused: messages about members that break a rule of their body") {
        {"TICK_ACK of no round", "96 50 07 05 00 01 92 08 01"},
        {"JOIN of nothing", "96 51 07 05 00 01 90"},
        {"JOINED without members", "96 52 07 05 00 01 91 01"},
-       {"JOINED with a rank of 33 bits", "96 52 07 05 00 01 92 cf 00 00 00 01 00 00 00 00 02"}});
+       {"JOINED without a founder", "96 52 07 05 00 01 92 00 01"},
+       {"JOINED of a nil founder", "96 52 07 05 00 01 93 00 01 c0"},
+       {"JOINED of a founder without a life", "96 52 07 05 00 01 93 00 01 91 a1 61"},
+       {"JOINED of a founder of life 0", "96 52 07 05 00 01 93 00 01 92 a1 61 00"},
+       {"JOINED of nobody's life", "96 52 07 05 00 01 93 00 01 92 a0 05"},
+       {"JOINED with a rank of 33 bits",
+        "96 52 07 05 00 01 93 cf 00 00 00 01 00 00 00 00 02 92 a0 00"}});
 }
 
 TEST_CASE("refused: types that this version does not know, told apart by what must be done") {
@@ -407,6 +416,9 @@ TEST_CASE_TEMPLATE("refused: introductions past the bounds", T, HelloMessage, We
   CHECK(with([](T& it) { it.cluster.assign(limits::cluster_bytes_max + 1, 'x'); }) == kBad);
   CHECK(with([&](T& it) { it.engine_token = long_token; }) == kBad);
   CHECK(with([&](T& it) { it.former.engine_token = long_token; }) == kBad);
+  CHECK(with([&](T& it) { it.founder = {long_addr, Epoch{1}}; }) == kBad);
+  CHECK(with([](T& it) { it.founder = {"a", Epoch{0}}; }) == kBad);
+  CHECK(with([](T& it) { it.founder = {"a", Epoch{limits::count_max + 1}}; }) == kBad);
   CHECK(with([](T& it) { it.role = static_cast<Role>(4); }) == kBad);
   CHECK(with([](T& it) { it.seen.state = static_cast<MemberState>(4); }) == kBad);
   CHECK(with([](T& it) { it.seen.epoch.value = limits::count_max + 1; }) == kBad);

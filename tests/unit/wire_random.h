@@ -81,6 +81,10 @@ class RandomMessage {
   Role role() { return static_cast<Role>(below(4)); }
   MemberState state() { return static_cast<MemberState>(below(4)); }
   std::string engine_token() { return text(limits::engine_token_bytes_max); }
+  Founder founder() {
+    if (below(3) == 0) return {};
+    return {text(limits::address_bytes_max - 1) + "x", Epoch{1 + below(limits::count_max)}};
+  }
   Standing standing() { return {Epoch{any_count()}, any32() >> 2, state()}; }
   std::vector<MemberNews> news() {
     std::vector<MemberNews> out(below(9) == 0 ? limits::news_per_message_max : below(4));
@@ -90,7 +94,8 @@ class RandomMessage {
               role(),
               Epoch{any_count()},
               any32() >> 2,
-              state()};
+              state(),
+              below(4) == 0};
     }
     return out;
   }
@@ -148,6 +153,7 @@ class RandomMessage {
                                 &out.round, &out.question}) {
       *each = any_count();
     }
+    if (below(3) > 0) out.founder = founder();
     return out;
   }
   Pulse pulse() {
@@ -262,7 +268,7 @@ class RandomMessage {
       case MessageType::join:
         return JoinMessage{introduction()};
       case MessageType::joined:
-        return JoinedMessage{NodeRank{any32() >> 2}, any32()};
+        return JoinedMessage{NodeRank{any32() >> 2}, any32(), founder()};
       case MessageType::bookings:
         return bookings();
       default:

@@ -66,7 +66,7 @@ class WireShow {
     *this << "news" << news.size();
     for (const MemberNews& each : news) {
       *this << each.addr.size() << each.addr << each.rank.value << role_name(each.role)
-            << each.epoch.value << each.refute << state_name(each.state);
+            << each.epoch.value << each.refute << state_name(each.state) << each.removed;
     }
   }
   void add(const Standing& standing) {
@@ -106,7 +106,9 @@ class WireShow {
     add_token(hello.former.engine_token);
     *this << hello.former.has_slots << hello.lease.count() << hello.earlier_lease.count()
           << hello.former_lease.count() << hello.beat << hello.head.value << hello.bookings
-          << hello.nonce << hello.stamp << hello.round << hello.question;
+          << hello.nonce << hello.stamp << hello.round << hello.question
+          << hello.founder.has_value();
+    if (hello.founder) add(*hello.founder);
   }
   void add(const RefusedMessage& refused) { *this << refused.reason; }
   void add(const Pulse& pulse) {
@@ -167,7 +169,11 @@ class WireShow {
   void add(const TickAckMessage& ack) {
     *this << ack.initiator.value << ack.nonce << int{ack.round};
   }
-  void add(const JoinedMessage& joined) { *this << joined.rank.value << joined.members; }
+  void add(const Founder& founder) { *this << founder.addr << founder.life.value; }
+  void add(const JoinedMessage& joined) {
+    *this << joined.rank.value << joined.members;
+    add(joined.founder);
+  }
   void add(const std::vector<ReaderRegister>& registers) {
     *this << "registers";
     for (const ReaderRegister& each : registers) {

@@ -179,6 +179,10 @@ class Mesh:
             )
         )
 
+    async def member_remove(self, addr: str) -> float:
+        """As `radixmesh.Mesh.member_remove`."""
+        return await self._session.call(methods.member_remove(addr))
+
     async def drain(self) -> None:
         """As `radixmesh.Mesh.drain`."""
         await self._session.call(methods.drain())

@@ -206,6 +206,10 @@ def freed(value: object) -> Runs:
     return Fields(value, "the answer").runs("freed")
 
 
+def removal(value: object) -> float:
+    return Fields(value, "member_remove").number("wait_ms") / 1000
+
+
 def nothing(value: object) -> None:
     Fields(value, "the answer")
 

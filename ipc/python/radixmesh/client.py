@@ -284,6 +284,13 @@ class Mesh:
             )
         )
 
+    def member_remove(self, addr: str) -> float:
+        """A member that joined and is gone for good is forgotten; all nodes are told. Refused with
+        `FixRequest` for one that is alive, stands in the lists or is not known, with `RetryLater`
+        while it is suspect. Returns seconds: 0, or how long a lease of what it refers to at this
+        node keeps it there."""
+        return self._call(methods.member_remove(addr))
+
     def drain(self) -> None:
         """The node leaves the mesh: it takes no new work, the others are told, and its sidecar ends
         when nothing is locked any more, at the latest after some seconds."""

@@ -171,6 +171,12 @@ def explain(tokens: Tokens, namespace: NamespaceLike) -> Call[Explanation]:
     return Call("explain", _prefix(tokens, namespace), answers.explain, repeats=True)
 
 
+def member_remove(addr: str) -> Call[float]:
+    if not isinstance(addr, str):
+        raise FixRequest(f"addr must be a string, not {type(addr).__name__}")
+    return Call("member_remove", {"addr": addr}, answers.removal)
+
+
 def drain() -> Call[None]:
     return Call("drain", {}, answers.nothing)
 

@@ -1,0 +1,102 @@
+#include "lib/mesh/seeds.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "lib/base/limits.h"
+#include "lib/oplog/codec.h"
+
+namespace radixmesh {
+namespace {
+
+// Then it is asked again: another node may have the address by now.
+constexpr Duration kOwnFor = std::chrono::minutes(1);
+
+}  // namespace
+
+std::vector<NodeId> Seeds::found(const std::string& name,
+                                 const std::vector<std::string>& addresses) {
+  std::set<NodeId> now_there;
+  for (const std::string& addr : addresses) {
+    const NodeId id = node_id(cluster_, addr);
+    now_there.insert(id);
+    if (seeds_.size() >= limits::seeds_max || seeds_.contains(id)) continue;
+    Seed& seed = seeds_[id];
+    seed.addr = addr;
+    seed.name = name;
+  }
+  std::vector<NodeId> ended;
+  if (addresses.empty()) return ended;
+  for (const auto& [id, seed] : seeds_) {
+    if (seed.name == name && !now_there.contains(id)) ended.push_back(id);
+  }
+  for (NodeId id : ended) seeds_.erase(id);
+  return ended;
+}
+
+Seed* Seeds::find(NodeId seed) {
+  const auto found = seeds_.find(seed);
+  return found == seeds_.end() ? nullptr : &found->second;
+}
+
+void Seeds::is_own(TimePoint now, NodeId seed) {
+  if (Seed* own = find(seed)) own->own_until = now + kOwnFor;
+}
+
+Seed* Seeds::note(TimePoint now, NodeId seed, NodeId by) {
+  Seed* asked = find(seed);
+  if (asked == nullptr) return nullptr;
+  asked->answered = now;
+  asked->by = by;
+  asked->candidate.reset();
+  return asked;
+}
+
+void Seeds::declined(TimePoint now, NodeId seed, NodeId by, const Founder& candidate) {
+  if (Seed* asked = note(now, seed, by)) {
+    asked->candidate = candidate;
+    asked->refusal.clear();
+  }
+}
+
+bool Seeds::refused(TimePoint now, NodeId seed, NodeId by, const std::string& reason) {
+  Seed* asked = note(now, seed, by);
+  return asked != nullptr && std::exchange(asked->refusal, reason) != reason;
+}
+
+void Seeds::let_in(TimePoint now, NodeId seed, NodeId by) {
+  if (Seed* asked = note(now, seed, by)) asked->refusal.clear();
+}
+
+// Silence may be that of a mesh which this node is cut off from: so it must be able to talk with
+// most of those that its names stand for. Of IPv4 and IPv6 one is enough: not everyone has both.
+std::string Seeds::why_not_begin(TimePoint now, const Founder& own) const {
+  struct Family {
+    std::size_t others = 0, answered = 0;
+    bool any = false;
+  };
+  std::array<Family, 2> families;
+  for (const auto& [id, seed] : seeds_) {
+    Family& family = families.at(seed.addr.starts_with('[') ? 1 : 0);
+    family.any = true;
+    if (is_own(now, id, seed)) continue;
+    ++family.others;
+    if (!counts(now, seed)) continue;
+    if (!seed.refusal.empty()) return seed.addr + " does not let it in: " + seed.refusal;
+    if (!seed.candidate) return seed.addr + " lets it in";
+    if (*seed.candidate < own) return seed.candidate->addr + " is to begin the mesh";
+    ++family.answered;
+  }
+  if (seeds_.empty()) return "";
+  const auto most = [](const Family& each) {
+    return each.any && 2 * (each.answered + 1) > each.others + 1;
+  };
+  if (std::ranges::any_of(families, most)) return "";
+  const std::size_t others = families[0].others + families[1].others;
+  return "of the " + std::to_string(others) + " other addresses that it is to ask, " +
+         std::to_string(families[0].answered + families[1].answered) +
+         " answer: it may be cut off from a mesh";
+}
+
+}  // namespace radixmesh
