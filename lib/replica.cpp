@@ -133,8 +133,10 @@ void Replica::step(TimePoint now, const Input& input) {
   // Once a turn, whatever came in it.
   if (std::holds_alternative<Tick>(input)) {
     serve_bulk();
+    take_back(now,
+              or_default(settings_.pieces_per_turn_max, limits::restored_entries_per_turn_max));
     relation_->give_back(
-        or_default(settings_.dropped_edges_per_turn_max, limits::dropped_edges_per_turn_max));
+        or_default(settings_.pieces_per_turn_max, limits::dropped_edges_per_turn_max));
   }
   tick(now);
 }
@@ -150,7 +152,7 @@ void Replica::tick(TimePoint now) {
   if (!ready_) check_ready(now);
   publish_bookings(now);
   tell_owners(now);
-  collect_what_is_due(now);
+  if (!recovery_) collect_what_is_due(now);
   beat(now);
 }
 
@@ -173,7 +175,8 @@ void Replica::look_by(TimePoint due) { next_look_ = std::min(next_look_, due); }
 TimePoint Replica::next_deadline() const {
   TimePoint due = std::min({next_head_, next_heartbeat_, next_marker_ask_, next_look_, next_repair_,
                             router_.next_expiry(), std::max(next_bookings_, bookings_free_),
-                            registrations_.next_due(), collection_due()});
+                            registrations_.next_due()});
+  if (!recovery_) due = std::min(due, collection_due());
   if (takes_part_in_ring()) due = std::min(due, ring_.due());
   if (links_changed_) due = std::min(due, next_restitch_);
   if (recovery_) {
@@ -183,7 +186,9 @@ TimePoint Replica::next_deadline() const {
                       : staging->chunks == 0 ? recovery_->ask_again
                                              : staging->heard + settings_.timers.snapshot_silence);
   }
-  const bool has_work = donor_.has_work() || !replays_.empty() || relation_->gives_back();
+  const bool takes_back = recovery_ && recovery_->next;
+  const bool has_work =
+      takes_back || donor_.has_work() || !replays_.empty() || relation_->gives_back();
   return has_work ? TimePoint::min() : due;
 }
 

@@ -100,7 +100,6 @@ class Replica : private Journal {
   // match_prefix, and a lock on the local part until release(). Nothing is locked where nothing
   // matched; such a path may be released as well. With `remote`, a reference to what the best other
   // holder has beyond that: the answer may have to wait for that node.
-  using Acquired = radixmesh::Acquired;
   Result<Acquired> acquire(TimePoint now, const CacheNamespace& name,
                            std::span<const TokenId> tokens, bool remote = false);
   bool waits(TimePoint now, const Acquired::Wait& wait) const;
@@ -191,7 +190,7 @@ class Replica : private Journal {
   void record_delete(std::span<const Anchor> first_pages) override;
   void record_reset() override;
   SlotRuns make_room(LocalCache& cache, std::uint64_t num_tokens) override;
-  void before_first_change();
+  void before_change(TimePoint now);
   void publish_own(Body body, MessageType type, std::uint64_t tokens);
   MatchView view_of(const Match& match) const;
   const Member* holder_member(HolderIndex holder) const;
@@ -328,7 +327,8 @@ class Replica : private Journal {
   const Member* keeper_of_own_state(bool& all_known) const;
   void ask_for_own(TimePoint now, NodeId donor, TimePoint heard);
   void on_own_chunk(TimePoint now, NodeId from, const SnapshotChunk& chunk);
-  void take_back(TimePoint now, Seq as_of);
+  Digest own_digest() const { return head_.value == 0 ? 0 : relation_->digest(kSelf); }
+  void take_back(TimePoint now, std::size_t entries_max = SIZE_MAX);
   void on_former_lease(Duration lease);
   void begin_empty();
 
@@ -386,7 +386,7 @@ class Replica : private Journal {
   bool receive_from_seed(TimePoint now, NodeId from, const Message& message);
 
   // replica_life.cpp
-  void heard_from(TimePoint now, Member& member);
+  void heard_from(TimePoint now, Member& member, bool directly = true);
   void set_state(TimePoint now, Member& member, MemberState state);
   void watch_silence(TimePoint now);
   void watch_member(TimePoint now, Member& member);

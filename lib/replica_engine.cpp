@@ -79,9 +79,11 @@ void Replica::record_reset() {
   publish_own(ResetOp{}, MessageType::reset, 0);
 }
 
-// Whoever writes before its former state is back has done without it.
-void Replica::before_first_change() {
+// Whoever writes before its former state is on its way has done without it; if it is, all of it
+// comes first.
+void Replica::before_change(TimePoint now) {
   if (!taken_over_) begin_empty();
+  take_back(now);
 }
 
 // ---- the verbs ---------------------------------------------------------------------------------
@@ -106,7 +108,7 @@ Replica::Result<InsertResult> Replica::insert(TimePoint now, const CacheNamespac
       return refuse(RefusalCode::fix_request, "a run of slots ends past 2^64 - 1");
     }
   }
-  before_first_change();
+  before_change(now);
   keep_own_pages(name, tokens);
   InsertResult result = cache_->insert(name, tokens, slots, *this);
   beat(now);
@@ -115,6 +117,7 @@ Replica::Result<InsertResult> Replica::insert(TimePoint now, const CacheNamespac
 
 Replica::Result<Evicted> Replica::evict(TimePoint now, std::uint64_t num_tokens) {
   if (!cache_) return refuse_on_router();
+  take_back(now);
   Evicted evicted;
   if (may_free(now) && !readers_must_agree()) {
     evicted.freed = cache_->evict(num_tokens, limits::evicted_runs_max, *this);
@@ -129,6 +132,7 @@ Replica::Result<Evicted> Replica::evict(TimePoint now, std::uint64_t num_tokens)
 Replica::Result<SlotRuns> Replica::remove(TimePoint now, const CacheNamespace& name,
                                           std::span<const TokenId> tokens) {
   if (!cache_) return refuse_on_router();
+  take_back(now);
   relation_->match(name, tokens, match_);
   const Anchor last = cache_->local_anchor(match_);
   const std::size_t whole = tokens.size() / settings_.page_size * settings_.page_size;
@@ -143,7 +147,7 @@ Replica::Result<SlotRuns> Replica::remove(TimePoint now, const CacheNamespace& n
 
 std::optional<Refusal> Replica::begin_reset(TimePoint now) {
   if (!cache_) return refuse_on_router().value();
-  before_first_change();
+  before_change(now);
   if (cache_->protected_tokens() == 0) {
     const bool asks = may_free(now) && readers_must_agree();
     std::vector<Anchor> pages;
@@ -167,8 +171,8 @@ MatchView Replica::match_prefix(const CacheNamespace& name, std::span<const Toke
   return view_of(match_);
 }
 
-Replica::Result<Replica::Acquired> Replica::acquire(TimePoint now, const CacheNamespace& name,
-                                                    std::span<const TokenId> tokens, bool remote) {
+Replica::Result<Acquired> Replica::acquire(TimePoint now, const CacheNamespace& name,
+                                           std::span<const TokenId> tokens, bool remote) {
   if (!cache_) return refuse_on_router();
   if (draining()) return refuse_draining();
   keep_own_pages(name, tokens);

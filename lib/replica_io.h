@@ -87,7 +87,7 @@ struct ReplicaSettings {
   std::string publish_addr, bulk_addr;  // where this node's PUB and bulk ROUTER are bound
   std::uint64_t seed = 1;               // of session numbers
   std::size_t own_log_bytes_max = 0, other_log_bytes_max = 0;  // 0: as limits.h says
-  std::size_t dropped_edges_per_turn_max = 0;                  // likewise
+  std::size_t pieces_per_turn_max = 0;                         // likewise: edges, entries
   Timers timers;
   RoutingSettings routing;
   GcSettings gc;

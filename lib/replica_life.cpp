@@ -11,8 +11,11 @@ namespace radixmesh {
 // ---- signs of life -----------------------------------------------------------------------------
 
 // Anything that a member sent, on whatever way. One that is dead lives again only when it is
-// introduced anew: what arrives late, or through others, proves nothing of now.
-void Replica::heard_from(TimePoint now, Member& member) {
+// introduced anew: what arrives late, or through others, proves nothing of now. Nor does what a
+// relay passes on lift a suspicion: it may have lain there. The suspect itself is asked all the
+// while.
+void Replica::heard_from(TimePoint now, Member& member, bool directly) {
+  if (!directly && member.state == MemberState::suspect) return;
   member.last_heard = now;
   member.asked_others = false;
   if (!member.probed_for.empty()) {
@@ -227,7 +230,8 @@ Pulse Replica::pulse_for(const Member& to) {
   for (const VectorEntry& at : news_vector()) {
     if (pulse.digests.size() == limits::heartbeat_digests_max) break;
     const bool own = at.origin == self_->id;
-    pulse.digests.push_back({at, relation_->digest(own ? kSelf : origins_.at(at.origin).holder)});
+    pulse.digests.push_back(
+        {at, own ? own_digest() : relation_->digest(origins_.at(at.origin).holder)});
   }
   pulse.news = news_.take();
   return pulse;

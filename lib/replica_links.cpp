@@ -25,7 +25,7 @@ void Replica::publish_head(TimePoint now) {
   HeadMessage head;
   head.beat = ++beat_;
   head.head = head_;
-  head.digest = relation_->digest(kSelf);
+  head.digest = own_digest();
   head.load = self_->load;
   head.vector = news_vector();
   head.vector.erase(head.vector.begin());  // its own stands in `head`
@@ -100,7 +100,7 @@ void Replica::on_head(TimePoint now, const Envelope& envelope, const HeadMessage
   const bool another_rank = head.rank != kAnyRank && head.rank != member->rank;
   if (head.refute > member->refute || another_rank) doubt(now, *member);
   member->engine_token = head.engine_token;
-  heard_from(now, *member);
+  heard_from(now, *member, effective(settings_.topology, view_.members) == Topology::mesh);
   note_load(now, *member, head.load);
   member->ready = head.ready;
   member->keeps_duplicates = head.keeps_duplicates;

@@ -35,16 +35,17 @@ void Replica::on_op(TimePoint now, const Message& message, std::string_view fram
   if (live && verdict == OriginStream::Verdict::next && origin->refused == envelope.seq) {
     return count("ops_duplicate");
   }
+  const bool directly = effective(settings_.topology, view_.members) == Topology::mesh;
   switch (verdict) {
     case OriginStream::Verdict::next:
       relay(now, envelope, frame);
-      if (live) heard_from(now, *find_member(envelope.origin));
+      if (live) heard_from(now, *find_member(envelope.origin), directly);
       apply_next(now, envelope.origin, *origin, message, frame);
       drain(now, envelope.origin, *origin);
       break;
     case OriginStream::Verdict::held:
       relay(now, envelope, frame);
-      if (live) heard_from(now, *find_member(envelope.origin));
+      if (live) heard_from(now, *find_member(envelope.origin), directly);
       count("ops_held");
       break;
     case OriginStream::Verdict::overflow:

@@ -42,6 +42,9 @@ struct OwnRecovery {
   TimePoint ask_again;  // the donor, if nothing of it came
   std::set<NodeId> declined;
   KnownState known;
+  // All of it is here, as of its end, and becomes this node's own piece by piece; the next one.
+  std::optional<Seq> next;
+  Seq as_of;
 };
 // A request for ops that waits to be answered, in parts.
 struct ReplayUnderWay {

@@ -18,6 +18,7 @@
 #include <limits>
 
 #include "lib/base/check.h"
+#include "lib/base/limits.h"
 #include "lib/base/planted.h"
 #include "lib/replica.h"
 
@@ -78,6 +79,7 @@ void Replica::attach_engine(TimePoint now, std::string_view engine_token, KnownS
     if (recovery_) recovery_->known = std::max(recovery_->known, known);
     return;
   }
+  take_back(now);
   const bool had_engine = !self_->engine_token.empty();
   self_->engine_token = engine_token;
   if (had_engine) {
@@ -102,13 +104,16 @@ void Replica::attach_engine(TimePoint now, std::string_view engine_token, KnownS
     return;
   }
   if (recovery_) drop_staging(recovery_->staging);
-  recovery_ = OwnRecovery{now + settings_.timers.recover_wait, std::nullopt, now, {}, known};
+  recovery_.emplace();
+  recovery_->deadline = now + settings_.timers.recover_wait;
+  recovery_->ask_again = now;
+  recovery_->known = known;
   recover_what_is_due(now);
 }
 
 // Asks the peer that has the most of this engine's state; waits a bounded time for one.
 void Replica::recover_what_is_due(TimePoint now) {
-  if (!recovery_) return;
+  if (!recovery_ || recovery_->next) return;
   if (recovery_->staging) {
     const Duration silent = now - recovery_->staging->heard;
     if (silent < settings_.timers.snapshot_silence) {
@@ -138,7 +143,7 @@ const Member* Replica::keeper_of_own_state(bool& all_known) const {
     if (!member.introduced || former.epoch.value == 0 || !former.has_slots) continue;
     if (former.engine_token != self_->engine_token || recovery_->declined.contains(id)) continue;
     const auto has = [](const Former& what) { return KnownState{what.epoch, what.seq}; };
-    if (has(former) < recovery_->known) continue;
+    if (has(former) < recovery_->known || former.seq.value > limits::recovered_seq_max) continue;
     if (best == nullptr || has(former) > has(best->former)) best = &member;
   }
   return best;
@@ -154,7 +159,7 @@ void Replica::ask_for_own(TimePoint now, NodeId donor, TimePoint heard) {
 }
 
 void Replica::on_own_chunk(TimePoint now, NodeId from, const SnapshotChunk& chunk) {
-  if (!recovery_ || !recovery_->staging || recovery_->staging->donor != from ||
+  if (!recovery_ || !recovery_->staging || recovery_->next || recovery_->staging->donor != from ||
       recovery_->staging->session != chunk.session) {
     return count("chunks_unwanted");
   }
@@ -167,7 +172,8 @@ void Replica::on_own_chunk(TimePoint now, NodeId from, const SnapshotChunk& chun
       chunk.has_slots && std::ranges::all_of(chunk.entries, [](const auto& entry) {
         return entry.body.slots.size() == entry.body.tokens.size();
       });
-  if (chunk.status == SnapshotStatus::cannot || !in_order || !has_slots ||
+  const bool leaves_numbers = chunk.as_of.value <= limits::recovered_seq_max;
+  if (chunk.status == SnapshotStatus::cannot || !in_order || !has_slots || !leaves_numbers ||
       (chunk.status == SnapshotStatus::last && outdated) || !stage(staging, chunk)) {
     count("recoveries_failed");
     recovery_->declined.insert(from);
@@ -175,25 +181,38 @@ void Replica::on_own_chunk(TimePoint now, NodeId from, const SnapshotChunk& chun
     return recover_what_is_due(now);
   }
   staging.heard = now;
-  if (chunk.status == SnapshotStatus::last) return take_back(now, chunk.as_of);
+  if (chunk.status == SnapshotStatus::last) {
+    CHECK_THAT(head_.value == 0 && cache_->total_tokens() == 0, head_.value);
+    taken_over_ = TakenOver{staging.epoch, chunk.as_of};
+    recovery_->next = Seq{1};
+    recovery_->as_of = chunk.as_of;
+    return;
+  }
   ask(from, Channel::bulk, SnapshotCredit{chunk.origin, chunk.session, staging.chunks});
 }
 
-// The staged entries become this node's own, under its new epoch, with the numbers that they had.
-void Replica::take_back(TimePoint now, Seq as_of) {
-  CHECK_THAT(head_.value == 0 && cache_->total_tokens() == 0, head_.value);
+// The next of the staged entries become this node's own, under its new epoch, with the numbers that
+// they had. Nobody hears of them before all are: as of op 0 there is nothing.
+void Replica::take_back(TimePoint now, std::size_t entries_max) {
+  if (!recovery_ || !recovery_->next) return;
   const HolderIndex staged = *recovery_->staging->holder;
-  taken_over_ = TakenOver{recovery_->staging->epoch, as_of};
-  Seq from{1};
-  while (const Entry* entry = relation_->entry_at_or_after(staged, from)) {
-    from = Seq{entry->seq.value + 1};
+  const Seq as_of = recovery_->as_of;
+  Seq& next = *recovery_->next;
+  for (std::size_t taken = 0;; ++taken) {
+    const Entry* entry = relation_->entry_at_or_after(staged, next);
+    if (entry == nullptr) break;
+    if (taken == entries_max) return;
+    next = Seq{entry->seq.value + 1};
     std::vector<TokenId> tokens;
     SlotRuns slots;
     const Entry at = *entry;
     relation_->read_entry(at, at.begin, at.end, tokens, slots);
     cache_->restore(Insertion{at.seq, Anchor{at.parent, at.begin}, relation_->entry_namespace(at),
                               tokens, slots});
+    // Now, and not all with the first HEAD.
+    if (taken % 64 == 0) (void)relation_->digest(kSelf);
   }
+  (void)relation_->digest(kSelf);
   for (const Anchor& first : relation_->retiring_roots(staged)) {
     relation_->set_retiring(kSelf, first, true);
   }

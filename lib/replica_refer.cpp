@@ -10,8 +10,7 @@ namespace radixmesh {
 
 // Refers to what the best other holder has beyond the local part: the deepest, of the lowest rank.
 // Who grants nothing is passed over. Returns for whom to wait.
-std::optional<Replica::Acquired::Wait> Replica::refer(TimePoint now, const Match& match,
-                                                      Acquired& out) {
+std::optional<Acquired::Wait> Replica::refer(TimePoint now, const Match& match, Acquired& out) {
   struct Candidate {
     std::uint32_t tokens;
     const Member* member;

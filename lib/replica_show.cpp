@@ -47,7 +47,7 @@ StatusView Replica::status() {
     view.protected_tokens = cache_->protected_tokens();
   }
   view.tree_tokens = relation_->token_count();
-  view.vector[self_->addr] = VectorView{self_->epoch, head_, relation_->digest(kSelf)};
+  view.vector[self_->addr] = VectorView{self_->epoch, head_, own_digest()};
   for (const auto& [id, origin] : origins_) {
     view.vector[members_.at(id).addr] = VectorView{origin.stream.epoch(), origin.stream.applied(),
                                                    relation_->digest(origin.holder)};

@@ -88,7 +88,7 @@ class EngineService final : public ipc::Service {
   struct ClientState {
     std::map<std::uint64_t, Lease> leases;
     TimePoint heard;
-    std::optional<Replica::Acquired::Wait> wait;
+    std::optional<Acquired::Wait> wait;
     TimePoint wait_until;
     bool wants_frees = false;  // it subscribed to them a moment ago
   };

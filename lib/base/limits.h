@@ -33,6 +33,11 @@ inline constexpr std::size_t edge_stretches_max = 8;
 // how many of their edges a turn gives back: some milliseconds.
 inline constexpr std::size_t dropped_holders_max = 64;
 inline constexpr std::size_t dropped_edges_per_turn_max = 2048;
+// Ops that a state has at most which a node takes back: so that there are numbers left for its own,
+// whatever others were told of its former life.
+inline constexpr std::uint64_t recovered_seq_max = std::uint64_t{1} << 56;
+// Entries of a former life that a turn makes this life's own: some milliseconds.
+inline constexpr std::size_t restored_entries_per_turn_max = 1024;
 
 // ---- frames between nodes ----------------------------------------------------------------------
 

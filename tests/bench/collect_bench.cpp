@@ -138,7 +138,7 @@ class Run {
   std::mt19937_64 random_;
   std::uint64_t asked_ = 0, hit_ = 0, references_ = 0, next_slot_ = 0;
   std::size_t served_ = 0;
-  std::optional<Replica::Acquired> acquired_;
+  std::optional<Acquired> acquired_;
 };
 
 // ---- what must be left -------------------------------------------------------------------------

@@ -179,7 +179,8 @@ void Checker::check_masking(std::size_t node, const std::vector<TokenId>& query)
     for (std::size_t other = 0; other < network_.size(); ++other) {
       if (network_.addr(other) != addr || network_.running(other)) continue;
       if (network_.now() - down_since_[other] < kMaskedAfter) continue;
-      violation = "node " + std::to_string(node) + " still shows " + addr + ", which is down";
+      violation = "node " + std::to_string(node) + " still shows " + addr + ", which is down, at " +
+                  std::to_string(network_.now().time_since_epoch().count());
     }
   }
 }

@@ -88,10 +88,10 @@ class NamedMesh {
   }
   SlotRuns reset(std::string_view name) { return done(name, at(name).reset(now())); }
   // What is here is locked, and with `remote` what another node has referred to. Waits for that.
-  Replica::Acquired acquire(std::string_view name, std::string_view letters, bool remote = false) {
+  Acquired acquire(std::string_view name, std::string_view letters, bool remote = false) {
     return acquire(name, tokens_of(letters), remote);
   }
-  Replica::Acquired acquire(std::string_view name, std::span<const TokenId> tokens, bool remote) {
+  Acquired acquire(std::string_view name, std::span<const TokenId> tokens, bool remote) {
     const TimePoint until = now() + std::chrono::seconds(2);
     while (true) {
       auto acquired = done(name, at(name).acquire(now(), {}, tokens, remote));
@@ -100,11 +100,11 @@ class NamedMesh {
       if (!network_.run_until(answered, until - now())) remote = false;
     }
   }
-  void release(std::string_view name, const Replica::Acquired& acquired) {
+  void release(std::string_view name, const Acquired& acquired) {
     at(name).release(now(), acquired.path, acquired.reference);
     network_.perform(index(name));
   }
-  bool is_valid(std::string_view name, const Replica::Acquired& acquired) {
+  bool is_valid(std::string_view name, const Acquired& acquired) {
     return at(name).is_valid(now(), acquired.reference);
   }
   // The node's engine frees what it is told to free. It says so at once, or never.

@@ -30,7 +30,7 @@ void draw_mesh(Random& random, Plan& plan) {
   add(random() % 3, Role::router);
   settings.keep_remote_slots = random() % 4 != 0;
   settings.max_radix_cache_size = pick<std::uint64_t>(random, {0, 0, 200, 1000});
-  settings.dropped_edges_per_turn_max = pick<std::size_t>(random, {1, 5, 1000});
+  settings.pieces_per_turn_max = pick<std::size_t>(random, {1, 5, 1000});
   settings.own_log_bytes_max = pick<std::size_t>(random, {1000, 20'000, 1'000'000});
   settings.other_log_bytes_max = pick<std::size_t>(random, {1000, 20'000, 1'000'000});
   Timers& timers = settings.timers;

@@ -32,13 +32,13 @@ class Reads {
   struct Waiting {
     std::size_t node;
     std::vector<TokenId> key;
-    Replica::Acquired::Wait wait;
+    Acquired::Wait wait;
     TimePoint until;
   };
   struct Read {
     std::size_t node;
     std::vector<TokenId> key;
-    Replica::Acquired acquired;
+    Acquired acquired;
     TimePoint read_at, asked_at;
     std::vector<std::uint64_t> born;  // of the engine behind each segment
     bool is_read = false;

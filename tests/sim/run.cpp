@@ -106,6 +106,8 @@ class Run {
     if (plan_.settings.gc.mode != GcMode::off) {
       // Who came back lets nothing go as long as leases of its former life may stand.
       network_.run_until([this] { return all_may_free(); }, kHealMax);
+      // A false number of a round stands until its owner is asked.
+      if (liar_) network_.run_for(plan_.settings.timers.audit);
       // Pages that were used in the last period may be hot until the one after.
       const bool any_hot = plan_.settings.gc.hot_copies > plan_.settings.gc.keep_copies;
       network_.run_for((any_hot ? 4 : 2) * plan_.settings.gc.period + 1s);
