@@ -133,6 +133,7 @@ void Replica::step(TimePoint now, const Input& input) {
   // Once a turn, whatever came in it.
   if (std::holds_alternative<Tick>(input)) {
     serve_bulk();
+    op_log_.give_back(limits::forgotten_frames_per_turn_max);
     take_back(now,
               or_default(settings_.pieces_per_turn_max, limits::restored_entries_per_turn_max));
     relation_->give_back(
@@ -187,8 +188,8 @@ TimePoint Replica::next_deadline() const {
                                              : staging->heard + settings_.timers.snapshot_silence);
   }
   const bool takes_back = recovery_ && recovery_->next;
-  const bool has_work =
-      takes_back || donor_.has_work() || !replays_.empty() || relation_->gives_back();
+  const bool has_work = takes_back || op_log_.gives_back() || donor_.has_work() ||
+                        !replays_.empty() || relation_->gives_back();
   return has_work ? TimePoint::min() : due;
 }
 

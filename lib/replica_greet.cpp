@@ -67,6 +67,7 @@ Introduction Replica::introduce(TimePoint now, const Member* to, Epoch life) con
   hello.bookings = bookings_beat_;
   hello.round = collection_.last_round;
   hello.founder = founder_;
+  hello.ready = ready_;
   if (to == nullptr) return hello;
   std::tie(hello.nonce, hello.stamp) = registrations_.last_said(to->id);
   // A life that this node has not met is accused of nothing.
@@ -276,6 +277,7 @@ void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, 
     correct_numbers(now, member, hello);
     note_refute(now, member, hello.refute);
     member.founder = hello.founder;
+    member.ready = hello.ready;  // its next HEAD may be a second away
     if (member_of_lower_mesh() != nullptr) {
       next_join_ = std::min(next_join_, now + settings_.timers.hello);
       look_by(next_join_);

@@ -36,6 +36,8 @@ inline constexpr std::size_t dropped_edges_per_turn_max = 2048;
 // Ops that a state has at most which a node takes back: so that there are numbers left for its own,
 // whatever others were told of its former life.
 inline constexpr std::uint64_t recovered_seq_max = std::uint64_t{1} << 56;
+// Frames of an op log that were forgotten, which a turn gives back.
+inline constexpr std::size_t forgotten_frames_per_turn_max = 8192;
 // Entries of a former life that a turn makes this life's own: some milliseconds.
 inline constexpr std::size_t restored_entries_per_turn_max = 1024;
 

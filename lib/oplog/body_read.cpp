@@ -116,7 +116,8 @@ bool read(ArrayReader& fields, Introduction& body) {
          read_former(fields.next(), body.former) && read_lease(fields, body.lease) &&
          read_lease(fields, body.earlier_lease) && read_lease(fields, body.former_lease) &&
          read_own_numbers(fields, body) &&
-         (fields.nil() || read_founder(fields.next(), body.founder.emplace()));
+         (fields.nil() || read_founder(fields.next(), body.founder.emplace())) &&
+         fields.boolean(body.ready);
 }
 
 bool read(ArrayReader& fields, RefusedMessage& body) {

@@ -212,6 +212,7 @@ struct Introduction {
   std::uint64_t nonce = 0, stamp = 0, round = 0;
   std::uint64_t question = 0;  // counts HELLOs to the receiver; WELCOME repeats the one it answers
   std::optional<Founder> founder;  // of the mesh that it is in; nothing where it is in none
+  bool ready = false;              // it may be chosen for work, as HEAD says later
 };
 struct HelloMessage : Introduction {};
 struct WelcomeMessage : Introduction {};

@@ -5,6 +5,8 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "lib/base/ids.h"
 #include "lib/oplog/message.h"
@@ -41,6 +43,16 @@ class OpLog {
     logs_.erase(found);
   }
 
+  // What was forgotten goes out of memory by and by: frames, about so many.
+  void give_back(std::size_t frames_max) {
+    for (; frames_max > 0 && !forgotten_.empty(); --frames_max) {
+      std::deque<Bytes>& frames = forgotten_.back();
+      if (!frames.empty()) frames.pop_back();
+      if (frames.empty()) forgotten_.pop_back();
+    }
+  }
+  bool gives_back() const { return !forgotten_.empty(); }
+
   // The oldest op that is kept of this epoch; nothing if none is.
   std::optional<Seq> first(NodeId origin, Epoch epoch) const {
     auto found = logs_.find(origin);
@@ -74,6 +86,7 @@ class OpLog {
 
   void forget(NodeId origin, Log& log) {
     bytes_of(origin) -= log.bytes;
+    if (!log.frames.empty()) forgotten_.push_back(std::move(log.frames));
     log = Log{};
   }
   void drop_oldest(NodeId origin, Log& log) {
@@ -101,6 +114,7 @@ class OpLog {
   std::size_t own_bytes_max_, other_bytes_max_;
   std::size_t own_bytes_ = 0, other_bytes_ = 0;
   std::map<NodeId, Log> logs_;
+  std::vector<std::deque<Bytes>> forgotten_;
 };
 
 }  // namespace radixmesh

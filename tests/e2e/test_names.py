@@ -131,6 +131,14 @@ def test_a_pod_that_moves_is_found_at_its_new_address(lab_of):
     lab.name(mesh["p2"], "127.0.5.5")
     mesh["p2"].start()
     wait_until(mesh["p2"].answers, "p2 runs")
+    # Who asked just before the move asks again after a while.
+    life = mesh["p2"].client.status()["epoch"]
+    for node in mesh.nodes:
+        wait_until(
+            lambda node=node: life in [each.epoch for each in node.client.nodes()],
+            f"{node.name} has found p2's new life",
+            15,
+        )
     wait_until(lambda: all(len(alive_at(node)) == 3 for node in mesh.nodes), "p2 is back", 15)
     inserted_everywhere(mesh, 1000)
 

@@ -177,6 +177,7 @@ Introduction Liar::any_introduction(const Mask& mask, std::size_t told) {
   said.round = any_count(0);
   said.question = any_count(1);
   said.founder = any_founder(mask);
+  said.ready = sometimes(2);
   return said;
 }
 

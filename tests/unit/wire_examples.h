@@ -101,6 +101,7 @@ inline Introduction example_introduction(bool of_p0) {
   hello.bookings = of_p0 ? 0 : 3;
   hello.question = 2;
   hello.founder = Founder{};
+  hello.ready = of_p0;
   if (!of_p0) return hello;
   hello.nonce = 1;
   hello.stamp = 70'000'000;

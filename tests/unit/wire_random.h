@@ -154,6 +154,7 @@ class RandomMessage {
       *each = any_count();
     }
     if (below(3) > 0) out.founder = founder();
+    out.ready = below(2) == 0;
     return out;
   }
   Pulse pulse() {

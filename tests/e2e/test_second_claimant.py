@@ -1,0 +1,48 @@
+"""Two processes that claim one address: whoever answers there stays, the other is told, and both sides
+log it."""
+
+from __future__ import annotations
+
+import signal
+
+from loopback import wait_until
+
+
+def test_the_second_claimant_is_refused_and_both_sides_say_so(mesh_of):
+    mesh = mesh_of(prefill=3, flags=["--bind", "127.0.0.1"]).start()
+    mesh.wait_alive()
+    p0, p1, p2 = mesh.nodes
+    p0.client.insert([1] * 16, [(0, 16)])
+    mesh.wait_agree()
+
+    # The same member by its flags, bound elsewhere: as on another host that took the address over.
+    twin = mesh.add("twin", "prefill", p0)
+    bound_at = twin.addr
+    twin.addr = p0.addr
+    twin.flags = [bound_at if flag == "127.0.0.1" else flag for flag in p0.flags]
+    twin.flags[twin.flags.index("--ipc") + 1] = twin.socket
+    twin.start()
+
+    def says(node, event):
+        return any(
+            f"event={event} " in line and "another process answers at the address" in line
+            for line in node.lines()
+        )
+
+    for node in (p1, p2):
+        wait_until(lambda node=node: says(node, "refused"), f"{node.name} logs the claimant", 20)
+    wait_until(lambda: says(twin, "refused_by"), "the claimant logs that it is refused", 20)
+    wait_until(twin.answers, "the claimant answers its engine")
+    assert not twin.client.status()["ready"]
+    # The first is none the worse for it.
+    assert p0.client.status()["ready"]
+    p0.client.insert([2] * 16, [(16, 16)])
+    for node in (p1, p2):
+        wait_until(
+            lambda node=node: node.client.match_prefix([2] * 16, touch=False).depths
+            == {p0.addr: 16},
+            f"{node.name} hears of p0's ops",
+        )
+    twin.signal(signal.SIGTERM)
+    assert twin.wait_ended() == 0
+    mesh.wait_agree()
