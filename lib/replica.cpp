@@ -55,8 +55,9 @@ Replica::Replica(ReplicaSettings settings, TimePoint now)
     : settings_(std::move(settings)),
       started_(now),
       last_step_(now),
-      seeds_(settings_.cluster, node_id(settings_.cluster, settings_.self),
-             settings_.timers.suspect_after),
+      seeds_(settings_.cluster, node_id(settings_.cluster, settings_.self), settings_.join,
+             settings_.timers.suspect_after,
+             2 * settings_.timers.join_wait + settings_.timers.forget_lower),
       op_log_(node_id(settings_.cluster, settings_.self),
               or_default(settings_.own_log_bytes_max, limits::own_log_bytes_max),
               or_default(settings_.other_log_bytes_max, limits::other_log_bytes_max)),
@@ -183,12 +184,11 @@ TimePoint Replica::next_deadline() const {
   if (recovery_) {
     const auto& staging = recovery_->staging;
     due =
-        std::min(due, !staging               ? recovery_->deadline
+        std::min(due, !staging               ? recovery_->due(joined(), settings_.timers.join_wait)
                       : staging->chunks == 0 ? recovery_->ask_again
                                              : staging->heard + settings_.timers.snapshot_silence);
   }
-  const bool takes_back = recovery_ && recovery_->next;
-  const bool has_work = takes_back || op_log_.gives_back() || donor_.has_work() ||
+  const bool has_work = takes_back() || op_log_.gives_back() || donor_.has_work() ||
                         !replays_.empty() || relation_->gives_back();
   return has_work ? TimePoint::min() : due;
 }

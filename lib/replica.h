@@ -190,7 +190,7 @@ class Replica : private Journal {
   void record_delete(std::span<const Anchor> first_pages) override;
   void record_reset() override;
   SlotRuns make_room(LocalCache& cache, std::uint64_t num_tokens) override;
-  void before_change(TimePoint now);
+  std::optional<Refusal> before_change();
   void publish_own(Body body, MessageType type, std::uint64_t tokens);
   MatchView view_of(const Match& match) const;
   const Member* holder_member(HolderIndex holder) const;
@@ -328,7 +328,8 @@ class Replica : private Journal {
   void ask_for_own(TimePoint now, NodeId donor, TimePoint heard);
   void on_own_chunk(TimePoint now, NodeId from, const SnapshotChunk& chunk);
   Digest own_digest() const { return head_.value == 0 ? 0 : relation_->digest(kSelf); }
-  void take_back(TimePoint now, std::size_t entries_max = SIZE_MAX);
+  bool takes_back() const { return recovery_ && recovery_->next; }
+  void take_back(TimePoint now, std::size_t entries_max);
   void on_former_lease(Duration lease);
   void begin_empty();
 
@@ -452,7 +453,7 @@ class Replica : private Journal {
   OpLog op_log_;
   SnapshotDonor donor_;
   std::map<NodeId, std::map<NodeId, ReplayUnderWay>> replays_;  // by who asked, then by origin
-  std::uint64_t next_session_;
+  std::uint64_t next_session_, ops_applied_ = 0;
   Match match_;
   EntriesPageEnd entries_end_;
 
@@ -492,7 +493,6 @@ class Replica : private Journal {
   std::optional<OwnRecovery> recovery_;
 
   std::map<std::string, std::uint64_t, std::less<>> counters_;
-  std::uint64_t ops_applied_ = 0;
   std::optional<OfMessage> of_message_;  // while one is read
   std::vector<Effect> effects_;
 };

@@ -81,9 +81,12 @@ void Replica::record_reset() {
 
 // Whoever writes before its former state is on its way has done without it; if it is, all of it
 // comes first.
-void Replica::before_change(TimePoint now) {
+std::optional<Refusal> Replica::before_change() {
+  if (takes_back()) {
+    return Refusal{RefusalCode::retry_later, "what the engine had is on its way back, in a moment"};
+  }
   if (!taken_over_) begin_empty();
-  take_back(now);
+  return std::nullopt;
 }
 
 // ---- the verbs ---------------------------------------------------------------------------------
@@ -108,7 +111,7 @@ Replica::Result<InsertResult> Replica::insert(TimePoint now, const CacheNamespac
       return refuse(RefusalCode::fix_request, "a run of slots ends past 2^64 - 1");
     }
   }
-  before_change(now);
+  if (auto refusal = before_change()) return tl::unexpected(std::move(*refusal));
   keep_own_pages(name, tokens);
   InsertResult result = cache_->insert(name, tokens, slots, *this);
   beat(now);
@@ -117,7 +120,7 @@ Replica::Result<InsertResult> Replica::insert(TimePoint now, const CacheNamespac
 
 Replica::Result<Evicted> Replica::evict(TimePoint now, std::uint64_t num_tokens) {
   if (!cache_) return refuse_on_router();
-  take_back(now);
+  if (takes_back()) return tl::unexpected(*before_change());
   Evicted evicted;
   if (may_free(now) && !readers_must_agree()) {
     evicted.freed = cache_->evict(num_tokens, limits::evicted_runs_max, *this);
@@ -132,7 +135,7 @@ Replica::Result<Evicted> Replica::evict(TimePoint now, std::uint64_t num_tokens)
 Replica::Result<SlotRuns> Replica::remove(TimePoint now, const CacheNamespace& name,
                                           std::span<const TokenId> tokens) {
   if (!cache_) return refuse_on_router();
-  take_back(now);
+  if (takes_back()) return tl::unexpected(*before_change());
   relation_->match(name, tokens, match_);
   const Anchor last = cache_->local_anchor(match_);
   const std::size_t whole = tokens.size() / settings_.page_size * settings_.page_size;
@@ -147,7 +150,7 @@ Replica::Result<SlotRuns> Replica::remove(TimePoint now, const CacheNamespace& n
 
 std::optional<Refusal> Replica::begin_reset(TimePoint now) {
   if (!cache_) return refuse_on_router().value();
-  before_change(now);
+  if (auto refusal = before_change()) return refusal;
   if (cache_->protected_tokens() == 0) {
     const bool asks = may_free(now) && readers_must_agree();
     std::vector<Anchor> pages;

@@ -68,6 +68,7 @@ Introduction Replica::introduce(TimePoint now, const Member* to, Epoch life) con
   hello.round = collection_.last_round;
   hello.founder = founder_;
   hello.ready = ready_;
+  hello.rank_given = settings_.rank != kAnyRank;
   if (to == nullptr) return hello;
   std::tie(hello.nonce, hello.stamp) = registrations_.last_said(to->id);
   // A life that this node has not met is accused of nothing.
@@ -277,6 +278,7 @@ void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, 
     correct_numbers(now, member, hello);
     note_refute(now, member, hello.refute);
     member.founder = hello.founder;
+    member.rank_given = hello.rank_given;
     member.ready = hello.ready;  // its next HEAD may be a second away
     if (member_of_lower_mesh() != nullptr) {
       next_join_ = std::min(next_join_, now + settings_.timers.hello);

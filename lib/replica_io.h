@@ -51,6 +51,8 @@ struct Timers {
   Duration reap_after = std::chrono::hours(24), reap_after_min = std::chrono::minutes(10);
   // Before a node that nobody lets in begins a mesh, at the earliest.
   Duration join_wait = std::chrono::seconds(10);
+  // ... and how long it waits beyond twice that for one with a lower address, which does not begin.
+  Duration forget_lower = std::chrono::seconds(10);
   // Between two look-ups of whom to ask: of one that knows nobody, and of one in a mesh with
   // others.
   Duration find_seeds = std::chrono::seconds(5), find_others = std::chrono::seconds(15);
@@ -124,6 +126,7 @@ struct LinkReport {
 struct SeedsFound {
   std::string seed;
   std::vector<std::string> addresses;
+  std::vector<std::string> here;  // those of them that are this machine's
 };
 // A connection to `peer` leads to this very process.
 struct OwnEcho {

@@ -16,7 +16,7 @@ namespace radixmesh {
 
 // Each address that a seed stands for is one to ask. Those that it no longer stands for are let go.
 void Replica::on_seeds(TimePoint now, const SeedsFound& found) {
-  for (NodeId ended : seeds_.found(found.seed, found.addresses)) {
+  for (NodeId ended : seeds_.found(found.seed, found.addresses, found.here)) {
     if (find_member(ended) == nullptr) effects_.push_back(DropPeer{ended});
   }
   const bool any_new = std::ranges::any_of(seeds_.all(), [](const auto& each) {
@@ -42,8 +42,8 @@ void Replica::ask_to_join(TimePoint now) {
   const Member* lower = member_of_lower_mesh();
   const bool alone = !joined() || view_.places.size() <= 1;
   const Timers& timers = settings_.timers;
-  const TimePoint find_at = last_find_seeds_ + (alone ? timers.find_seeds : timers.find_others);
-  if (now >= find_at) {
+  const Duration find_pause = alone ? timers.find_seeds : timers.find_others;
+  if (now >= last_find_seeds_ + find_pause) {
     last_find_seeds_ = now;
     effects_.push_back(FindSeeds{});
   }
@@ -54,7 +54,7 @@ void Replica::ask_to_join(TimePoint now) {
     if (lower != nullptr) ask(lower->id, Channel::control, request_to_join());
     ask_seeds(now);
   }
-  look_by(std::min(next_join_, last_find_seeds_ + timers.find_seeds));
+  look_by(std::min(next_join_, last_find_seeds_ + find_pause));
   if (!joined()) begin_mesh_when_due(now);
 }
 
@@ -95,6 +95,7 @@ void Replica::begin_mesh_when_due(TimePoint now) {
   self_->rank = settings_.rank == kAnyRank ? NodeRank{0} : settings_.rank;
   rank_changed();
   started_ = now;
+  if (recovery_) recovery_->expect(now + settings_.timers.recover_wait);
   count("meshes_begun");
   log(LogLine::Level::info, "mesh_begun",
       "node=" + self_->addr + " rank=" + std::to_string(self_->rank.value));
@@ -113,8 +114,11 @@ std::optional<std::string> Replica::objection_to(const JoinMessage& join, NodeId
   if (join.rank != kAnyRank && join.rank.value > limits::given_rank_max) {
     return "a rank is at most " + std::to_string(limits::given_rank_max);
   }
+  // Whose rank was handed out can take another.
   for (const auto& [id, member] : members_) {
     if (id == from || join.rank == kAnyRank || member.rank != join.rank) continue;
+    const bool is_given = id == self_->id ? settings_.rank != kAnyRank : member.rank_given;
+    if (!member.configured && !is_given) continue;
     return "rank " + std::to_string(join.rank.value) + " is taken by " + member.addr;
   }
   return std::nullopt;
@@ -174,8 +178,10 @@ const Member* Replica::member_of_lower_mesh() const {
 
 void Replica::on_joined(TimePoint now, const JoinedMessage& joined) {
   if (joined.rank == kAnyRank || (founder_ && *founder_ <= joined.founder)) return;
-  // Some of the news before it were lost: ask again.
-  if (members_.size() - 1 < joined.members) return count("joins_incomplete");
+  // Some of the news before it were lost: ask again. Of many only as many are taken as may be known
+  // without having answered themselves; the rest come when views are compared.
+  const std::size_t least = std::min<std::size_t>(joined.members, limits::unproven_members_max);
+  if (members_.size() - 1 < least) return count("joins_incomplete");
   const bool began_apart = std::exchange(founder_, joined.founder).has_value();
   self_->rank = joined.rank;
   rank_changed();
@@ -183,6 +189,7 @@ void Replica::on_joined(TimePoint now, const JoinedMessage& joined) {
       "node=" + self_->addr + " rank=" + std::to_string(joined.rank.value));
   if (began_apart) return note_own_refute(now, self_->refute + 1);  // all hear of the rank by that
   started_ = now;
+  if (recovery_) recovery_->expect(now + settings_.timers.recover_wait);
   spread(now, *self_);
 }
 

@@ -40,7 +40,7 @@ void Replica::set_state(TimePoint now, Member& member, MemberState state) {
   if (member.state <= MemberState::suspect) member.lived += now - member.state_since;
   member.state = state;
   member.state_since = now;
-  member.removed = false;
+  if (state == MemberState::alive) member.removed = false;
   view_changed();
   if (member.id != self_->id && state >= MemberState::dead) {
     member.introduced = false;

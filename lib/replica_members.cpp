@@ -91,7 +91,7 @@ bool Replica::make_room_for_member() {
   for (const auto& [id, member] : members_) {
     if (member.configured || id == self_->id) continue;
     if (member.epoch.value == 0) ++unproven;
-    if (member.state < MemberState::dead) continue;
+    if (member.state < MemberState::dead || member.introduced) continue;
     if (gone == nullptr || member.state_since < gone->state_since) gone = &member;
   }
   if (unproven >= limits::unproven_members_max) return false;
@@ -153,7 +153,11 @@ void Replica::on_news_of(TimePoint now, NodeId from, const MemberNews& news) {
         "node=" + news.addr + " rank=" + std::to_string(news.rank.value));
     return;
   }
-  if (news.removed) return on_removal(now, *member);
+  if (news.removed) {
+    // The word is of a life, and no other.
+    if (news.epoch == member->epoch && !member->asks_back) on_removal(now, *member);
+    return;
+  }
   if (news.epoch < member->epoch) return;
   const bool own_word = from == id && news.refute >= member->refute;
   if (own_word) adopt_rank(now, *member, news.rank);
@@ -208,7 +212,9 @@ void Replica::settle_rank(TimePoint now, Member& other) {
   if (!same) other.same_rank_since = kNever;
   if (!same || self_->configured || settings_.rank != kAnyRank) return;
   other.same_rank_since = std::min(other.same_rank_since, now);
-  if (other.id > self_->id && now - other.same_rank_since < settings_.timers.audit / 2) return;
+  if (!other.rank_given && other.id > self_->id &&
+      now - other.same_rank_since < settings_.timers.audit / 2)
+    return;
   self_->rank = next_rank();
   rank_changed();
   count("ranks_settled");
@@ -306,8 +312,7 @@ void Replica::forget_the_gone(TimePoint now) {
 
 // An operator's word, passed on once. Who lives shows by that that the word was wrong.
 void Replica::on_removal(TimePoint now, Member& member) {
-  const bool is_gone = member.state >= MemberState::dead;
-  if (member.configured || !is_gone || member.removed) return;
+  if (member.configured || member.state == MemberState::alive || member.removed) return;
   member.removed = true;
   MemberNews news = news_of(member);
   news.removed = true;
@@ -340,7 +345,7 @@ Replica::Result<MemberRemoved> Replica::member_remove(TimePoint now, std::string
   }
   on_removal(now, *member);
   return MemberRemoved{std::string(addr),
-                       std::max(Duration{0}, collection_.readers.refers_until(id) - now)};
+                       std::max(collection_.readers.refers_until(id), now) - now};
 }
 
 // Its entries go; its epoch stays known, so that nothing of an earlier life ever counts again.

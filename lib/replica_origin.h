@@ -2,10 +2,13 @@
 // way back; and of who waits for a replay.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "lib/base/time.h"
 #include "lib/mesh/repair_timer.h"
@@ -45,6 +48,14 @@ struct OwnRecovery {
   // All of it is here, as of its end, and becomes this node's own piece by piece; the next one.
   std::optional<Seq> next;
   Seq as_of;
+  std::vector<Anchor> retiring;                            // the first pages of what retired in it
+  std::optional<std::pair<std::string, KnownState>> then;  // an engine that came meanwhile
+
+  // Whoever has it is found only in a mesh.
+  TimePoint due(bool joined, Duration join_wait) const {
+    return deadline + (joined ? Duration{0} : join_wait);
+  }
+  void expect(TimePoint until) { deadline = std::max(deadline, until); }
 };
 // A request for ops that waits to be answered, in parts.
 struct ReplayUnderWay {

@@ -182,7 +182,12 @@ void Replica::tell_of_absent(TimePoint now) {
 // A connection that came up is greeted over at once.
 void Replica::on_link_report(TimePoint now, const LinkReport& report) {
   Member* member = find_member(report.link.peer);
-  if (member == nullptr) return;
+  if (member == nullptr) {
+    // What a seed was asked before is lost.
+    if (report.trouble != LinkTrouble::none || seeds_.find(report.link.peer) == nullptr) return;
+    next_join_ = std::min(next_join_, now);
+    return look_by(now);
+  }
   member->links.at(static_cast<std::size_t>(report.link.kind)) = report.trouble;
   const bool control_is_up =
       report.link.kind == LinkKind::control && report.trouble == LinkTrouble::none;

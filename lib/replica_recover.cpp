@@ -79,7 +79,11 @@ void Replica::attach_engine(TimePoint now, std::string_view engine_token, KnownS
     if (recovery_) recovery_->known = std::max(recovery_->known, known);
     return;
   }
-  take_back(now);
+  if (recovery_ && recovery_->next) {
+    // First what the one before had is here as a whole.
+    recovery_->then = {std::string(engine_token), known};
+    return;
+  }
   const bool had_engine = !self_->engine_token.empty();
   self_->engine_token = engine_token;
   if (had_engine) {
@@ -127,7 +131,7 @@ void Replica::recover_what_is_due(TimePoint now) {
   }
   bool all_known = false;
   const Member* best = keeper_of_own_state(all_known);
-  if (now < recovery_->deadline && !all_known) return;
+  if (now < recovery_->due(joined(), settings_.timers.join_wait) && !all_known) return;
   if (best == nullptr) return begin_empty();
   ask_for_own(now, best->id, now);
 }
@@ -183,7 +187,6 @@ void Replica::on_own_chunk(TimePoint now, NodeId from, const SnapshotChunk& chun
   staging.heard = now;
   if (chunk.status == SnapshotStatus::last) {
     CHECK_THAT(head_.value == 0 && cache_->total_tokens() == 0, head_.value);
-    taken_over_ = TakenOver{staging.epoch, chunk.as_of};
     recovery_->next = Seq{1};
     recovery_->as_of = chunk.as_of;
     return;
@@ -194,14 +197,16 @@ void Replica::on_own_chunk(TimePoint now, NodeId from, const SnapshotChunk& chun
 // The next of the staged entries become this node's own, under its new epoch, with the numbers that
 // they had. Nobody hears of them before all are: as of op 0 there is nothing.
 void Replica::take_back(TimePoint now, std::size_t entries_max) {
-  if (!recovery_ || !recovery_->next) return;
+  if (!takes_back()) return;
   const HolderIndex staged = *recovery_->staging->holder;
   const Seq as_of = recovery_->as_of;
   Seq& next = *recovery_->next;
+  std::size_t tokens_taken = 0;
   for (std::size_t taken = 0;; ++taken) {
     const Entry* entry = relation_->entry_at_or_after(staged, next);
     if (entry == nullptr) break;
-    if (taken == entries_max) return;
+    if (taken == entries_max || tokens_taken >= limits::restored_tokens_per_turn_max) return;
+    tokens_taken += entry->end - entry->begin;
     next = Seq{entry->seq.value + 1};
     std::vector<TokenId> tokens;
     SlotRuns slots;
@@ -209,13 +214,17 @@ void Replica::take_back(TimePoint now, std::size_t entries_max) {
     relation_->read_entry(at, at.begin, at.end, tokens, slots);
     cache_->restore(Insertion{at.seq, Anchor{at.parent, at.begin}, relation_->entry_namespace(at),
                               tokens, slots});
+    if (at.retired_from < at.end) {
+      const Anchor first{at.seq, std::max(at.retired_from, at.begin) + settings_.page_size};
+      if (relation_->retiring_above(staged, first) == first) recovery_->retiring.push_back(first);
+    }
     // Now, and not all with the first HEAD.
-    if (taken % 64 == 0) (void)relation_->digest(kSelf);
+    (void)relation_->digest(kSelf);
   }
-  (void)relation_->digest(kSelf);
-  for (const Anchor& first : relation_->retiring_roots(staged)) {
-    relation_->set_retiring(kSelf, first, true);
-  }
+  const std::vector<Anchor> retiring = std::move(recovery_->retiring);
+  for (const Anchor& first : retiring) relation_->set_retiring(kSelf, first, true);
+  taken_over_ = TakenOver{recovery_->staging->epoch, as_of};
+  const auto then = recovery_->then;
   drop_staging(recovery_->staging);
   recovery_.reset();
   head_ = as_of;
@@ -223,12 +232,13 @@ void Replica::take_back(TimePoint now, std::size_t entries_max) {
   // Whoever is registered is registered with the former life: as long as its lease may stand
   // nothing goes, and what was retired then is taken back.
   collection_.frees_from = now + free_wait(now);
-  take_back_pages(relation_->retiring_roots(kSelf));
+  take_back_pages(retiring);
   count("states_recovered");
   log(LogLine::Level::info, "state_recovered",
       "node=" + self_->addr + " seq=" + std::to_string(as_of.value) +
           " tokens=" + std::to_string(cache_->total_tokens()));
   publish_head(now);
+  if (then) attach_engine(now, then->first, then->second);
 }
 
 // What former lives of this node granted, they granted before this process began.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/host.h"
+#include "sidecar/own_numbers.h"
 
 namespace radixmesh {
 namespace {
@@ -59,11 +60,13 @@ void Links::find_seeds() {
 }
 
 void Links::tell_seeds(const std::string& host, const std::vector<std::string>& numbers) {
+  const std::set<std::string> own = own_numbers();
   for (const std::string& seed : seeds_) {
     if (host_of(seed) != host) continue;
-    SeedsFound found{seed, {}};
+    SeedsFound found{seed, {}, {}};
     for (const std::string& number : numbers) {
       found.addresses.push_back(number + ":" + std::string(port_of(seed)));
+      if (own.contains(number)) found.here.push_back(found.addresses.back());
     }
     report_(found);
   }

@@ -39,7 +39,8 @@ inline constexpr std::uint64_t recovered_seq_max = std::uint64_t{1} << 56;
 // Frames of an op log that were forgotten, which a turn gives back.
 inline constexpr std::size_t forgotten_frames_per_turn_max = 8192;
 // Entries of a former life that a turn makes this life's own: some milliseconds.
-inline constexpr std::size_t restored_entries_per_turn_max = 1024;
+inline constexpr std::size_t restored_entries_per_turn_max = 1024,
+                             restored_tokens_per_turn_max = 1 << 18;
 
 // ---- frames between nodes ----------------------------------------------------------------------
 
@@ -172,7 +173,7 @@ inline constexpr std::chrono::milliseconds turn_long = 100ms;
 inline constexpr std::size_t name_lookups_max = 128;
 inline constexpr std::chrono::milliseconds name_lookup_max = 5s;
 // Of all that one name stands for, so many are tried.
-inline constexpr std::size_t addresses_of_a_name_max = 64;
+inline constexpr std::size_t addresses_of_a_name_max = seeds_max;
 // Who connected and said nothing at all for so long is cut. Members say something on every
 // connection, at the latest after the second.
 inline constexpr std::chrono::seconds silent_connection_max = 30s;

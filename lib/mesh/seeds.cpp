@@ -15,8 +15,9 @@ constexpr Duration kOwnFor = std::chrono::minutes(1);
 
 }  // namespace
 
-std::vector<NodeId> Seeds::found(const std::string& name,
-                                 const std::vector<std::string>& addresses) {
+std::vector<NodeId> Seeds::found(const std::string& name, const std::vector<std::string>& addresses,
+                                 const std::vector<std::string>& here) {
+  resolves_[name] = !addresses.empty();
   std::set<NodeId> now_there;
   for (const std::string& addr : addresses) {
     const NodeId id = node_id(cluster_, addr);
@@ -25,6 +26,7 @@ std::vector<NodeId> Seeds::found(const std::string& name,
     Seed& seed = seeds_[id];
     seed.addr = addr;
     seed.name = name;
+    seed.here = std::ranges::find(here, addr) != here.end();
   }
   std::vector<NodeId> ended;
   if (addresses.empty()) return ended;
@@ -49,51 +51,68 @@ Seed* Seeds::note(TimePoint now, NodeId seed, NodeId by) {
   if (asked == nullptr) return nullptr;
   asked->answered = now;
   asked->by = by;
-  asked->candidate.reset();
   return asked;
 }
 
 void Seeds::declined(TimePoint now, NodeId seed, NodeId by, const Founder& candidate) {
-  if (Seed* asked = note(now, seed, by)) {
-    asked->candidate = candidate;
-    asked->refusal.clear();
-  }
+  Seed* asked = note(now, seed, by);
+  if (asked == nullptr) return;
+  if (asked->candidate != candidate) asked->candidate_since = now;
+  asked->candidate = candidate;
+  asked->refusal.clear();
 }
 
 bool Seeds::refused(TimePoint now, NodeId seed, NodeId by, const std::string& reason) {
   Seed* asked = note(now, seed, by);
-  return asked != nullptr && std::exchange(asked->refusal, reason) != reason;
+  if (asked == nullptr) return false;
+  asked->candidate.reset();
+  return std::exchange(asked->refusal, reason) != reason;
 }
 
 void Seeds::let_in(TimePoint now, NodeId seed, NodeId by) {
-  if (Seed* asked = note(now, seed, by)) asked->refusal.clear();
+  Seed* asked = note(now, seed, by);
+  if (asked == nullptr) return;
+  asked->candidate.reset();
+  asked->refusal.clear();
 }
 
-// Silence may be that of a mesh which this node is cut off from: so it must be able to talk with
-// most of those that its names stand for. Of IPv4 and IPv6 one is enough: not everyone has both.
+// Silence may be that of a mesh which this node is cut off from, and so may a refusal be one's: so
+// it must have the word of most of those that its names stand for. Of IPv4 and IPv6 one is enough:
+// not everyone has both.
 std::string Seeds::why_not_begin(TimePoint now, const Founder& own) const {
+  for (const std::string& name : names_) {
+    if (!resolves_.contains(name)) return "what " + name + " stands for is not known yet";
+  }
   struct Family {
     std::size_t others = 0, answered = 0;
-    bool any = false;
   };
   std::array<Family, 2> families;
+  std::string refusal;
   for (const auto& [id, seed] : seeds_) {
-    Family& family = families.at(seed.addr.starts_with('[') ? 1 : 0);
-    family.any = true;
     if (is_own(now, id, seed)) continue;
+    const bool answers = now - patience_ < seed.answered;
+    // This machine's, and nobody listens; or one of yesterday, of which nobody knows today.
+    if (!answers && (seed.here || !resolves_.at(seed.name))) continue;
+    Family& family = families.at(seed.addr.starts_with('[') ? 1 : 0);
     ++family.others;
-    if (!counts(now, seed)) continue;
-    if (!seed.refusal.empty()) return seed.addr + " does not let it in: " + seed.refusal;
+    if (!answers) continue;
+    if (!seed.refusal.empty()) {
+      refusal = seed.addr + " does not let it in: " + seed.refusal;
+      continue;
+    }
     if (!seed.candidate) return seed.addr + " lets it in";
-    if (*seed.candidate < own) return seed.candidate->addr + " is to begin the mesh";
+    // One that could have begun for so long, and has not, cannot.
+    if (*seed.candidate < own && now - seed.candidate_since < lower_waits_) {
+      return seed.candidate->addr + " is to begin the mesh";
+    }
     ++family.answered;
   }
-  if (seeds_.empty()) return "";
-  const auto most = [](const Family& each) {
-    return each.any && 2 * (each.answered + 1) > each.others + 1;
-  };
-  if (std::ranges::any_of(families, most)) return "";
   const std::size_t others = families[0].others + families[1].others;
+  const auto most = [](const Family& each) {
+    return each.others > 0 && 2 * (each.answered + 1) > each.others + 1;
+  };
+  if (others == 0 || std::ranges::any_of(families, most)) return "";
+  if (!refusal.empty()) return refusal;
   return "of the " + std::to_string(others) + " other addresses that it is to ask, " +
          std::to_string(families[0].answered + families[1].answered) +
          " answer: it may be cut off from a mesh";

@@ -19,6 +19,7 @@ struct Seed {
   std::string addr;
   std::string name;                        // of ReplicaSettings::join, of which it is an address
   bool connected = false;                  // a question can be sent there
+  bool here = false;                       // on this machine: whoever listens there answers
   TimePoint own_until = TimePoint::min();  // as long it is taken for this node itself
 
   // ---- what it answered ------------------------------------------------------------------------
@@ -26,17 +27,25 @@ struct Seed {
   NodeId by{};          // under this name, which need not be that of the address
   std::string refusal;  // why it does not let this node in; empty where it did not say so
   std::optional<Founder> candidate;  // it is in no mesh yet; of the one that it would begin
+  TimePoint candidate_since{};       // it says so
 };
 
 class Seeds {
  public:
-  // An answer counts for so long.
-  explicit Seeds(std::string cluster, NodeId self, Duration patience)
-      : cluster_(std::move(cluster)), self_(self), patience_(patience) {}
+  // An answer counts for `patience`. One with a lower address is waited for no longer than for
+  // `lower_waits` to begin the mesh.
+  Seeds(std::string cluster, NodeId self, std::vector<std::string> names, Duration patience,
+        Duration lower_waits)
+      : cluster_(std::move(cluster)),
+        self_(self),
+        names_(std::move(names)),
+        patience_(patience),
+        lower_waits_(lower_waits) {}
 
-  // What one of the names stands for now. No address: it does not resolve, which takes nobody away.
-  // Answers with those that ended.
-  std::vector<NodeId> found(const std::string& name, const std::vector<std::string>& addresses);
+  // What one of the names stands for now, and which of that is `here`, on this machine. No address:
+  // it does not resolve, which takes nobody away. Answers with those that ended.
+  std::vector<NodeId> found(const std::string& name, const std::vector<std::string>& addresses,
+                            const std::vector<std::string>& here);
 
   Seed* find(NodeId seed);
   std::map<NodeId, Seed>& all() { return seeds_; }
@@ -58,12 +67,13 @@ class Seeds {
 
  private:
   Seed* note(TimePoint now, NodeId seed, NodeId by);
-  bool counts(TimePoint now, const Seed& seed) const { return now - patience_ < seed.answered; }
 
   std::string cluster_;
   NodeId self_;
-  Duration patience_;
+  std::vector<std::string> names_;
+  Duration patience_, lower_waits_;
   std::map<NodeId, Seed> seeds_;
+  std::map<std::string, bool> resolves_;  // the names that were looked up
 };
 
 }  // namespace radixmesh

@@ -181,7 +181,7 @@ void pack_body(Packer& packer, const MarkerMessage& body) {
 }
 
 void pack_body(Packer& packer, const Introduction& body) {
-  packer.pack_array(29);
+  packer.pack_array(30);
   packer.pack_uint32(body.protocol_min);
   packer.pack_uint32(body.protocol_max);
   packer.pack_uint64(body.fingerprint);
@@ -217,6 +217,7 @@ void pack_body(Packer& packer, const Introduction& body) {
     packer.pack_nil();
   }
   body.ready ? packer.pack_true() : packer.pack_false();
+  body.rank_given ? packer.pack_true() : packer.pack_false();
 }
 
 void pack_body(Packer& packer, const RefusedMessage& body) {

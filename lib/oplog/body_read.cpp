@@ -117,7 +117,7 @@ bool read(ArrayReader& fields, Introduction& body) {
          read_lease(fields, body.earlier_lease) && read_lease(fields, body.former_lease) &&
          read_own_numbers(fields, body) &&
          (fields.nil() || read_founder(fields.next(), body.founder.emplace())) &&
-         fields.boolean(body.ready);
+         fields.boolean(body.ready) && fields.boolean(body.rank_given);
 }
 
 bool read(ArrayReader& fields, RefusedMessage& body) {

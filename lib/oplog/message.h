@@ -213,6 +213,7 @@ struct Introduction {
   std::uint64_t question = 0;  // counts HELLOs to the receiver; WELCOME repeats the one it answers
   std::optional<Founder> founder;  // of the mesh that it is in; nothing where it is in none
   bool ready = false;              // it may be chosen for work, as HEAD says later
+  bool rank_given = false;         // by the sender's operator: it takes no other
 };
 struct HelloMessage : Introduction {};
 struct WelcomeMessage : Introduction {};

@@ -45,8 +45,9 @@ def hello(cluster: str, addr: str, page_size: int = 1, rank: int = 0, role: int 
     nothing_seen, no_former, no_leases = [0, 0, 0], [0, 0, b"", False], [0, 0, 0]
     numbers, question = [0, 0, 0, 0, 0, 0], 1
     of_others = [*nothing_seen, no_former, *no_leases]
-    in_lists, ready = ["", 0], True
-    return [*head, endpoint, endpoint, None, 0, *of_others, *numbers, question, in_lists, ready]
+    in_lists, ready, rank_given = ["", 0], True, False
+    about_itself = [in_lists, ready, rank_given]
+    return [*head, endpoint, endpoint, None, 0, *of_others, *numbers, question, *about_itself]
 
 
 def publish_port(node: Node) -> int:

@@ -231,7 +231,7 @@ def test_introductions(name, who, knows):
     assert (protocol_min, protocol_max, cluster, page_size) == (1, 1, "default", PAGE_SIZE)
     settings = cluster.encode() + b"\0" + page_size.to_bytes(4, "little")
     assert fingerprint == xxhash.xxh3_64_intdigest(settings)
-    assert rest == who + knows + [["", 0], name == "WELCOME"]  # in lists; p0 is ready
+    assert rest == who + knows + [["", 0], name == "WELCOME", False]
 
 
 def test_refused_and_joined():

@@ -178,6 +178,7 @@ Introduction Liar::any_introduction(const Mask& mask, std::size_t told) {
   said.question = any_count(1);
   said.founder = any_founder(mask);
   said.ready = sometimes(2);
+  said.rank_given = sometimes(4);
   return said;
 }
 

@@ -108,6 +108,69 @@ TEST_CASE("who cannot talk with most of those it is to ask begins no mesh") {
   CHECK(other.founder("p0") == "p0");
 }
 
+TEST_CASE("of a name that does not resolve any more what it stood for is missed no more") {
+  Fleet fleet;
+  fleet.tell({"p0", "p1", "p2"});
+  fleet.start({"p0"});
+  fleet.mesh.run(20s);
+  CHECK(fleet.founder("p0") == "none");
+  fleet.stands_for.clear();
+  fleet.mesh.run(6s);
+  CHECK(fleet.founder("p0") == "p0");
+}
+
+TEST_CASE("one that refuses, and one that answers and never begins, do not hold up all others") {
+  Fleet fleet;
+  fleet.mesh.network().adjust = [](std::size_t node, ReplicaSettings& settings) {
+    if (node == 0) settings.page_size = 4;
+    if (node == 1) settings.timers.join_wait = 1h;
+  };
+  fleet.tell({"p9", "p0", "p1", "p2", "p3", "p4"});
+  fleet.start({"p9", "p0", "p1", "p2", "p3", "p4"});
+  fleet.mesh.run(15s);
+  CHECK(fleet.mesh.at("p1").status().why_not_ready ==
+        "it is in no mesh yet: p0 is to begin the mesh");
+  fleet.mesh.run(25s);
+  fleet.check_is_one({"p0", "p1", "p2", "p3", "p4"}, "p1");
+}
+
+TEST_CASE("a large fleet comes together, and a node comes back into it") {
+  Fleet fleet;
+  std::vector<std::string> names;
+  for (int i = 10; i < 100; ++i) names.push_back("p" + std::to_string(i));
+  fleet.tell(names);
+  fleet.start(names);
+  fleet.mesh.run(30s);
+  fleet.check_is_one(names, "p10");
+  fleet.mesh.crash("p50");
+  fleet.mesh.run(1s);
+  fleet.mesh.start("p50");
+  fleet.mesh.run(10s);
+  fleet.check_is_one(names, "p10");
+}
+
+TEST_CASE("a rank that an operator gave stays, and who was handed it takes another") {
+  Fleet fleet;
+  fleet.mesh.network().adjust = [](std::size_t node, ReplicaSettings& settings) {
+    if (node == 2) settings.rank = NodeRank{0};
+    if (node == 3) settings.rank = NodeRank{0};
+  };
+  fleet.tell({"p0", "p1", "p2"});
+  fleet.start({"p0", "p1"});
+  fleet.mesh.run(15s);
+  CHECK(fleet.rank("p0") == 0);
+  fleet.start({"p2"});
+  fleet.mesh.run(20s);
+  fleet.check_is_one({"p0", "p1", "p2"}, "p0");
+  CHECK(fleet.rank("p2") == 0);
+  // Two that operators gave one rank cannot both have it.
+  fleet.tell({"p0", "p3"});
+  fleet.start({"p3"});
+  fleet.mesh.run(20s);
+  CHECK(fleet.mesh.at("p3").status().why_not_ready.find("rank 0 is taken by p2") !=
+        std::string::npos);
+}
+
 TEST_CASE("who is refused begins no mesh beside the one that refuses it") {
   Fleet fleet;
   fleet.tell({"p0", "p1"});

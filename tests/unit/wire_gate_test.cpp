@@ -171,8 +171,8 @@ TEST_CASE("refused: DELETEs and RESETs that break a rule of their body") {
 const std::string kDigest = "c4 10 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 ";
 const std::string kHead = "96 40 07 05 00 01 99 01 01 " + kDigest;
 const std::string kIntroduction = "01 01 01 a1 64 01 a1 61 00 00 c4 00 a1 70 a1 62 c0 ";
-const std::string kHello = "96 42 07 05 00 01 dc 00 1d " + kIntroduction;
-const std::string kOwnNumbers = " 00 00 00 00 00 00 00 c0 c2";
+const std::string kHello = "96 42 07 05 00 01 dc 00 1e " + kIntroduction;
+const std::string kOwnNumbers = " 00 00 00 00 00 00 00 c0 c2 c2";
 const std::string kLongHead = "96 40 07 05 00 01 9c 01 01 " + kDigest;
 const std::string kHeartbeat = "96 45 07 05 00 01 98 01 02 ";
 const std::string kNews = "96 4e 07 05 00 01 92 ";

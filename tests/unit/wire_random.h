@@ -154,6 +154,7 @@ class RandomMessage {
       *each = any_count();
     }
     if (below(3) > 0) out.founder = founder();
+    out.rank_given = below(2) == 0;
     out.ready = below(2) == 0;
     return out;
   }
