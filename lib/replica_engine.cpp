@@ -26,7 +26,9 @@ tl::unexpected<Refusal> refuse_removal(LocalCache::Kept why) {
     return refuse(RefusalCode::retry_later, "a page that would go is locked: release it first");
   }
   return refuse(RefusalCode::send_less, "more than " + std::to_string(limits::answer_runs_max) +
-                                            " runs of slots would go: evict some first");
+                                            " runs of slots, or " +
+                                            std::to_string(limits::removed_edges_max) +
+                                            " edges, would go: evict some first");
 }
 
 std::size_t runs_in(const std::vector<SegmentView>& segments) {

@@ -331,9 +331,10 @@ Anchor HolderTree<SlotsValue>::anchor_on(const Match& match, HolderIndex holder,
 template <class SlotsValue>
 std::size_t HolderTree<SlotsValue>::count_runs(HolderIndex holder, NodeIndex top,
                                                std::size_t enough) const {
-  std::size_t runs = 0;
+  std::size_t runs = 0, edges = 0;
   NodeIndex at = top;
   while (runs <= enough) {
+    if (++edges > limits::removed_edges_max) return enough + 1;
     const SlotRuns* slots = tree_[at].value.slots.slots(holder);
     if (slots != nullptr) runs += slots->runs().size();
     if (tree_[at].first_child != kNoIndex) {

@@ -284,7 +284,10 @@ SlotRuns TreeCache<SlotsValue>::evict(std::uint64_t num_tokens, std::size_t runs
   std::vector<Anchor> removed;
   const std::uint32_t page = tree_.page_size();
   std::uint64_t left = std::min(num_tokens, total_tokens());
-  while (left > 0 && recency_.oldest() != kNoIndex && freed.runs().size() < runs_max) {
+  // As many edges as runs: their slots may be one run.
+  for (std::size_t edges = 0; left > 0 && recency_.oldest() != kNoIndex &&
+                              freed.runs().size() < runs_max && edges < runs_max;
+       ++edges) {
     const Stretch oldest = recency_[recency_.oldest()];
     const NodeIndex leaf = oldest.edge;
     CHECK_THAT(oldest.end == tree_.node(leaf).depth, oldest.end, tree_.node(leaf).depth);

@@ -61,5 +61,27 @@ TEST_CASE("acquire refuses a match of more runs than an answer holds, and locks 
   CHECK(d0.replica.status().protected_tokens == 0);
 }
 
+TEST_CASE("what one call removes is bounded in edges as well, though all its slots are one run") {
+  LoneReplica d0;
+  const std::uint32_t edges = limits::removed_edges_max + 2;
+  for (std::uint32_t i = 0; i < edges; ++i) {
+    const std::vector<TokenId> tokens{TokenId{1}, TokenId{2 + i / 256}, TokenId{i % 256}};
+    REQUIRE(d0.replica.insert(d0.now, {}, tokens, {{Slot{3 * i}, 3}}));
+  }
+  const std::uint64_t before = d0.replica.status().local_tokens;
+  const std::vector<TokenId> all{TokenId{1}}, few{TokenId{1}, TokenId{2}};
+  const auto refused = d0.replica.remove(d0.now, {}, all);
+  REQUIRE(!refused);
+  CHECK(refused.error().code == RefusalCode::send_less);
+  CHECK(d0.replica.status().local_tokens == before);
+  CHECK(d0.replica.remove(d0.now, {}, few)->size() == 257);
+  const auto evicted = d0.replica.evict(d0.now, before);
+  REQUIRE(evicted);
+  CHECK(evicted->freed.size() > 0);
+  CHECK(evicted->freed.size() <= 2 * limits::evicted_runs_max);
+  CHECK(d0.replica.remove(d0.now, {}, all));
+  CHECK(d0.replica.status().local_tokens == 0);
+}
+
 }  // namespace
 }  // namespace radixmesh
