@@ -97,8 +97,11 @@ void Replica::begin_mesh_when_due(TimePoint now) {
   started_ = now;
   if (recovery_) recovery_->expect(now + settings_.timers.recover_wait);
   count("meshes_begun");
-  log(LogLine::Level::info, "mesh_begun",
-      "node=" + self_->addr + " rank=" + std::to_string(self_->rank.value));
+  // Mistyped, perhaps.
+  const std::string unresolved = seeds_.unresolved();
+  log(unresolved.empty() ? LogLine::Level::info : LogLine::Level::warning, "mesh_begun",
+      "node=" + self_->addr + " rank=" + std::to_string(self_->rank.value) +
+          (unresolved.empty() ? "" : " reason=\"" + unresolved + " does not resolve\""));
 }
 
 // ---- letting others in -------------------------------------------------------------------------

@@ -153,6 +153,15 @@ std::string Replica::trouble_with(TimePoint now, const Member& member) const {
 
 // One line when it begins, one a minute while it lasts, one when it ends.
 void Replica::tell_of_absent(TimePoint now) {
+  if (!joined()) {
+    seeds_.tell_next = std::max(seeds_.tell_next, started_ + kAbsentGrace);
+    if (now >= seeds_.tell_next) {
+      seeds_.tell_next = now + kAbsentRepeat;
+      log(LogLine::Level::warning, "not_in_a_mesh",
+          "for_seconds=" + seconds_text(now - started_) + " reason=\"" + why_not_ready(now) + "\"");
+    }
+    look_by(seeds_.tell_next);
+  }
   for (auto& [id, member] : members_) {
     if (id == self_->id) continue;
     const std::string trouble = trouble_with(now, member);
@@ -183,8 +192,11 @@ void Replica::tell_of_absent(TimePoint now) {
 void Replica::on_link_report(TimePoint now, const LinkReport& report) {
   Member* member = find_member(report.link.peer);
   if (member == nullptr) {
-    // What a seed was asked before is lost.
-    if (report.trouble != LinkTrouble::none || seeds_.find(report.link.peer) == nullptr) return;
+    Seed* seed = seeds_.find(report.link.peer);
+    if (seed == nullptr) return;
+    seed->trouble = report.trouble;
+    // What it was asked before is lost.
+    if (report.trouble != LinkTrouble::none) return;
     next_join_ = std::min(next_join_, now);
     return look_by(now);
   }

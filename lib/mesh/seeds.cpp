@@ -12,6 +12,8 @@ namespace {
 
 // Then it is asked again: another node may have the address by now.
 constexpr Duration kOwnFor = std::chrono::minutes(1);
+// Silent ones that are named.
+constexpr std::size_t kNamedMax = 3;
 
 }  // namespace
 
@@ -76,6 +78,13 @@ void Seeds::let_in(TimePoint now, NodeId seed, NodeId by) {
   asked->refusal.clear();
 }
 
+std::string Seeds::unresolved() const {
+  for (const auto& [name, resolves] : resolves_) {
+    if (!resolves) return name;
+  }
+  return "";
+}
+
 // Silence may be that of a mesh which this node is cut off from, and so may a refusal be one's: so
 // it must have the word of most of those that its names stand for. Of IPv4 and IPv6 one is enough:
 // not everyone has both.
@@ -87,7 +96,8 @@ std::string Seeds::why_not_begin(TimePoint now, const Founder& own) const {
     std::size_t others = 0, answered = 0;
   };
   std::array<Family, 2> families;
-  std::string refusal;
+  std::string refusal, silent;
+  std::size_t silent_count = 0;
   for (const auto& [id, seed] : seeds_) {
     if (is_own(now, id, seed)) continue;
     const bool answers = now - patience_ < seed.answered;
@@ -95,7 +105,12 @@ std::string Seeds::why_not_begin(TimePoint now, const Founder& own) const {
     if (!answers && (seed.here || !resolves_.at(seed.name))) continue;
     Family& family = families.at(seed.addr.starts_with('[') ? 1 : 0);
     ++family.others;
-    if (!answers) continue;
+    if (!answers) {
+      if (++silent_count > kNamedMax) continue;
+      silent += std::string(silent.empty() ? "" : ", ") + seed.addr +
+                (seed.trouble == LinkTrouble::none ? "" : " (no connection)");
+      continue;
+    }
     if (!seed.refusal.empty()) {
       refusal = seed.addr + " does not let it in: " + seed.refusal;
       continue;
@@ -115,7 +130,8 @@ std::string Seeds::why_not_begin(TimePoint now, const Founder& own) const {
   if (!refusal.empty()) return refusal;
   return "of the " + std::to_string(others) + " other addresses that it is to ask, " +
          std::to_string(families[0].answered + families[1].answered) +
-         " answer: it may be cut off from a mesh";
+         " answer: it may be cut off from a mesh; silent: " + silent +
+         (silent_count > kNamedMax ? ", ..." : "");
 }
 
 }  // namespace radixmesh

@@ -11,15 +11,17 @@
 
 #include "lib/base/founder.h"
 #include "lib/base/ids.h"
+#include "lib/base/link.h"
 #include "lib/base/time.h"
 
 namespace radixmesh {
 
 struct Seed {
   std::string addr;
-  std::string name;                        // of ReplicaSettings::join, of which it is an address
-  bool connected = false;                  // a question can be sent there
-  bool here = false;                       // on this machine: whoever listens there answers
+  std::string name;        // of ReplicaSettings::join, of which it is an address
+  bool connected = false;  // a question can be sent there
+  bool here = false;       // on this machine: whoever listens there answers
+  LinkTrouble trouble = LinkTrouble::none;
   TimePoint own_until = TimePoint::min();  // as long it is taken for this node itself
 
   // ---- what it answered ------------------------------------------------------------------------
@@ -64,6 +66,11 @@ class Seeds {
   // Why the node that would be `own` founder waits still; empty where nobody else is there, or all
   // that are wait for it.
   std::string why_not_begin(TimePoint now, const Founder& own) const;
+
+  // A name that stands for nothing; empty where each stands for something.
+  std::string unresolved() const;
+
+  TimePoint tell_next = TimePoint::min();  // of that, in the log
 
  private:
   Seed* note(TimePoint now, NodeId seed, NodeId by);

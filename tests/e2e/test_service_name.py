@@ -97,7 +97,10 @@ def test_a_name_that_nobody_knows_is_waited_for_and_then_a_mesh_begins(fleet_of)
     )
     mesh.wait_ready(node)
     assert founder(node) == node.addr
-    assert any("event=mesh_begun" in line for line in node.lines())
+    assert any(
+        "level=warning event=mesh_begun" in line and "unknown.mesh:7000 does not resolve" in line
+        for line in node.lines()
+    )
 
 
 def test_who_is_cut_off_from_the_others_begins_no_mesh(fleet_of):
@@ -108,10 +111,18 @@ def test_who_is_cut_off_from_the_others_begins_no_mesh(fleet_of):
     node = mesh["p1"].start()
     wait_until(
         lambda: node.answers()
-        and node.client.status()["why_not_ready"]
-        == "it is in no mesh yet: of the 2 other addresses that it is to ask, 0 answer: it may be "
-        "cut off from a mesh",
+        and node.client.status()["why_not_ready"].startswith(
+            "it is in no mesh yet: of the 2 other addresses that it is to ask, 0 answer: it may be "
+            "cut off from a mesh; silent: 127.0.1."
+        ),
         "it says why it waits",
+    )
+    wait_until(
+        lambda: any(
+            "event=not_in_a_mesh" in line and f"{number(mesh['p0'])}:{PORT} (no connection)" in line
+            for line in node.lines()
+        ),
+        "it logs who is silent",
     )
     began = time.monotonic()
     wait_until(lambda: time.monotonic() - began > 3, "three seconds have passed")

@@ -93,7 +93,7 @@ TEST_CASE("who cannot talk with most of those it is to ask begins no mesh") {
   CHECK(fleet.founder("p0") == "none");
   CHECK(fleet.mesh.at("p0").status().why_not_ready ==
         "it is in no mesh yet: of the 2 other addresses that it is to ask, 0 answer: it may be cut "
-        "off from a mesh");
+        "off from a mesh; silent: p2, p1");
   fleet.start({"p1"});
   fleet.mesh.run(15s);
   fleet.check_is_one({"p0", "p1"}, "p0");
