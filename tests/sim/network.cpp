@@ -343,7 +343,9 @@ void Network::perform(std::size_t node) {
   if (on_owed) on_owed(node, owed);
   for (const Effect& effect : owed) perform_one(node, effect);
   if (nodes_[node].left) return crash(node);
-  set_deadline(node, std::max(now_, nodes_[node].replica->next_deadline()));
+  // Work that goes on over turns takes its time, in which others are heard.
+  const TimePoint due = nodes_[node].replica->next_deadline();
+  set_deadline(node, due <= now_ ? now_ + turn_takes : due);
 }
 
 void Network::arrive(std::size_t node, const Input& input) {

@@ -62,6 +62,8 @@ class Network {
   // From now on nodes are told by names, and a message passes where a connection stands. Without it
   // each node reaches all others. To be said before any starts.
   void use_names(std::uint64_t seed, NameFaults name_faults) { dials_.emplace(seed, name_faults); }
+  // A turn after which a node has work left.
+  Duration turn_takes{};
   // What a seed stands for when this node asks; by itself it is an address. None: it is unknown.
   std::function<std::vector<std::string>(std::size_t node, const std::string& seed)> resolve;
   // All names resolve at once, and all connections can be made.

@@ -145,7 +145,7 @@ std::string show(std::uint64_t seed, const Plan& plan) {
       << " slow_names=" << plan.names.slow << " silent_names=" << plan.names.silent
       << " failing_names=" << plan.names.failing << " moves=" << plan.names.moves
       << " no_descriptors=" << plan.names.no_descriptors << " dead_numbers=" << plan.names.has_dead
-      << " service=" << plan.service.has_value()
+      << " turn_us=" << plan.turn_takes.count() << " service=" << plan.service.has_value()
       << " liar=" << (plan.lies.liar ? std::to_string(*plan.lies.liar) : "none");
   return out.str();
 }
@@ -167,6 +167,7 @@ Plan draw(std::uint64_t seed) {
   draw_strangers(random, plan);
   draw_names(random, plan);
   draw_service(random, plan);
+  plan.turn_takes = pick<Duration>(random, {0us, 0us, 50us, 500us});
   plan.text = show(seed, plan);
   return plan;
 }

@@ -43,7 +43,8 @@ struct Plan {
   Lies lies;
   NameFaults names;
   std::optional<Service> service;
-  double flood = 0;  // chance that a member asks one thing again and again, within the rules
+  Duration turn_takes{};  // of a node that has work left
+  double flood = 0;       // chance that a member asks one thing again and again, within the rules
   int steps = 0;
   Duration step_max{};         // of virtual time between two steps
   bool engines_named = false;  // engines say who they are, and some outlive their sidecar

@@ -36,6 +36,7 @@ class Run {
       liar_.emplace(network_, plan_.settings, seed, plan_.lies.liar);
       checker_.believes_lies = true;
     }
+    network_.turn_takes = plan_.turn_takes;
     if (plan_.service) begin_service();
     if (!plan_.lease_changes) return;
     network_.adjust = [](std::size_t, ReplicaSettings& settings) {
