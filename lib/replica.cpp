@@ -296,7 +296,10 @@ void Replica::receive_question(TimePoint now, NodeId from, const Message& messag
   heard_from(now, member);
   if (const auto* heartbeat = std::get_if<HeartbeatMessage>(&message.body)) {
     on_pulse(now, member, *heartbeat);
-    answer(from, Channel::control, HeartbeatAckMessage{pulse_for(member)});
+    // Its news may have taken the place of whoever is gone: its own, for one.
+    const Member* still = find_member(from);
+    if (still == nullptr) return count("unknown_senders");
+    answer(from, Channel::control, HeartbeatAckMessage{pulse_for(*still)});
   } else if (const auto* tick = std::get_if<TickMessage>(&message.body)) {
     answer(from, Channel::control, TickAckMessage{tick->initiator, tick->nonce, tick->round});
     refresh_view(now);

@@ -127,9 +127,9 @@ class Replica : private Journal {
   // The engine says who it is. If a former life of this node served the same engine, its entries
   // are taken back from peers; that is under way as long as recovering() holds: a donor is looked
   // for at most Timers::recover_wait, and given up when it is silent. Another token than before:
-  // what the node holds is not this engine's, and goes. Empty: it says nothing. What is older than
-  // `known` is not taken back: a life in between began empty, or removed what the engine then
-  // freed.
+  // what the node holds is not this engine's, and goes; while that is taken back, nothing happens:
+  // to be said again. Empty: it says nothing. What is older than `known` is not taken back: a life
+  // in between began empty, or removed what the engine then freed.
   void attach_engine(TimePoint now, std::string_view engine_token, KnownState known = {});
   bool recovering() const { return recovery_.has_value(); }
 

@@ -127,6 +127,7 @@ struct SeedsFound {
   std::string seed;
   std::vector<std::string> addresses;
   std::vector<std::string> here;  // those of them that are this machine's
+  bool is_known = true;           // where there is none: nobody has the name, as a server said
 };
 // A connection to `peer` leads to this very process.
 struct OwnEcho {

@@ -16,7 +16,7 @@ namespace radixmesh {
 
 // Each address that a seed stands for is one to ask. Those that it no longer stands for are let go.
 void Replica::on_seeds(TimePoint now, const SeedsFound& found) {
-  for (NodeId ended : seeds_.found(found.seed, found.addresses, found.here)) {
+  for (NodeId ended : seeds_.found(found.seed, found.addresses, found.here, found.is_known)) {
     if (find_member(ended) == nullptr) effects_.push_back(DropPeer{ended});
   }
   const bool any_new = std::ranges::any_of(seeds_.all(), [](const auto& each) {
@@ -121,7 +121,7 @@ std::optional<std::string> Replica::objection_to(const JoinMessage& join, NodeId
   for (const auto& [id, member] : members_) {
     if (id == from || join.rank == kAnyRank || member.rank != join.rank) continue;
     const bool is_given = id == self_->id ? settings_.rank != kAnyRank : member.rank_given;
-    if (!member.configured && !is_given) continue;
+    if (!member.configured && (!is_given || member.state >= MemberState::dead)) continue;
     return "rank " + std::to_string(join.rank.value) + " is taken by " + member.addr;
   }
   return std::nullopt;

@@ -246,7 +246,7 @@ void Replica::on_pulse(TimePoint now, Member& from, const Pulse& pulse) {
   note_vector(now, from, vector, false);
   for (const DigestEntry& each : pulse.digests) compare_digest(now, each.at, each.digest, id);
   on_news(now, id, pulse.news);
-  exchange_views(now, id, pulse.view_hash);
+  if (find_member(id) != nullptr) exchange_views(now, id, pulse.view_hash);
 }
 
 // ---- the ring ----------------------------------------------------------------------------------

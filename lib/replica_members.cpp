@@ -155,7 +155,8 @@ void Replica::on_news_of(TimePoint now, NodeId from, const MemberNews& news) {
   }
   if (news.removed) {
     // The word is of a life, and no other.
-    if (news.epoch == member->epoch && !member->asks_back) on_removal(now, *member);
+    if (news.epoch == member->epoch && member->hello_epoch <= member->epoch)
+      on_removal(now, *member);
     return;
   }
   if (news.epoch < member->epoch) return;

@@ -48,8 +48,7 @@ struct OwnRecovery {
   // All of it is here, as of its end, and becomes this node's own piece by piece; the next one.
   std::optional<Seq> next;
   Seq as_of;
-  std::vector<Anchor> retiring;                            // the first pages of what retired in it
-  std::optional<std::pair<std::string, KnownState>> then;  // an engine that came meanwhile
+  std::vector<Anchor> retiring;  // the first pages of what retired in it
 
   // Whoever has it is found only in a mesh.
   TimePoint due(bool joined, Duration join_wait) const {

@@ -23,6 +23,16 @@
 #include "lib/replica.h"
 
 namespace radixmesh {
+namespace {
+
+// Whether the page above the first one of the entry that retires does not.
+bool begins_to_retire(const Relation& relation, HolderIndex holder, const Entry& entry) {
+  if (entry.retired_from > entry.begin || entry.begin == 0) return true;
+  const Entry* parent = relation.entry_at_or_after(holder, entry.parent);
+  return parent == nullptr || parent->seq != entry.parent || parent->retired_from >= entry.begin;
+}
+
+}  // namespace
 
 // ---- at the peers ------------------------------------------------------------------------------
 
@@ -79,11 +89,7 @@ void Replica::attach_engine(TimePoint now, std::string_view engine_token, KnownS
     if (recovery_) recovery_->known = std::max(recovery_->known, known);
     return;
   }
-  if (recovery_ && recovery_->next) {
-    // First what the one before had is here as a whole.
-    recovery_->then = {std::string(engine_token), known};
-    return;
-  }
+  if (takes_back()) return;  // see the header
   const bool had_engine = !self_->engine_token.empty();
   self_->engine_token = engine_token;
   if (had_engine) {
@@ -214,17 +220,15 @@ void Replica::take_back(TimePoint now, std::size_t entries_max) {
     relation_->read_entry(at, at.begin, at.end, tokens, slots);
     cache_->restore(Insertion{at.seq, Anchor{at.parent, at.begin}, relation_->entry_namespace(at),
                               tokens, slots});
-    if (at.retired_from < at.end) {
-      const Anchor first{at.seq, std::max(at.retired_from, at.begin) + settings_.page_size};
-      if (relation_->retiring_above(staged, first) == first) recovery_->retiring.push_back(first);
+    if (at.retired_from < at.end && begins_to_retire(*relation_, staged, at)) {
+      const std::uint32_t begin = std::max(at.retired_from, at.begin);
+      recovery_->retiring.push_back({at.seq, begin + settings_.page_size});
     }
     // Now, and not all with the first HEAD.
     (void)relation_->digest(kSelf);
   }
   const std::vector<Anchor> retiring = std::move(recovery_->retiring);
-  for (const Anchor& first : retiring) relation_->set_retiring(kSelf, first, true);
   taken_over_ = TakenOver{recovery_->staging->epoch, as_of};
-  const auto then = recovery_->then;
   drop_staging(recovery_->staging);
   recovery_.reset();
   head_ = as_of;
@@ -232,13 +236,18 @@ void Replica::take_back(TimePoint now, std::size_t entries_max) {
   // Whoever is registered is registered with the former life: as long as its lease may stand
   // nothing goes, and what was retired then is taken back.
   collection_.frees_from = now + free_wait(now);
-  take_back_pages(retiring);
+  // Here nothing retires; others hear that it does no more.
+  for (std::size_t from = 0; from < retiring.size(); from += limits::gc_pages_max) {
+    const auto begin = retiring.begin() + static_cast<std::ptrdiff_t>(from);
+    const std::size_t most = std::min(limits::gc_pages_max, retiring.size() - from);
+    publish_own(GcAbortOp{{begin, begin + static_cast<std::ptrdiff_t>(most)}},
+                MessageType::gc_abort, 0);
+  }
   count("states_recovered");
   log(LogLine::Level::info, "state_recovered",
       "node=" + self_->addr + " seq=" + std::to_string(as_of.value) +
           " tokens=" + std::to_string(cache_->total_tokens()));
   publish_head(now);
-  if (then) attach_engine(now, then->first, then->second);
 }
 
 // What former lives of this node granted, they granted before this process began.

@@ -167,6 +167,11 @@ EngineService::Outcome EngineService::hello(Call& call) {
   if (state && !token) return refuse(RefusalCode::fix_request, "state needs an engine_token");
   if (token) {
     const std::string& before = replica_.self().engine_token;
+    if (before != *token && replica_.recovering()) {
+      // First what the one before had is here as a whole, so that all of it can go.
+      call.answer_later = true;
+      return {};
+    }
     if (!before.empty() && before != *token) {
       // Another engine: what clients of the earlier one locked is gone with it.
       for (auto& [id, client] : clients_) leave_behind(client);

@@ -55,15 +55,16 @@ void Links::redial(TimePoint now, NodeId peer) {
 void Links::find_seeds() {
   for (const std::string& seed : seeds_) {
     const std::string host(host_of(seed));
-    is_number(host) ? tell_seeds(host, {host}) : resolver_.ask(host);
+    is_number(host) ? tell_seeds(host, {host}, true) : resolver_.ask(host);
   }
 }
 
-void Links::tell_seeds(const std::string& host, const std::vector<std::string>& numbers) {
-  const std::set<std::string> own = own_numbers();
+void Links::tell_seeds(const std::string& host, const std::vector<std::string>& numbers,
+                       bool is_known) {
   for (const std::string& seed : seeds_) {
     if (host_of(seed) != host) continue;
-    SeedsFound found{seed, {}, {}};
+    const std::set<std::string> own = own_numbers();
+    SeedsFound found{seed, {}, {}, is_known};
     for (const std::string& number : numbers) {
       found.addresses.push_back(number + ":" + std::string(port_of(seed)));
       if (own.contains(number)) found.here.push_back(found.addresses.back());
@@ -80,7 +81,7 @@ void Links::ask_again(TimePoint now) {
 void Links::step(TimePoint now) {
   for (const Resolver::Answer& answer : resolver_.take()) {
     dialer_.answered(now, answer.host, answer.numbers);
-    tell_seeds(answer.host, answer.numbers);
+    tell_seeds(answer.host, answer.numbers, answer.is_known);
   }
   if (now >= next_look_) look_whether_up(now);
   dialer_.step(now);

@@ -47,7 +47,7 @@ class Links {
 
  private:
   void look_whether_up(TimePoint now);
-  void tell_seeds(const std::string& host, const std::vector<std::string>& numbers);
+  void tell_seeds(const std::string& host, const std::vector<std::string>& numbers, bool is_known);
   void act(TimePoint now);
 
   Transport& transport_;

@@ -78,7 +78,9 @@ class Resolver::LookUp {
         look_up->answer_.numbers = numbers_of(*found);
       }
       if (found != nullptr) ::ares_freeaddrinfo(found);
-      look_up->finish(look_up->answer_.numbers.empty() ? ::ares_strerror(result) : "");
+      const bool is_known =
+          result == ARES_SUCCESS || result == ARES_ENOTFOUND || result == ARES_ENODATA;
+      look_up->finish(look_up->answer_.numbers.empty() ? ::ares_strerror(result) : "", is_known);
     };
     ::ares_getaddrinfo(channel_, host.c_str(), nullptr, &hints, done, this);
   }
@@ -127,8 +129,9 @@ class Resolver::LookUp {
   const Resolver::Answer& answer() const { return answer_; }
 
  private:
-  void finish(const char* error) {
+  void finish(const char* error, bool is_known = false) {
     if (done_) return;  // cancelled after its time was up
+    answer_.is_known = is_known;
     answer_.error = error;
     done_ = true;
   }

@@ -17,6 +17,7 @@ class Resolver {
     // All that it stands for, IPv4 and IPv6, as numbers; IPv6 in brackets. None: `error` says why.
     std::vector<std::string> numbers;
     std::string error;
+    bool is_known = true;  // there is such a name or there is none, as a name server said
   };
 
   Resolver();

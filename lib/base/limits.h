@@ -231,7 +231,7 @@ inline constexpr std::size_t ipc_tree_rows_max = 10000;
 // changes anything; `evict` stops with the first edge that passes `evicted_runs_max`.
 inline constexpr std::size_t answer_runs_max = request_tokens_max + 16 * 1024;
 inline constexpr std::size_t evicted_runs_max = 16 * 1024;
-// Edges that one `delete` removes at most: some ten milliseconds, here and at each peer.
+// Own edges that one `delete` removes at most: some ten milliseconds, here and at each peer.
 inline constexpr std::size_t removed_edges_max = 64 * 1024;
 
 static_assert(

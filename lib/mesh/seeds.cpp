@@ -18,13 +18,17 @@ constexpr std::size_t kNamedMax = 3;
 }  // namespace
 
 std::vector<NodeId> Seeds::found(const std::string& name, const std::vector<std::string>& addresses,
-                                 const std::vector<std::string>& here) {
-  resolves_[name] = !addresses.empty();
+                                 const std::vector<std::string>& here, bool is_known) {
+  if (is_known || !addresses.empty()) {
+    resolves_[name] = !addresses.empty();
+  } else {
+    resolves_.try_emplace(name, false);
+  }
   std::set<NodeId> now_there;
   for (const std::string& addr : addresses) {
     const NodeId id = node_id(cluster_, addr);
     now_there.insert(id);
-    if (seeds_.size() >= limits::seeds_max || seeds_.contains(id)) continue;
+    if (seeds_.size() >= limits::seeds_max && !seeds_.contains(id)) continue;
     Seed& seed = seeds_[id];
     seed.addr = addr;
     seed.name = name;
@@ -57,9 +61,10 @@ Seed* Seeds::note(TimePoint now, NodeId seed, NodeId by) {
 }
 
 void Seeds::declined(TimePoint now, NodeId seed, NodeId by, const Founder& candidate) {
-  Seed* asked = note(now, seed, by);
+  Seed* asked = find(seed);
   if (asked == nullptr) return;
-  if (asked->candidate != candidate) asked->candidate_since = now;
+  if (asked->candidate != candidate || !answers(now, *asked)) asked->candidate_since = now;
+  note(now, seed, by);
   asked->candidate = candidate;
   asked->refusal.clear();
 }
@@ -98,14 +103,14 @@ std::string Seeds::why_not_begin(TimePoint now, const Founder& own) const {
   std::array<Family, 2> families;
   std::string refusal, silent;
   std::size_t silent_count = 0;
+  std::vector<const Seed*> lower;
   for (const auto& [id, seed] : seeds_) {
     if (is_own(now, id, seed)) continue;
-    const bool answers = now - patience_ < seed.answered;
     // This machine's, and nobody listens; or one of yesterday, of which nobody knows today.
-    if (!answers && (seed.here || !resolves_.at(seed.name))) continue;
+    if (!answers(now, seed) && (seed.here || !resolves_.at(seed.name))) continue;
     Family& family = families.at(seed.addr.starts_with('[') ? 1 : 0);
     ++family.others;
-    if (!answers) {
+    if (!answers(now, seed)) {
       if (++silent_count > kNamedMax) continue;
       silent += std::string(silent.empty() ? "" : ", ") + seed.addr +
                 (seed.trouble == LinkTrouble::none ? "" : " (no connection)");
@@ -116,11 +121,14 @@ std::string Seeds::why_not_begin(TimePoint now, const Founder& own) const {
       continue;
     }
     if (!seed.candidate) return seed.addr + " lets it in";
-    // One that could have begun for so long, and has not, cannot.
-    if (*seed.candidate < own && now - seed.candidate_since < lower_waits_) {
-      return seed.candidate->addr + " is to begin the mesh";
-    }
+    if (*seed.candidate < own) lower.push_back(&seed);
     ++family.answered;
+  }
+  // One that could have begun for so long, and has not, cannot. The next one's turn comes first.
+  for (const Seed* each : lower) {
+    if (now - each->candidate_since < static_cast<int>(lower.size()) * lower_waits_) {
+      return each->candidate->addr + " is to begin the mesh";
+    }
   }
   const std::size_t others = families[0].others + families[1].others;
   const auto most = [](const Family& each) {

@@ -45,9 +45,10 @@ class Seeds {
         lower_waits_(lower_waits) {}
 
   // What one of the names stands for now, and which of that is `here`, on this machine. No address:
-  // it does not resolve, which takes nobody away. Answers with those that ended.
+  // it does not resolve, as is known for certain or may be nothing but a silent name server; that
+  // takes nobody away. Answers with those that ended.
   std::vector<NodeId> found(const std::string& name, const std::vector<std::string>& addresses,
-                            const std::vector<std::string>& here);
+                            const std::vector<std::string>& here, bool is_known);
 
   Seed* find(NodeId seed);
   std::map<NodeId, Seed>& all() { return seeds_; }
@@ -74,6 +75,7 @@ class Seeds {
 
  private:
   Seed* note(TimePoint now, NodeId seed, NodeId by);
+  bool answers(TimePoint now, const Seed& seed) const { return now - patience_ < seed.answered; }
 
   std::string cluster_;
   NodeId self_;

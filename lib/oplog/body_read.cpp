@@ -116,8 +116,10 @@ bool read(ArrayReader& fields, Introduction& body) {
          read_former(fields.next(), body.former) && read_lease(fields, body.lease) &&
          read_lease(fields, body.earlier_lease) && read_lease(fields, body.former_lease) &&
          read_own_numbers(fields, body) &&
-         (fields.nil() || read_founder(fields.next(), body.founder.emplace())) &&
-         fields.boolean(body.ready) && fields.boolean(body.rank_given);
+         (fields.left() == 0 || fields.nil() ||
+          read_founder(fields.next(), body.founder.emplace())) &&
+         (fields.left() == 0 || fields.boolean(body.ready)) &&
+         (fields.left() == 0 || fields.boolean(body.rank_given));
 }
 
 bool read(ArrayReader& fields, RefusedMessage& body) {

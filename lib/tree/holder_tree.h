@@ -334,10 +334,12 @@ std::size_t HolderTree<SlotsValue>::count_runs(HolderIndex holder, NodeIndex top
   std::size_t runs = 0, edges = 0;
   NodeIndex at = top;
   while (runs <= enough) {
-    if (++edges > limits::removed_edges_max) return enough + 1;
+    // Below an edge that the holder has not got it has nothing.
+    const bool is_held = sets_.contains(tree_[at].value.holders, holder);
+    if (is_held && ++edges > limits::removed_edges_max) return enough + 1;
     const SlotRuns* slots = tree_[at].value.slots.slots(holder);
     if (slots != nullptr) runs += slots->runs().size();
-    if (tree_[at].first_child != kNoIndex) {
+    if (is_held && tree_[at].first_child != kNoIndex) {
       at = tree_[at].first_child;
       continue;
     }

@@ -1,5 +1,5 @@
-"""Two processes that claim one address: whoever answers there stays, the other is told, and both sides
-log it."""
+"""Two processes that claim one address: whoever answers there stays, the other is told, and both
+sides log it."""
 
 from __future__ import annotations
 

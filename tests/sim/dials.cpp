@@ -100,7 +100,7 @@ void Dials::tell(TimePoint now, const Answer& answer, std::vector<Told>& told) {
   Node& node = nodes_[answer.node];
   if (!node.runs) return;
   if (!answer.seed.empty()) {
-    SeedsFound found{answer.seed, {}, {}};
+    SeedsFound found{answer.seed, {}, {}, answer.known || random_() % 2 == 0};
     if (answer.known) found.addresses.push_back(answer.seed);
     told.push_back({answer.node, std::move(found)});
     return;

@@ -314,7 +314,7 @@ void Network::perform_one(std::size_t node, const Effect& effect) {
     if (dials_) return;
     for (const std::string& seed : nodes_[node].join) {
       const auto found = resolve ? resolve(node, seed) : std::vector{seed};
-      nodes_[node].replica->step(now_, SeedsFound{seed, found, {}});
+      nodes_[node].replica->step(now_, SeedsFound{seed, found, {}, true});
     }
   } else if (std::holds_alternative<AskMarkers>(effect)) {
     for (std::size_t to = 0; to < nodes_.size(); ++to) {

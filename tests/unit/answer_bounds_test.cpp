@@ -83,5 +83,19 @@ TEST_CASE("what one call removes is bounded in edges as well, though all its slo
   CHECK(d0.replica.status().local_tokens == 0);
 }
 
+TEST_CASE("what others hold below a page hinders nobody from deleting it") {
+  LoneReplica d0;
+  d0.introduce("p0");
+  for (std::uint32_t i = 0; i < limits::removed_edges_max + 2; ++i) {
+    const std::vector<TokenId> tokens{TokenId{1}, TokenId{2 + i / 256}, TokenId{i % 256}};
+    d0.published(d0.message("p0", i + 1, InsertOp{{}, {}, tokens, {{Slot{3 * i}, 3}}}));
+  }
+  const std::vector<TokenId> own{TokenId{1}, TokenId{0}};
+  REQUIRE(d0.replica.insert(d0.now, {}, own, {{Slot{0}, 2}}));
+  const auto removed = d0.replica.remove(d0.now, {}, std::span(own).first(1));
+  REQUIRE(removed);
+  CHECK(removed->size() == 2);
+}
+
 }  // namespace
 }  // namespace radixmesh

@@ -132,6 +132,11 @@ TEST_CASE("one that refuses, and one that answers and never begins, do not hold 
         "it is in no mesh yet: p0 is to begin the mesh");
   fleet.mesh.run(25s);
   fleet.check_is_one({"p0", "p1", "p2", "p3", "p4"}, "p1");
+  std::uint64_t begun = 0;
+  for (const char* name : {"p0", "p1", "p2", "p3", "p4"}) {
+    begun += fleet.mesh.counter(name, "meshes_begun");
+  }
+  CHECK(begun == 1);
 }
 
 TEST_CASE("a large fleet comes together, and a node comes back into it") {

@@ -106,8 +106,8 @@ class WireShow {
     add_token(hello.former.engine_token);
     *this << hello.former.has_slots << hello.lease.count() << hello.earlier_lease.count()
           << hello.former_lease.count() << hello.beat << hello.head.value << hello.bookings
-          << hello.nonce << hello.stamp << hello.round << hello.question
-          << hello.ready << hello.rank_given << hello.founder.has_value();
+          << hello.nonce << hello.stamp << hello.round << hello.question << hello.ready
+          << hello.rank_given << hello.founder.has_value();
     if (hello.founder) add(*hello.founder);
   }
   void add(const RefusedMessage& refused) { *this << refused.reason; }
