@@ -9,8 +9,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Twice what a node needs to take a silent one out of its answers when it is well.
-constexpr Duration kMaskedAfter = 6s;
+// Twice what a node needs to take a silent one out of its answers when it is well; and half of that
+// once more, for a refutation of an earlier suspicion that comes late.
+constexpr Duration kMaskedAfter = 6s + 1500ms;
 // Questions to one member that are due in one step, whatever came in it.
 constexpr std::size_t kQuestionsDueMax = 8;
 
