@@ -103,6 +103,19 @@ def test_a_name_that_nobody_knows_is_waited_for_and_then_a_mesh_begins(fleet_of)
     )
 
 
+def test_an_own_address_at_which_nobody_listens_is_nobodys(fleet_of):
+    """A pod of both families that announces one of its addresses."""
+    lab, mesh = fleet_of(1)
+    node = mesh["p0"]
+    lab.add_address("fd00:7::1/64")
+    lab.zone[SERVICE] = {"a": [number(node)], "aaaa": ["fd00:7::1"]}
+    lab.tell()
+    ask(mesh, node, SERVICE, 1)
+    node.start()
+    mesh.wait_ready(node)
+    assert founder(node) == node.addr
+
+
 def test_who_is_cut_off_from_the_others_begins_no_mesh(fleet_of):
     lab, mesh = fleet_of(3)
     stands_for(lab, SERVICE, mesh.nodes)
