@@ -265,7 +265,13 @@ void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, 
   member.role = hello.role;
   member.asks_back = false;
   member.hellos = 0;
-  member.impostor = epoch < member.hello_epoch;
+  const bool was_impostor = std::exchange(member.impostor, epoch < member.hello_epoch);
+  // Whoever said that HELLO is told with its next one; here it is known now.
+  if (member.impostor && !was_impostor) {
+    log(LogLine::Level::error, "refused",
+        "node=" + member.addr + " reason=\"another process answers at the address " + member.addr +
+            "\"");
+  }
   if (epoch > member.epoch) begin_epoch(now, from, epoch);
   if (epoch == member.epoch) {
     if (member.bulk_addr != hello.bulk_addr) {

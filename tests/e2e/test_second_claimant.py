@@ -31,7 +31,8 @@ def test_the_second_claimant_is_refused_and_both_sides_say_so(mesh_of):
 
     for node in (p1, p2):
         wait_until(lambda node=node: says(node, "refused"), f"{node.name} logs the claimant", 20)
-    wait_until(lambda: says(twin, "refused_by"), "the claimant logs that it is refused", 20)
+    # With its next HELLO.
+    wait_until(lambda: says(twin, "refused_by"), "the claimant logs that it is refused", 45)
     wait_until(twin.answers, "the claimant answers its engine")
     assert not twin.client.status()["ready"]
     # The first is none the worse for it.
