@@ -100,6 +100,8 @@ class Transport {
 
  private:
   static constexpr std::size_t kBulkMessagesPerTurn = 4;
+  // Anybody may ask, and nothing that comes here is urgent: the engine's calls come in between.
+  static constexpr std::size_t kQuestionsPerTurn = 16;
   // More than any message of ours has.
   static constexpr std::size_t kPartsMax = 4;
   struct Peer {
@@ -164,7 +166,8 @@ class Transport {
       case SocketPoller::Kind::watcher:
         return drain_published(*each.socket, budget, messages_max, sink);
       case SocketPoller::Kind::control_router:
-        return drain_router(control_, Channel::control, budget, messages_max, sink);
+        return drain_router(control_, Channel::control, budget,
+                            std::min(messages_max, kQuestionsPerTurn), sink);
       case SocketPoller::Kind::bulk_router:
         return drain_router(bulk_, Channel::bulk, budget, bulk_max, sink);
       case SocketPoller::Kind::control_dealer:
