@@ -190,7 +190,7 @@ class Replica : private Journal {
   void record_delete(std::span<const Anchor> first_pages) override;
   void record_reset() override;
   SlotRuns make_room(LocalCache& cache, std::uint64_t num_tokens) override;
-  std::optional<Refusal> before_change();
+  std::optional<Refusal> not_back_yet() const;
   void publish_own(Body body, MessageType type, std::uint64_t tokens);
   MatchView view_of(const Match& match) const;
   const Member* holder_member(HolderIndex holder) const;

@@ -81,14 +81,10 @@ void Replica::record_reset() {
   publish_own(ResetOp{}, MessageType::reset, 0);
 }
 
-// Whoever writes before its former state is on its way has done without it; if it is, all of it
-// comes first.
-std::optional<Refusal> Replica::before_change() {
-  if (takes_back()) {
-    return Refusal{RefusalCode::retry_later, "what the engine had is on its way back, in a moment"};
-  }
-  if (!taken_over_) begin_empty();
-  return std::nullopt;
+// While the former state is being taken back nothing may change it.
+std::optional<Refusal> Replica::not_back_yet() const {
+  if (!takes_back()) return std::nullopt;
+  return Refusal{RefusalCode::retry_later, "what the engine had is on its way back, in a moment"};
 }
 
 // ---- the verbs ---------------------------------------------------------------------------------
@@ -113,7 +109,8 @@ Replica::Result<InsertResult> Replica::insert(TimePoint now, const CacheNamespac
       return refuse(RefusalCode::fix_request, "a run of slots ends past 2^64 - 1");
     }
   }
-  if (auto refusal = before_change()) return tl::unexpected(std::move(*refusal));
+  if (auto refusal = not_back_yet()) return tl::unexpected(std::move(*refusal));
+  if (!taken_over_) begin_empty();  // whoever writes before it is on its way does without it
   keep_own_pages(name, tokens);
   InsertResult result = cache_->insert(name, tokens, slots, *this);
   beat(now);
@@ -122,7 +119,7 @@ Replica::Result<InsertResult> Replica::insert(TimePoint now, const CacheNamespac
 
 Replica::Result<Evicted> Replica::evict(TimePoint now, std::uint64_t num_tokens) {
   if (!cache_) return refuse_on_router();
-  if (takes_back()) return tl::unexpected(*before_change());
+  if (auto refusal = not_back_yet()) return tl::unexpected(std::move(*refusal));
   Evicted evicted;
   if (may_free(now) && !readers_must_agree()) {
     evicted.freed = cache_->evict(num_tokens, limits::evicted_runs_max, *this);
@@ -137,7 +134,7 @@ Replica::Result<Evicted> Replica::evict(TimePoint now, std::uint64_t num_tokens)
 Replica::Result<SlotRuns> Replica::remove(TimePoint now, const CacheNamespace& name,
                                           std::span<const TokenId> tokens) {
   if (!cache_) return refuse_on_router();
-  if (takes_back()) return tl::unexpected(*before_change());
+  if (auto refusal = not_back_yet()) return tl::unexpected(std::move(*refusal));
   relation_->match(name, tokens, match_);
   const Anchor last = cache_->local_anchor(match_);
   const std::size_t whole = tokens.size() / settings_.page_size * settings_.page_size;
@@ -152,7 +149,8 @@ Replica::Result<SlotRuns> Replica::remove(TimePoint now, const CacheNamespace& n
 
 std::optional<Refusal> Replica::begin_reset(TimePoint now) {
   if (!cache_) return refuse_on_router().value();
-  if (auto refusal = before_change()) return refusal;
+  if (auto refusal = not_back_yet()) return refusal;
+  if (!taken_over_) begin_empty();
   if (cache_->protected_tokens() == 0) {
     const bool asks = may_free(now) && readers_must_agree();
     std::vector<Anchor> pages;

@@ -17,6 +17,10 @@ std::string differs(std::string_view what, const std::string& value, const std::
          other_addr;
 }
 
+std::string answered_by_another(const std::string& addr) {
+  return "another process answers at the address " + addr;
+}
+
 }  // namespace
 
 // What is still here of the life before `life`: kept apart already, or about to end.
@@ -237,7 +241,7 @@ void Replica::on_hello(TimePoint now, NodeId from, const Introduction& hello, Ep
     member.hello_epoch = epoch;
     doubt(now, member);
     if (again) {
-      reason = "another process answers at the address " + member.addr;
+      reason = answered_by_another(member.addr);
       turn_down(now, hello, *reason);
       return answer(from, Channel::control, RefusedMessage{*reason});
     }
@@ -269,8 +273,7 @@ void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, 
   // Whoever said that HELLO is told with its next one; here it is known now.
   if (member.impostor && !was_impostor) {
     log(LogLine::Level::error, "refused",
-        "node=" + member.addr + " reason=\"another process answers at the address " + member.addr +
-            "\"");
+        "node=" + member.addr + " reason=\"" + answered_by_another(member.addr) + "\"");
   }
   if (epoch > member.epoch) begin_epoch(now, from, epoch);
   if (epoch == member.epoch) {

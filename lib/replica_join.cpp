@@ -31,7 +31,7 @@ void Replica::on_seeds(TimePoint now, const SeedsFound& found) {
 void Replica::on_own_echo(TimePoint now, const OwnEcho& echo) {
   Seed* seed = seeds_.find(echo.peer);
   if (seed == nullptr || find_member(echo.peer) != nullptr) return;
-  seeds_.is_own(now, echo.peer);
+  seeds_.note_own(now, echo.peer);
   if (std::exchange(seed->connected, false)) effects_.push_back(DropPeer{echo.peer});
 }
 

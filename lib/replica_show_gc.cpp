@@ -77,7 +77,7 @@ Replica::Result<GcView> Replica::gc(TimePoint now, bool run) {
     return tl::unexpected(Refusal{RefusalCode::use_another_node,
                                   "a router holds nothing: ask a node with an engine"});
   }
-  if (takes_back()) return tl::unexpected(*before_change());
+  if (auto refusal = not_back_yet()) return tl::unexpected(std::move(*refusal));
   const std::string_view obstacle = why_not_collecting(now);
   if (run && !obstacle.empty()) {
     const RefusalCode code =

@@ -48,7 +48,7 @@ Seed* Seeds::find(NodeId seed) {
   return found == seeds_.end() ? nullptr : &found->second;
 }
 
-void Seeds::is_own(TimePoint now, NodeId seed) {
+void Seeds::note_own(TimePoint now, NodeId seed) {
   if (Seed* own = find(seed)) own->own_until = now + kOwnFor;
 }
 

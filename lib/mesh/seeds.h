@@ -54,7 +54,7 @@ class Seeds {
   std::map<NodeId, Seed>& all() { return seeds_; }
 
   // The address is this node's own, as what was sent there showed.
-  void is_own(TimePoint now, NodeId seed);
+  void note_own(TimePoint now, NodeId seed);
   bool is_own(TimePoint now, NodeId id, const Seed& seed) const {
     return id == self_ || now < seed.own_until;
   }

@@ -58,7 +58,7 @@ TEST_CASE("seeds: most must answer, in IPv4 or in IPv6, and one's own address an
   // Of the other family it has only its own.
   Asker cut_off;
   cut_off.found({"b:1", "[::1]:1", "1.1.1.2:1", "1.1.1.3:1"});
-  cut_off.seeds.is_own(cut_off.now, Asker::id("[::1]:1"));
+  cut_off.seeds.note_own(cut_off.now, Asker::id("[::1]:1"));
   CHECK(!cut_off.begins());
 }
 
