@@ -89,7 +89,6 @@ class HolderTree : public Relation {
   std::uint64_t retiring_tokens(HolderIndex holder) const override {
     return is_dropped(holder) ? 0 : facts_[holder.value].retiring;
   }
-  std::vector<Anchor> retiring_roots(HolderIndex holder) const override;
   std::optional<Anchor> retiring_above(HolderIndex holder, Anchor page) const override;
   std::vector<bool> covering(HolderIndex holder, std::span<const Anchor> firsts,
                              std::span<const Anchor> pages) const override;

@@ -58,26 +58,6 @@ std::optional<std::uint64_t> HolderTree<SlotsValue>::set_retiring(HolderIndex ho
 }
 
 template <class SlotsValue>
-std::vector<Anchor> HolderTree<SlotsValue>::retiring_roots(HolderIndex holder) const {
-  std::vector<Anchor> roots;
-  if (facts_[holder.value].retiring == 0) return roots;
-  std::vector<NodeIndex> left = top_edges_of(holder);
-  while (!left.empty()) {
-    const NodeIndex edge = left.back();
-    left.pop_back();
-    if (!shows(edge, holder)) {
-      roots.push_back(first_page_of(holder, edge));
-      continue;
-    }
-    NodeIndex child = first_held(tree_[edge].first_child, holder);
-    for (; child != kNoIndex; child = first_held(tree_[child].next_sibling, holder)) {
-      left.push_back(child);
-    }
-  }
-  return roots;
-}
-
-template <class SlotsValue>
 std::optional<Anchor> HolderTree<SlotsValue>::retiring_above(HolderIndex holder,
                                                              Anchor page) const {
   if (facts_[holder.value].retiring == 0) return std::nullopt;

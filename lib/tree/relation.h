@@ -110,8 +110,6 @@ class Relation {
   virtual std::optional<std::uint64_t> set_retiring(HolderIndex holder, Anchor first,
                                                     bool retiring) = 0;
   virtual std::uint64_t retiring_tokens(HolderIndex holder) const = 0;
-  // The first retiring page of every path that has one. O(edges).
-  virtual std::vector<Anchor> retiring_roots(HolderIndex holder) const = 0;
   // The first retiring page on the path to `page`, which may be that itself; nothing where none is.
   // Needs has(). O(edges of the path).
   virtual std::optional<Anchor> retiring_above(HolderIndex holder, Anchor page) const = 0;
