@@ -89,12 +89,15 @@ def test_a_name_that_nobody_knows_is_waited_for_and_then_a_mesh_begins(fleet_of)
     node = mesh["p0"]
     ask(mesh, node, "unknown.mesh", 3)
     node.start()
-    wait_until(node.answers, "it answers")
+    wait_until(
+        lambda: node.answers()
+        and node.client.status()["why_not_ready"].startswith(
+            "it is in no mesh yet: nobody is there to ask; it begins one in "
+        ),
+        "it says what it waits for",
+    )
     status = node.client.status()
     assert status["founder"] is None and not status["ready"]
-    assert status["why_not_ready"].startswith(
-        "it is in no mesh yet: nobody is there to ask; it begins one in "
-    )
     mesh.wait_ready(node)
     assert founder(node) == node.addr
     assert any(
