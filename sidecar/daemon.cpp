@@ -172,8 +172,7 @@ void Daemon::turn() {
 }
 
 void Daemon::look_after(TimePoint now) {
-  next_look_after_ = now + limits::connections_looked_at_every;
-  transport_->look_after(now);
+  next_look_after_ = now + transport_->look_after(now);
   log_.look_after(now);
   server_->look_after();
   if (!log_.shows(LogLevel::debug)) return;

@@ -1,45 +1,16 @@
 #include "sidecar/inbound.h"
 
-#include <linux/tcp.h>
-#include <netinet/in.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <vector>
 
 #include "lib/base/limits.h"
+#include "sidecar/tcp_connection.h"
 
 namespace radixmesh {
-namespace {
-
-// Who is at the other end, as bytes; empty if nobody is.
-std::string address_of(int descriptor) {
-  sockaddr_storage address{};
-  socklen_t size = sizeof address;
-  if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
-  return {reinterpret_cast<const char*>(&address), size};
-}
-
-// All that came over it since it was opened; 0 where the kernel does not say.
-std::uint64_t bytes_received(int descriptor) {
-  tcp_info info{};
-  socklen_t size = sizeof info;
-  if (::getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return 0;
-  return info.tcpi_bytes_received;
-}
-
-// ... and was not read yet.
-std::uint64_t bytes_in_kernel(int descriptor) {
-  int bytes = 0;
-  return ::ioctl(descriptor, FIONREAD, &bytes) == 0 ? static_cast<std::uint64_t>(bytes) : 0;
-}
-
-}  // namespace
 
 void Inbound::accepted(TimePoint now, int descriptor) {
   Connection& connection = connections_[descriptor] = {};
-  connection.address = address_of(descriptor);
+  connection.ends = ends_of(descriptor);
   connection.since = now;
   ++accepted_since_look_;
 }
@@ -84,23 +55,13 @@ bool Inbound::subscribed(int descriptor, bool begins) {
 void Inbound::cut(int descriptor) {
   const auto found = connections_.find(descriptor);
   if (found == connections_.end()) return;
-  // The number may be another connection's by now, or another file's.
-  const bool is_same =
-      !found->second.address.empty() && address_of(descriptor) == found->second.address;
+  const std::string ends = std::move(found->second.ends);
   connections_.erase(found);
-  if (!is_same) return;
-  ::shutdown(descriptor, SHUT_RDWR);  // libzmq sees its end, and closes it
-  ++cuts_;
+  if (reset(descriptor, ends)) ++cuts_;
 }
 
 bool Inbound::is_member(const Connection& connection) const {
   return connection.claims && is_member_(*connection.claims);
-}
-
-bool Inbound::is_endless(int descriptor, const Connection& connection) const {
-  const std::uint64_t most = connection.bytes_until_heard + bounds_.unfinished_bytes_max;
-  const std::uint64_t received = bytes_received(descriptor);
-  return received > most && received - bytes_in_kernel(descriptor) > most;
 }
 
 bool Inbound::crowded() const {
@@ -114,7 +75,8 @@ void Inbound::look_after(TimePoint now) {
   for (const auto& [descriptor, each] : connections_) {
     const bool said_nothing = each.last_heard == TimePoint::min();
     const bool silent = said_nothing && now - each.since >= limits::silent_connection_max;
-    if (silent || is_endless(descriptor, each)) out.push_back(descriptor);
+    const std::uint64_t most = each.bytes_until_heard + bounds_.unfinished_bytes_max;
+    if (silent || has_read_more_than(descriptor, most)) out.push_back(descriptor);
   }
   for (int descriptor : out) cut(descriptor);
   cut_strangers();

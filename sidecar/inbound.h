@@ -44,14 +44,13 @@ class Inbound {
 
  private:
   struct Connection {
-    std::string address;  // of the other end: numbers of descriptors are used again
+    std::string ends;
     TimePoint since, last_heard = TimePoint::min();
     std::optional<NodeId> claims;
     std::uint32_t topics = 0;
     std::uint64_t bytes_until_heard = 0;  // that had come by then
   };
   bool is_member(const Connection& connection) const;
-  bool is_endless(int descriptor, const Connection& connection) const;
   void cut_surplus_of(NodeId node, int but);
   void cut_strangers();
 

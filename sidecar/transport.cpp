@@ -47,6 +47,10 @@ constexpr SocketBounds kControlAskBounds{limits::control_messages_max, limits::c
 constexpr SocketBounds kBulkAskBounds{limits::bulk_messages_max, limits::bulk_messages_max,
                                       limits::message_bytes_max};
 
+constexpr std::size_t unfinished_bytes_max(SocketBounds bounds) {
+  return bounds.message_bytes_max + limits::read_ahead_bytes_max;
+}
+
 }  // namespace
 
 Transport::Subscriber::Subscriber(zmq::context_t& context, const std::string& name)
@@ -58,8 +62,7 @@ Transport::Bound::Bound(zmq::context_t& context, zmq::socket_type type, SocketBo
                         Inbound::IsMember is_member)
     : socket(make_socket(context, type, bounds)),
       monitor(context, socket, name),
-      inbound({connections_max, bounds.message_bytes_max + limits::read_ahead_bytes_max},
-              std::move(is_member)) {}
+      inbound({connections_max, unfinished_bytes_max(bounds)}, std::move(is_member)) {}
 
 Transport::Transport(NodeId self, std::uint64_t life, const NodeAddresses& addresses,
                      std::size_t connections_max)
@@ -77,7 +80,8 @@ Transport::Transport(NodeId self, std::uint64_t life, const NodeAddresses& addre
                  is_member_),
       bulk_(context_, zmq::socket_type::router, kBulkBounds, "bulk", connections_max, is_member_),
       subscriber_(context_, "subscriber"),
-      watcher_(context_, "watcher") {
+      watcher_(context_, "watcher"),
+      outbound_(unfinished_bytes_max(kSubscriberBounds)) {
   identity_.push_back(kIdentityMark);
   put_u64(identity_, self.value);
   put_u64(identity_, life);
@@ -247,11 +251,17 @@ void Transport::say_something(NodeId id, Peer& peer, TimePoint now) {
   }
 }
 
-void Transport::look_after(TimePoint now) {
+Duration Transport::look_after(TimePoint now) {
   now_ = now;
   look_at_connections();
   for (Bound* bound : {&control_, &publisher_, &bulk_}) bound->inbound.look_after(now);
   for (auto& [id, peer] : peers_) say_something(id, peer, now);
+  const auto is_inbound = [this](int descriptor) {
+    return control_.inbound.knows(descriptor) || publisher_.inbound.knows(descriptor) ||
+           bulk_.inbound.knows(descriptor);
+  };
+  const bool has_suspect = outbound_.look_after(now, !pending(), is_inbound);
+  return has_suspect ? limits::suspects_looked_at_after : limits::connections_looked_at_every;
 }
 
 std::size_t Transport::connections() const {
@@ -259,7 +269,8 @@ std::size_t Transport::connections() const {
 }
 
 std::uint64_t Transport::connections_cut() const {
-  return control_.inbound.cuts() + publisher_.inbound.cuts() + bulk_.inbound.cuts();
+  return control_.inbound.cuts() + publisher_.inbound.cuts() + bulk_.inbound.cuts() +
+         outbound_.cuts();
 }
 
 void Transport::ask_markers() {
@@ -414,8 +425,14 @@ void Transport::cut_sender(zmq::socket_t& socket) {
   for (Bound* bound : {&control_, &publisher_, &bulk_}) {
     if (&bound->socket != &socket) continue;
     if (!bound->inbound.knows(descriptor)) look_at_connections(*bound);
-    bound->inbound.cut(descriptor);
+    return bound->inbound.cut(descriptor);
   }
+  outbound_.heard(now_, descriptor);
+  outbound_.cut(descriptor);
+}
+
+void Transport::note_heard() {
+  outbound_.heard(now_, ::zmq_msg_get(parts_.back().handle(), ZMQ_SRCFD));
 }
 
 void Transport::note_heard(Bound& bound, std::optional<NodeId> from) {

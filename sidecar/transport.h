@@ -24,6 +24,7 @@
 #include "lib/replica_io.h"
 #include "sidecar/inbound.h"
 #include "sidecar/listener.h"
+#include "sidecar/outbound.h"
 #include "sidecar/socket_poller.h"
 #include "sidecar/turn_budget.h"
 #include "sidecar/zmq_socket.h"
@@ -85,16 +86,15 @@ class Transport {
       drain_one(each, budget, messages_max, sink);
     }
   }
-  // Signs of life, and connections that are cut; to be called every
-  // limits::connections_looked_at_every.
-  void look_after(TimePoint now);
+  // Signs of life, and connections that are cut; how long until it is to be called again.
+  Duration look_after(TimePoint now);
 
   struct Counts {
     std::uint64_t bytes_sent = 0, bytes_received = 0, messages_sent = 0, messages_received = 0;
     std::uint64_t dropped = 0, malformed = 0, misdirected = 0;
   };
   const Counts& counts() const { return counts_; }
-  // Connections that others made, and how many were cut.
+  // Connections that others made, and how many were cut, those that we made among them.
   std::size_t connections() const;
   std::uint64_t connections_cut() const;
 
@@ -141,6 +141,8 @@ class Transport {
   // Who sends a message of more parts than any of ours has.
   void cut_sender(zmq::socket_t& socket);
   void say_something(NodeId id, Peer& peer, TimePoint now);
+  // A message came over a connection that we made.
+  void note_heard();
   // Whose message it is that came to a bound socket.
   void note_heard(Bound& bound, std::optional<NodeId> from);
   void send_published(std::string_view topic, std::string_view payload);
@@ -185,6 +187,7 @@ class Transport {
   template <class Sink>
   void drain_published(zmq::socket_t& socket, TurnBudget& budget, std::size_t max, Sink& sink) {
     for (std::size_t i = 0; i < max && receive(socket, budget); ++i) {
+      note_heard();
       if (parts_.size() == 2) {
         sink(Published{parts_[1].to_string_view()});
       } else {
@@ -205,6 +208,7 @@ class Transport {
   void drain_dealer(const SocketPoller::Entry& dealer, Channel channel, TurnBudget& budget,
                     std::size_t max, Sink& sink) {
     for (std::size_t i = 0; i < max && receive(*dealer.socket, budget); ++i) {
+      note_heard();
       if (parts_.size() == 1) {
         sink(Received{dealer.peer, channel, true, parts_[0].to_string_view()});
       } else {
@@ -222,6 +226,7 @@ class Transport {
   Inbound::IsMember is_member_;
   Bound control_, publisher_, bulk_;
   Subscriber subscriber_, watcher_;
+  Outbound outbound_;
   SocketPoller poller_;
   std::map<NodeId, Peer> peers_;
   // The connection over which each peer last asked: its answers go there.

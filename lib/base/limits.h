@@ -189,6 +189,8 @@ inline constexpr std::size_t connections_max = 2048;
 inline constexpr std::size_t read_ahead_bytes_max = 16 * 1024;
 // Between two looks at all connections: a stranger fills for so long what nobody saw.
 inline constexpr std::chrono::milliseconds connections_looked_at_every = 250ms;
+// ... and where one looks like it, to a member that we connected to: the same.
+inline constexpr std::chrono::milliseconds suspects_looked_at_after = 10ms;
 // Topics of one connection: two lanes, a group's, a marker's, a watcher's, and those of a group
 // before.
 inline constexpr std::uint32_t topics_of_a_connection_max = 16;

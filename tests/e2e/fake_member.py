@@ -2,6 +2,7 @@
 
     fake = FakeMember(mesh, "p1", head=1000)        p1 stands in the lists and is never started
     fake.answers[wire.REPLAY_REQUEST] = lambda connection, body: ...
+    fake.pours["XPUB"] = lambda connection: ...
     fake.start()
 """
 
@@ -40,6 +41,9 @@ class FakeMember:
         self.id = wire.node_id(mesh.cluster, self.node.addr)
         # By the type of a question: called with the connection and the question's body.
         self.answers: Dict[int, Callable[[Zmtp, list], None]] = {}
+        # By the socket, "ROUTER", "bulk" or "XPUB": called with each connection to it; after each
+        # question and its answer at the first, after each HEAD at the last.
+        self.pours: Dict[str, Callable[[Zmtp], None]] = {}
         self._stopping = threading.Event()
         self._listeners = {
             "ROUTER": self._listen(self.node.reservation.port),
@@ -63,7 +67,6 @@ class FakeMember:
         return self
 
     def _accept(self, which: str) -> None:
-        serve = self._publish if which == "XPUB" else self._answer
         while not self._stopping.is_set():
             try:
                 connection, _ = self._listeners[which].accept()
@@ -71,15 +74,29 @@ class FakeMember:
             except OSError:
                 continue
             zmtp.socket.settimeout(None)
-            threading.Thread(target=serve, args=(zmtp,), daemon=True).start()
+            threading.Thread(target=self._serve, args=(which, zmtp), daemon=True).start()
 
-    def _answer(self, zmtp: Zmtp) -> None:
+    def _serve(self, which: str, zmtp: Zmtp) -> None:
+        pour = self.pours.get(which, lambda connection: None)
+        try:
+            if which == "XPUB":
+                self._publish(zmtp, pour)
+            elif which == "ROUTER":
+                self._answer(zmtp, pour)
+            else:
+                pour(zmtp)
+                self._answer(zmtp, lambda connection: None)
+        except OSError:
+            pass  # cut
+
+    def _answer(self, zmtp: Zmtp, pour: Callable[[Zmtp], None]) -> None:
         while (parts := zmtp.receive()) is not None:
             for type_, origin, epoch, _, _, body, *_ in frames_of(parts[-1]):
                 if type_ == wire.HELLO:
                     zmtp.send(self.frame(wire.WELCOME, self._welcome(body, epoch, origin)))
                 elif type_ in self.answers:
                     self.answers[type_](zmtp, body)
+            pour(zmtp)
 
     def _welcome(self, hello: list, epoch: int, asker: int) -> list:
         own = list(hello)
@@ -92,10 +109,11 @@ class FakeMember:
     def frame(self, type_: int, body: list) -> bytes:
         return wire.frame(type_, self.id, EPOCH, 0, 1, body)
 
-    def _publish(self, zmtp: Zmtp) -> None:
+    def _publish(self, zmtp: Zmtp, pour: Callable[[Zmtp], None]) -> None:
         for beat in itertools.count(1):
             body = [beat, self.head, bytes(16), None, [], 0, b"", [0, 0], [], True]
             zmtp.send(b"C", self.frame(wire.HEAD, [*body, self.node.rank, False]))
+            pour(zmtp)
             if self._stopping.wait(HEAD_EVERY_S):
                 return
 

@@ -2,10 +2,7 @@
 // that are told.
 #include "sidecar/inbound.h"
 
-#include <arpa/inet.h>
 #include <doctest/doctest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +11,7 @@
 #include <vector>
 
 #include "lib/base/limits.h"
+#include "tests/unit/tcp_pair.h"
 
 namespace radixmesh {
 namespace {
@@ -24,63 +22,19 @@ constexpr std::size_t kUnfinishedBytesMax = 1000;
 constexpr TimePoint kStart{Duration{1'000'000}};
 constexpr NodeId kMember{1}, kOtherMember{2}, kStranger{99};
 
-// Both ends of a connection.
-class Pair {
- public:
-  explicit Pair(int listener) {
-    sockaddr_in address{};
-    socklen_t size = sizeof address;
-    ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
-    theirs_ = ::socket(AF_INET, SOCK_STREAM, 0);
-    REQUIRE(::connect(theirs_, reinterpret_cast<sockaddr*>(&address), size) == 0);
-    ours_ = ::accept(listener, nullptr, nullptr);
-    REQUIRE(ours_ >= 0);
-  }
-  ~Pair() {
-    ::close(ours_);
-    ::close(theirs_);
-  }
-  Pair(const Pair&) = delete;
-
-  int descriptor() const { return ours_; }
-  bool is_cut() const {
-    char byte = 0;
-    return ::recv(theirs_, &byte, 1, MSG_DONTWAIT) == 0;
-  }
-  void say(std::size_t bytes) const {
-    const std::vector<char> data(bytes);
-    REQUIRE(::send(theirs_, data.data(), bytes, 0) == static_cast<ssize_t>(bytes));
-  }
-  // As libzmq does, whole message or not.
-  void read(std::size_t bytes) const {
-    std::vector<char> data(bytes);
-    REQUIRE(::recv(ours_, data.data(), bytes, MSG_WAITALL) == static_cast<ssize_t>(bytes));
-  }
-
- private:
-  int ours_ = -1, theirs_ = -1;
-};
-
 class Fixture {
  public:
   explicit Fixture(std::size_t connections_max = 200)
       : inbound({connections_max, kUnfinishedBytesMax},
-                [this](NodeId id) { return members.contains(id); }) {
-    sockaddr_in any{};
-    any.sin_family = AF_INET;
-    any.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
-    REQUIRE(::bind(listener_, reinterpret_cast<sockaddr*>(&any), sizeof any) == 0);
-    REQUIRE(::listen(listener_, 512) == 0);
-  }
-  ~Fixture() { ::close(listener_); }
+                [this](NodeId id) { return members.contains(id); }) {}
 
-  const Pair& comes(TimePoint now) {
-    pairs_.push_back(std::make_unique<Pair>(listener_));
+  const TcpPair& comes(TimePoint now) {
+    pairs_.push_back(std::make_unique<TcpPair>(listener_));
     inbound.accepted(now, pairs_.back()->descriptor());
     return *pairs_.back();
   }
-  const Pair& comes_and_says(TimePoint now, std::optional<NodeId> who) {
-    const Pair& pair = comes(now);
+  const TcpPair& comes_and_says(TimePoint now, std::optional<NodeId> who) {
+    const TcpPair& pair = comes(now);
     inbound.heard(now, pair.descriptor(), who);
     return pair;
   }
@@ -93,14 +47,14 @@ class Fixture {
   Inbound inbound;
 
  private:
-  int listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
-  std::vector<std::unique_ptr<Pair>> pairs_;
+  TcpListener listener_;
+  std::vector<std::unique_ptr<TcpPair>> pairs_;
 };
 
 TEST_CASE("who says nothing is cut after silent_connection_max, and not before") {
   Fixture fixture;
-  const Pair& silent = fixture.comes(kStart);
-  const Pair& member = fixture.comes_and_says(kStart, kMember);
+  const TcpPair& silent = fixture.comes(kStart);
+  const TcpPair& member = fixture.comes_and_says(kStart, kMember);
   fixture.inbound.look_after(kStart + limits::silent_connection_max - 1ms);
   CHECK(!silent.is_cut());
   fixture.inbound.look_after(kStart + limits::silent_connection_max);
@@ -112,9 +66,9 @@ TEST_CASE("who says nothing is cut after silent_connection_max, and not before")
 
 TEST_CASE("strangers beyond the bound go, those heard least lately first, and no member") {
   Fixture fixture;
-  const Pair& member = fixture.comes_and_says(kStart, kMember);
-  const Pair& oldest = fixture.comes_and_says(kStart + 1ms, kStranger);
-  std::vector<const Pair*> others;
+  const TcpPair& member = fixture.comes_and_says(kStart, kMember);
+  const TcpPair& oldest = fixture.comes_and_says(kStart + 1ms, kStranger);
+  std::vector<const TcpPair*> others;
   for (std::size_t i = 0; i < limits::stranger_connections_max; ++i) {
     others.push_back(&fixture.comes_and_says(kStart + 2ms, std::nullopt));
   }
@@ -145,9 +99,9 @@ TEST_CASE("where there are few descriptors, members come before strangers") {
 
 TEST_CASE("a node has two connections, and the one heard least lately goes for a third") {
   Fixture fixture;
-  const Pair& first = fixture.comes_and_says(kStart, kMember);
-  const Pair& second = fixture.comes_and_says(kStart + 1ms, kMember);
-  const Pair& other = fixture.comes_and_says(kStart + 1ms, kOtherMember);
+  const TcpPair& first = fixture.comes_and_says(kStart, kMember);
+  const TcpPair& second = fixture.comes_and_says(kStart + 1ms, kMember);
+  const TcpPair& other = fixture.comes_and_says(kStart + 1ms, kOtherMember);
   fixture.inbound.heard(kStart + 2ms, first.descriptor(), kMember);
   CHECK(fixture.cut() == 0);
   fixture.comes_and_says(kStart + 3ms, kMember);
@@ -158,10 +112,10 @@ TEST_CASE("a node has two connections, and the one heard least lately goes for a
 
 TEST_CASE("a connection is a member's by whom it once said it is, and as long as that is one") {
   Fixture fixture;
-  const Pair& member = fixture.comes_and_says(kStart, kMember);
+  const TcpPair& member = fixture.comes_and_says(kStart, kMember);
   // Words without a name leave it what it is; who is let in later is a member then.
   fixture.inbound.heard(kStart + 1ms, member.descriptor(), std::nullopt);
-  const Pair& guest = fixture.comes_and_says(kStart + 1ms, kStranger);
+  const TcpPair& guest = fixture.comes_and_says(kStart + 1ms, kStranger);
   fixture.members.insert(kStranger);
   const auto fill = [&](TimePoint now) {
     for (std::size_t i = 0; i < limits::stranger_connections_max + 10; ++i) fixture.comes(now);
@@ -178,7 +132,7 @@ TEST_CASE("a connection is a member's by whom it once said it is, and as long as
 
 TEST_CASE("a connection has topics_of_a_connection_max topics at once") {
   Fixture fixture;
-  const Pair& pair = fixture.comes_and_says(kStart, kMember);
+  const TcpPair& pair = fixture.comes_and_says(kStart, kMember);
   for (int round = 0; round < 100; ++round) {
     CHECK(fixture.inbound.subscribed(pair.descriptor(), true));
     CHECK(fixture.inbound.subscribed(pair.descriptor(), false));
@@ -192,7 +146,7 @@ TEST_CASE("a connection has topics_of_a_connection_max topics at once") {
 
 TEST_CASE("a message that never ends is noticed by its bytes") {
   Fixture fixture;
-  const Pair& pair = fixture.comes_and_says(kStart, kMember);
+  const TcpPair& pair = fixture.comes_and_says(kStart, kMember);
   pair.say(kUnfinishedBytesMax);
   pair.read(kUnfinishedBytesMax);
   fixture.inbound.look_after(kStart + 1ms);
@@ -211,8 +165,8 @@ TEST_CASE("a message that never ends is noticed by its bytes") {
 
 TEST_CASE("a number of a descriptor that is another file's by now is left alone") {
   Fixture fixture;
-  const Pair& pair = fixture.comes(kStart);
-  const Pair& other = fixture.comes_and_says(kStart, kMember);
+  const TcpPair& pair = fixture.comes(kStart);
+  const TcpPair& other = fixture.comes_and_says(kStart, kMember);
   REQUIRE(::dup2(other.descriptor(), pair.descriptor()) == pair.descriptor());
   fixture.inbound.cut(pair.descriptor());
   CHECK(!other.is_cut());

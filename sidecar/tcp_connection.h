@@ -1,0 +1,24 @@
+// What the kernel knows of a TCP connection, by its descriptor. libzmq owns the connection: the
+// number may be another one's at any moment.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace radixmesh {
+
+// Both ends, as bytes: no other connection has the same at the time. Empty where it is none, or has
+// ended.
+std::string ends_of(int descriptor);
+
+// All that came over it since it was opened; 0 where the kernel does not say.
+std::uint64_t bytes_received(int descriptor);
+
+// Whether libzmq has read more than `bytes` of it: what it has not yet waits in the kernel.
+bool has_read_more_than(int descriptor, std::uint64_t bytes);
+
+// Resets the connection, and libzmq sees that and closes it; false where the number is not that of
+// the connection with these ends. After shutdown() libzmq would read on for as long as more comes.
+bool reset(int descriptor, const std::string& ends);
+
+}  // namespace radixmesh
