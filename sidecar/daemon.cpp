@@ -172,7 +172,12 @@ void Daemon::turn() {
 }
 
 void Daemon::look_after(TimePoint now) {
-  next_look_after_ = now + transport_->look_after(now);
+  next_look_after_ = now + limits::connections_looked_at_every;
+  const std::uint64_t endless = transport_->connections_endless();
+  transport_->look_after(now);
+  if (transport_->connections_endless() > endless) {
+    log_.line(now, LogLevel::warn, "endless_message", "reason=longer_than_any_may_be done=cut");
+  }
   log_.look_after(now);
   server_->look_after();
   if (!log_.shows(LogLevel::debug)) return;
@@ -284,6 +289,7 @@ std::vector<std::pair<std::string_view, std::uint64_t>> Daemon::numbers() const 
           {"messages_misdirected", wire.misdirected},
           {"connections", transport_->connections()},
           {"connections_cut", transport_->connections_cut()},
+          {"connections_endless", transport_->connections_endless()},
           {"ipc_requests", ipc.requests},
           {"ipc_refused", ipc.refused},
           {"ipc_clients_cut", ipc.cut},

@@ -17,13 +17,12 @@ void Inbound::accepted(TimePoint now, int descriptor) {
 
 void Inbound::ended(int descriptor) { connections_.erase(descriptor); }
 
-void Inbound::heard(TimePoint now, int descriptor, std::optional<NodeId> from) {
+void Inbound::heard(TimePoint now, int descriptor, std::size_t bytes, std::optional<NodeId> from) {
   const auto found = connections_.find(descriptor);
   if (found == connections_.end()) return;
   Connection& connection = found->second;
   const bool is_new = from && connection.claims != from;
-  // Once a turn: what came until then has been seen, or is about to be.
-  if (connection.last_heard != now) connection.bytes_until_heard = bytes_received(descriptor);
+  connection.intake.heard(bytes);
   connection.last_heard = now;
   if (!is_new) return;
   connection.claims = from;
@@ -69,16 +68,20 @@ bool Inbound::crowded() const {
          accepted_since_look_ > limits::stranger_connections_max;
 }
 
-void Inbound::look_after(TimePoint now) {
+void Inbound::look_after(TimePoint now, Attention& attention) {
   accepted_since_look_ = 0;
-  std::vector<int> out;
-  for (const auto& [descriptor, each] : connections_) {
+  std::vector<int> silent, endless;
+  for (auto& [descriptor, each] : connections_) {
     const bool said_nothing = each.last_heard == TimePoint::min();
-    const bool silent = said_nothing && now - each.since >= limits::silent_connection_max;
-    const std::uint64_t most = each.bytes_until_heard + bounds_.unfinished_bytes_max;
-    if (silent || has_read_more_than(descriptor, most)) out.push_back(descriptor);
+    if (each.intake.is_endless(descriptor, bounds_.unfinished_bytes_max, attention)) {
+      endless.push_back(descriptor);
+    } else if (said_nothing && now - each.since >= limits::silent_connection_max) {
+      silent.push_back(descriptor);
+    }
   }
-  for (int descriptor : out) cut(descriptor);
+  for (int descriptor : silent) cut(descriptor);
+  for (int descriptor : endless) cut(descriptor);
+  endless_ += endless.size();
   cut_strangers();
 }
 

@@ -10,6 +10,7 @@
 
 #include "lib/base/ids.h"
 #include "lib/base/time.h"
+#include "sidecar/intake.h"
 
 namespace radixmesh {
 
@@ -28,8 +29,8 @@ class Inbound {
   void accepted(TimePoint now, int descriptor);
   void ended(int descriptor);
   bool knows(int descriptor) const { return connections_.contains(descriptor); }
-  // A message came over it. `from`: who it claims to be, if it says so.
-  void heard(TimePoint now, int descriptor, std::optional<NodeId> from);
+  // A whole message of so many bytes came over it. `from`: who it claims to be, if it says so.
+  void heard(TimePoint now, int descriptor, std::size_t bytes, std::optional<NodeId> from);
   // It subscribed to a topic, or no longer; false where it has too many, and is cut.
   bool subscribed(int descriptor, bool begins);
   void cut(int descriptor);
@@ -37,10 +38,12 @@ class Inbound {
   bool crowded() const;
   // Cuts who never said anything, who does not come to an end, and strangers that are too many.
   // O(connections); to be called every limits::connections_looked_at_every.
-  void look_after(TimePoint now);
+  void look_after(TimePoint now, Attention& attention);
 
   std::size_t size() const { return connections_.size(); }
   std::uint64_t cuts() const { return cuts_; }
+  // Of them, those that were amid a message without end.
+  std::uint64_t endless() const { return endless_; }
 
  private:
   struct Connection {
@@ -48,7 +51,7 @@ class Inbound {
     TimePoint since, last_heard = TimePoint::min();
     std::optional<NodeId> claims;
     std::uint32_t topics = 0;
-    std::uint64_t bytes_until_heard = 0;  // that had come by then
+    Intake intake;
   };
   bool is_member(const Connection& connection) const;
   void cut_surplus_of(NodeId node, int but);
@@ -58,7 +61,7 @@ class Inbound {
   IsMember is_member_;
   std::map<int, Connection> connections_;
   std::size_t accepted_since_look_ = 0;
-  std::uint64_t cuts_ = 0;
+  std::uint64_t cuts_ = 0, endless_ = 0;
 };
 
 }  // namespace radixmesh

@@ -3,37 +3,47 @@
 #include <dirent.h>
 
 #include <cstdlib>
-#include <memory>
-#include <utility>
 #include <vector>
 
-#include "lib/base/limits.h"
 #include "sidecar/tcp_connection.h"
 
 namespace radixmesh {
 namespace {
 
-// None where the system does not show them.
-std::vector<int> open_descriptors() {
-  std::vector<int> found;
-  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir("/proc/self/fd"), ::closedir);
-  if (!folder) return found;
-  while (const dirent* entry = ::readdir(folder.get())) {
-    if (entry->d_name[0] != '.') found.push_back(std::atoi(entry->d_name));
-  }
-  return found;
-}
+// Where the system does not show which there are.
+constexpr int kDescriptorsTried = 4096;
 
 }  // namespace
 
-void Outbound::heard(TimePoint now, int descriptor) {
-  Connection& connection = connections_[descriptor];
-  connection.suspect_since.reset();
-  // Once a turn: what came until then has been seen, or is about to be.
-  if (connection.last_heard == now) return;
-  connection.last_heard = now;
-  connection.bytes_until_heard = bytes_received(descriptor);
-  connection.ends = ends_of(descriptor);
+Outbound::Outbound(std::size_t unfinished_bytes_max)
+    : unfinished_bytes_max_(unfinished_bytes_max), descriptors_(::opendir("/proc/self/fd")) {}
+
+Outbound::~Outbound() {
+  if (descriptors_ != nullptr) ::closedir(descriptors_);
+}
+
+template <class Visit>
+void Outbound::for_each_descriptor(Visit&& visit) {
+  if (descriptors_ == nullptr) {
+    for (int descriptor = 0; descriptor < kDescriptorsTried; ++descriptor) visit(descriptor);
+    return;
+  }
+  ::rewinddir(descriptors_);
+  while (const dirent* entry = ::readdir(descriptors_)) {
+    if (entry->d_name[0] != '.') visit(std::atoi(entry->d_name));
+  }
+}
+
+Outbound::Connection* Outbound::find(int descriptor) {
+  const auto found = connections_.find(descriptor);
+  if (found != connections_.end()) return &found->second;
+  std::string ends = ends_of(descriptor);
+  if (ends.empty()) return nullptr;
+  return &(connections_[descriptor] = {std::move(ends), {}, looks_});
+}
+
+void Outbound::heard(int descriptor, std::size_t bytes) {
+  if (Connection* connection = find(descriptor)) connection->intake.heard(bytes);
 }
 
 void Outbound::cut(int descriptor) {
@@ -43,41 +53,23 @@ void Outbound::cut(int descriptor) {
   connections_.erase(found);
 }
 
-bool Outbound::look_after(TimePoint now, bool nothing_waits,
-                          const std::function<bool(int)>& is_inbound) {
-  bool has_suspect = false;
-  for (const int descriptor : open_descriptors()) {
-    if (is_inbound(descriptor)) continue;
+void Outbound::look_after(Attention& attention, const std::function<bool(int)>& is_inbound) {
+  ++looks_;
+  std::vector<int> endless;
+  for_each_descriptor([&](int descriptor) {
+    if (is_inbound(descriptor)) return;
     Connection* connection = find(descriptor);
-    if (connection == nullptr) continue;
-    connection->last_look = now;
-    if (!is_over(descriptor, *connection)) continue;
-    has_suspect = true;
-    const TimePoint since = connection->suspect_since.value_or(now);
-    connection->suspect_since = since;
-    const bool was_read = nothing_waits || now - since >= limits::connections_looked_at_every;
-    if (since < now && was_read) cut(descriptor);
-  }
-  std::erase_if(connections_, [now](const auto& each) { return each.second.last_look != now; });
-  return has_suspect;
-}
-
-Outbound::Connection* Outbound::find(int descriptor) {
-  const auto found = connections_.find(descriptor);
-  if (found != connections_.end()) return &found->second;
-  std::string ends = ends_of(descriptor);
-  return ends.empty() ? nullptr
-                      : &connections_.try_emplace(descriptor, std::move(ends)).first->second;
-}
-
-bool Outbound::is_over(int descriptor, Connection& connection) const {
-  const std::uint64_t received = bytes_received(descriptor);
-  const std::uint64_t most = connection.bytes_until_heard + unfinished_bytes_max_;
-  if (received >= connection.bytes_until_heard && received <= most) return false;
-  // Whether it is the same one is asked only now: most are well, and there may be thousands.
-  std::string ends = ends_of(descriptor);
-  if (connection.ends != ends) connection = Connection(std::move(ends), connection.last_look);
-  return has_read_more_than(descriptor, connection.bytes_until_heard + unfinished_bytes_max_);
+    if (connection == nullptr) return;
+    connection->look = looks_;
+    if (!connection->intake.is_endless(descriptor, unfinished_bytes_max_, attention)) return;
+    // Only now: most are well, and there may be thousands.
+    std::string ends = ends_of(descriptor);
+    if (ends == connection->ends) return endless.push_back(descriptor);
+    *connection = {std::move(ends), {}, looks_};
+  });
+  for (const int descriptor : endless) cut(descriptor);
+  endless_ += endless.size();
+  std::erase_if(connections_, [&](const auto& each) { return each.second.look != looks_; });
 }
 
 }  // namespace radixmesh

@@ -1,54 +1,53 @@
 // The connections that we made: who sends a message over one that does not come to an end is cut.
-// libzmq would keep all of it, and show none of it before its last part; and it tells the number of
-// a connection only together with a message, so they are looked for among this process's.
+// libzmq tells the number of a connection with a message that came over it, or to a monitor, which
+// costs two sockets for each of ours; so they are looked for among this process's descriptors.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <optional>
 #include <string>
-#include <utility>
 
-#include "lib/base/time.h"
+#include "sidecar/intake.h"
+
+struct __dirstream;
 
 namespace radixmesh {
 
 class Outbound {
  public:
-  // Of one connection: what came and is no whole message yet.
-  explicit Outbound(std::size_t unfinished_bytes_max)
-      : unfinished_bytes_max_(unfinished_bytes_max) {}
+  // `unfinished_bytes_max`: of one connection, what came and is no whole message yet.
+  explicit Outbound(std::size_t unfinished_bytes_max);
+  ~Outbound();
+  Outbound(const Outbound&) = delete;
 
-  // A message came over it.
-  void heard(TimePoint now, int descriptor);
+  // A whole message of so many bytes came over it.
+  void heard(int descriptor, std::size_t bytes);
   void cut(int descriptor);
-  // Cuts those of which more is unfinished than may be, that were as far at a look before, and not
-  // heard since: in between, what is whole has been read, at once where `nothing_waits` to be read
-  // now, and otherwise within limits::connections_looked_at_every. `is_inbound`: those that others
-  // made. True: one is suspect, and the next look should come soon. O(open descriptors).
-  bool look_after(TimePoint now, bool nothing_waits, const std::function<bool(int)>& is_inbound);
+  // Cuts those that do not come to an end. `is_inbound`: those that others made. O(open
+  // descriptors); to be called every limits::connections_looked_at_every.
+  void look_after(Attention& attention, const std::function<bool(int)>& is_inbound);
 
   std::uint64_t cuts() const { return cuts_; }
+  // Of them, those that were amid a message without end.
+  std::uint64_t endless() const { return endless_; }
 
  private:
   struct Connection {
-    Connection() = default;
-    explicit Connection(std::string both, TimePoint look = TimePoint::min())
-        : ends(std::move(both)), last_look(look) {}
-
     std::string ends;
-    TimePoint last_look = TimePoint::min(), last_heard = TimePoint::min();
-    std::uint64_t bytes_until_heard = 0;     // that had come by then
-    std::optional<TimePoint> suspect_since;  // a look, after which it was not heard
+    Intake intake;
+    std::uint64_t look = 0;  // the last that found it
   };
   // Null where the number is that of no connection.
   Connection* find(int descriptor);
-  bool is_over(int descriptor, Connection& connection) const;
+  template <class Visit>
+  void for_each_descriptor(Visit&& visit);
 
   std::size_t unfinished_bytes_max_;
+  // Kept open: where there are no descriptors left is no time to look away.
+  __dirstream* descriptors_;
   std::map<int, Connection> connections_;
-  std::uint64_t cuts_ = 0;
+  std::uint64_t looks_ = 0, cuts_ = 0, endless_ = 0;
 };
 
 }  // namespace radixmesh

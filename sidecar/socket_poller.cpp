@@ -48,6 +48,11 @@ bool SocketPoller::settle() {
   return !touched_.empty();
 }
 
+bool SocketPoller::nothing_waits() {
+  epoll_event event{};
+  return !settle() && ::epoll_wait(epoll_, &event, 1, 0) == 0;
+}
+
 std::vector<SocketPoller::Entry> SocketPoller::take_ready() {
   std::array<epoll_event, 64> events{};
   int count = 0;

@@ -54,6 +54,8 @@ class SocketPoller {
   int descriptor() const { return epoll_; }
   // Whether one of the sockets that were touched has something to read.
   bool settle();
+  // Whether none at all has.
+  bool nothing_waits();
   // The sockets that have, in the order of their kinds. They count as touched.
   std::vector<Entry> take_ready();
 

@@ -44,7 +44,8 @@ bool reset(int descriptor, const std::string& ends) {
   if (ends.empty() || ends_of(descriptor) != ends) return false;
   sockaddr nobody{};
   nobody.sa_family = AF_UNSPEC;
-  return ::connect(descriptor, &nobody, sizeof nobody) == 0;
+  if (::connect(descriptor, &nobody, sizeof nobody) != 0) ::shutdown(descriptor, SHUT_RDWR);
+  return true;
 }
 
 }  // namespace radixmesh

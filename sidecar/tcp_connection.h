@@ -18,7 +18,8 @@ std::uint64_t bytes_received(int descriptor);
 bool has_read_more_than(int descriptor, std::uint64_t bytes);
 
 // Resets the connection, and libzmq sees that and closes it; false where the number is not that of
-// the connection with these ends. After shutdown() libzmq would read on for as long as more comes.
+// the connection with these ends. After shutdown() libzmq reads on for as long as more comes; it is
+// for systems that cannot reset.
 bool reset(int descriptor, const std::string& ends);
 
 }  // namespace radixmesh

@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "lib/base/limits.h"
+#include "sidecar/topics.h"
 
 namespace radixmesh {
 namespace {
@@ -15,22 +16,7 @@ constexpr std::size_t kGatheredBytesMax = limits::frame_bytes_max;
 constexpr char kIdentityMark = 'N';
 constexpr std::size_t kIdentityBytes = 1 + 8 + 8, kIdentityWithPeerBytes = kIdentityBytes + 8;
 
-constexpr std::string_view kControlTopic = "C", kOpsTopic = "S", kRelayedTopic = "R";
-// Names the subscriber that watches, and carries nothing: so it counts as a member's connection.
-constexpr char kWatcherTopicByte = 'W';
-// On a reconnect libzmq sends subscriptions in the order of their bytes: a marker topic that sorts
-// after the lanes proves that they are in force.
-constexpr char kMarkerTopicByte = '\xFF';
-
-void put_u64(std::string& out, std::uint64_t value) {
-  for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<char>(value >> shift));
-}
-
-std::uint64_t get_u64(std::string_view bytes) {
-  std::uint64_t value = 0;
-  for (char byte : bytes.substr(0, 8)) value = (value << 8) | static_cast<std::uint8_t>(byte);
-  return value;
-}
+constexpr std::string_view kScheme = "tcp://";
 
 constexpr SocketBounds kControlBounds{limits::control_messages_max, limits::questions_waiting_max,
                                       limits::message_bytes_max};
@@ -47,15 +33,14 @@ constexpr SocketBounds kControlAskBounds{limits::control_messages_max, limits::c
 constexpr SocketBounds kBulkAskBounds{limits::bulk_messages_max, limits::bulk_messages_max,
                                       limits::message_bytes_max};
 
+// What ZMTP sends with each part, up to 255 bytes and above; and with a subscription at most.
+constexpr std::size_t kPartHeader = 2, kLongPartHeader = 9, kSubscribeCommand = 16;
+
 constexpr std::size_t unfinished_bytes_max(SocketBounds bounds) {
   return bounds.message_bytes_max + limits::read_ahead_bytes_max;
 }
 
 }  // namespace
-
-Transport::Subscriber::Subscriber(zmq::context_t& context, const std::string& name)
-    : socket(make_socket(context, zmq::socket_type::sub, kSubscriberBounds)),
-      monitor(context, socket, name) {}
 
 Transport::Bound::Bound(zmq::context_t& context, zmq::socket_type type, SocketBounds bounds,
                         const std::string& name, std::size_t connections_max,
@@ -79,17 +64,17 @@ Transport::Transport(NodeId self, std::uint64_t life, const NodeAddresses& addre
       publisher_(context_, zmq::socket_type::xpub, kPublisherBounds, "publisher", connections_max,
                  is_member_),
       bulk_(context_, zmq::socket_type::router, kBulkBounds, "bulk", connections_max, is_member_),
-      subscriber_(context_, "subscriber"),
-      watcher_(context_, "watcher"),
+      subscriber_(context_, kSubscriberBounds, "subscriber"),
+      watcher_(context_, kSubscriberBounds, "watcher"),
       outbound_(unfinished_bytes_max(kSubscriberBounds)) {
   identity_.push_back(kIdentityMark);
   put_u64(identity_, self.value);
   put_u64(identity_, life);
-  subscriber_.socket.set(zmq::sockopt::subscribe, kControlTopic);
-  subscriber_.socket.set(zmq::sockopt::subscribe, kOpsTopic);
-  subscriber_.socket.set(zmq::sockopt::subscribe, own_topic(kMarkerTopicByte, self_));
-  watcher_.socket.set(zmq::sockopt::subscribe, own_topic(kWatcherTopicByte, self_));
-  watcher_.socket.set(zmq::sockopt::subscribe, kControlTopic);
+  subscriber_.subscribe(topic_of(Lane::control));
+  subscriber_.subscribe(topic_of(Lane::ops));
+  subscriber_.subscribe(marker_topic(self_));
+  watcher_.subscribe(watcher_topic(self_));
+  watcher_.subscribe(topic_of(Lane::control));
   for (Bound* router : {&control_, &bulk_}) {
     router->socket.set(zmq::sockopt::router_mandatory, 1);  // an unknown peer is an error
     router->socket.set(zmq::sockopt::router_handover, 1);   // the same identity anew is let in
@@ -100,15 +85,15 @@ Transport::Transport(NodeId self, std::uint64_t life, const NodeAddresses& addre
   publish_addr_ = listen(publisher_.socket, addresses.publish);
   bulk_addr_ = listen(bulk_.socket, addresses.bulk);
   poller_.add(SocketPoller::Kind::publisher, {}, publisher_.socket);
-  poller_.add(SocketPoller::Kind::subscriber, {}, subscriber_.socket);
-  poller_.add(SocketPoller::Kind::watcher, {}, watcher_.socket);
+  poller_.add(SocketPoller::Kind::subscriber, {}, subscriber_.socket());
+  poller_.add(SocketPoller::Kind::watcher, {}, watcher_.socket());
   poller_.add(SocketPoller::Kind::control_router, {}, control_.socket);
   poller_.add(SocketPoller::Kind::bulk_router, {}, bulk_.socket);
   for (Bound* bound : {&control_, &publisher_, &bulk_}) {
     poller_.add(SocketPoller::Kind::monitor, {}, bound->monitor.events());
   }
   for (Subscriber* subscriber : {&subscriber_, &watcher_}) {
-    poller_.add(SocketPoller::Kind::monitor, {}, subscriber->monitor.events());
+    poller_.add(SocketPoller::Kind::monitor, {}, subscriber->events());
   }
 }
 
@@ -119,8 +104,11 @@ Transport::~Transport() = default;
 bool Transport::connect(LinkKey link, const std::string& endpoint) {
   if (!peers_.contains(link.peer)) return true;
   try {
-    return link.kind == LinkKind::publish ? connect_subscriber(link.peer, endpoint)
-                                          : connect_dealer(link, endpoint);
+    if (link.kind != LinkKind::publish) return connect_dealer(link, endpoint);
+    Subscriber& subscriber = subscriber_of(peers_.at(link.peer));
+    poller_.touched(subscriber.socket());
+    subscriber.connect(link.peer, endpoint);
+    return true;
   } catch (const zmq::error_t& error) {
     if (error.num() == EMFILE || error.num() == ENFILE) return false;
     ++counts_.malformed;  // someone named a place that is none
@@ -133,6 +121,7 @@ bool Transport::connect_dealer(LinkKey link, const std::string& endpoint) {
   Peer& peer = peers_.at(link.peer);
   auto& dealer = control ? peer.control : peer.bulk;
   close_dealer(dealer);
+  given_up_.erase(link);
   zmq::socket_t socket =
       make_socket(context_, zmq::socket_type::dealer, control ? kControlAskBounds : kBulkAskBounds);
   // Whom it is meant for is a part of it: where two names stand for one place, the second of our
@@ -142,42 +131,34 @@ bool Transport::connect_dealer(LinkKey link, const std::string& endpoint) {
   socket.set(zmq::sockopt::routing_id, identity);
   socket.set(zmq::sockopt::immediate, 1);  // nothing is queued for a peer that is not connected
   socket.set(zmq::sockopt::ipv6, endpoint.starts_with('[') ? 1 : 0);
-  socket.connect("tcp://" + endpoint);
+  socket.connect(std::string(kScheme) + endpoint);
   dealer = std::move(socket);
   poller_.add(control ? SocketPoller::Kind::control_dealer : SocketPoller::Kind::bulk_dealer,
               link.peer, *dealer);
   return true;
 }
 
-// One connection serves all that are said to publish there: libzmq would make no second one, and
-// end the only one for whoever goes first.
-bool Transport::connect_subscriber(NodeId id, const std::string& endpoint) {
-  Subscriber& subscriber = subscriber_of(peers_.at(id));
-  std::set<NodeId>& users = subscriber.users[endpoint];
-  if (users.empty()) {
-    poller_.touched(subscriber.socket);
-    subscriber.socket.set(zmq::sockopt::ipv6, endpoint.starts_with('[') ? 1 : 0);
-    subscriber.socket.connect("tcp://" + endpoint);
-  }
-  users.insert(id);
-  return true;
-}
-
 void Transport::disconnect(LinkKey link, const std::string& endpoint) {
   const auto found = peers_.find(link.peer);
   if (found == peers_.end()) return;
+  given_up_.erase(link);
   if (link.kind == LinkKind::control) return close_dealer(found->second.control);
   if (link.kind == LinkKind::bulk) return close_dealer(found->second.bulk);
   Subscriber& subscriber = subscriber_of(found->second);
-  const auto users = subscriber.users.find(endpoint);
-  if (users == subscriber.users.end()) return;
-  users->second.erase(link.peer);
-  if (!users->second.empty()) return;
-  subscriber.users.erase(users);
-  subscriber.up.erase(endpoint);
-  poller_.touched(subscriber.socket);
+  if (subscriber.leave(link.peer, endpoint)) disconnect(subscriber, endpoint);
+}
+
+void Transport::disconnect(Subscriber& subscriber, const std::string& endpoint) {
+  zmq::socket_t& socket = subscriber.socket();
+  poller_.touched(socket);
+  // The rest of a message goes with its connection, and libzmq aborts where it is asked for then.
+  if (amid_.erase(&socket) > 0) {
+    zmq::message_t part;
+    while (socket.get(zmq::sockopt::rcvmore) != 0 && socket.recv(part, zmq::recv_flags::dontwait)) {
+    }
+  }
   try {
-    subscriber.socket.disconnect("tcp://" + endpoint);
+    subscriber.disconnect(endpoint);
   } catch (const zmq::error_t&) {
     ++counts_.malformed;
   }
@@ -187,8 +168,26 @@ void Transport::close_dealer(std::optional<zmq::socket_t>& dealer) {
   if (!dealer) return;
   poller_.remove(*dealer);
   if (resume_at_ == &*dealer) resume_at_ = nullptr;
-  amid_.erase(&*dealer);
+  broken_.erase(&*dealer);
   dealer.reset();
+}
+
+void Transport::close_broken() {
+  if (broken_.empty()) return;
+  for (auto& [id, peer] : peers_) {
+    for (const LinkKind kind : {LinkKind::control, LinkKind::bulk}) {
+      auto& dealer = kind == LinkKind::control ? peer.control : peer.bulk;
+      if (!dealer || !broken_.contains(&*dealer)) continue;
+      given_up_[{id, kind}] = dealer->get(zmq::sockopt::last_endpoint).substr(kScheme.size());
+      close_dealer(dealer);
+    }
+  }
+}
+
+void Transport::connect_given_up() {
+  for (const auto& [link, endpoint] : std::exchange(given_up_, {})) {
+    if (!connect(link, endpoint)) given_up_[link] = endpoint;
+  }
 }
 
 void Transport::drop_peer(NodeId id) {
@@ -196,6 +195,7 @@ void Transport::drop_peer(NodeId id) {
   if (found == peers_.end()) return;
   close_dealer(found->second.control);
   close_dealer(found->second.bulk);
+  for (const LinkKind kind : kLinkKinds) given_up_.erase({id, kind});
   peers_.erase(found);
   routes_.erase({id, Channel::control});
   routes_.erase({id, Channel::bulk});
@@ -210,7 +210,7 @@ void Transport::set_watch_only(NodeId id, bool watch_only) {
 bool Transport::is_up(LinkKey link, const std::string& endpoint) {
   const auto found = peers_.find(link.peer);
   if (found == peers_.end()) return false;
-  if (link.kind == LinkKind::publish) return subscriber_of(found->second).up.contains(endpoint);
+  if (link.kind == LinkKind::publish) return subscriber_of(found->second).is_up(endpoint);
   auto& dealer = link.kind == LinkKind::control ? found->second.control : found->second.bulk;
   if (!dealer) return false;
   poller_.touched(*dealer);
@@ -221,7 +221,7 @@ bool Transport::is_up(LinkKey link, const std::string& endpoint) {
 
 void Transport::look_at_connections() {
   for (Bound* bound : {&control_, &publisher_, &bulk_}) look_at_connections(*bound);
-  for (Subscriber* subscriber : {&subscriber_, &watcher_}) look_at_connections(*subscriber);
+  for (Subscriber* subscriber : {&subscriber_, &watcher_}) subscriber->look_at_connections();
 }
 
 void Transport::look_at_connections(Bound& bound) {
@@ -232,15 +232,7 @@ void Transport::look_at_connections(Bound& bound) {
       bound.inbound.ended(event->descriptor);
     }
   }
-  if (bound.inbound.crowded()) bound.inbound.look_after(now_);
-}
-
-void Transport::look_at_connections(Subscriber& subscriber) {
-  while (const auto event = subscriber.monitor.next()) {
-    if (!subscriber.users.contains(event->endpoint)) continue;
-    if (event->what == SocketMonitor::What::connected) subscriber.up.insert(event->endpoint);
-    if (event->what == SocketMonitor::What::ended) subscriber.up.erase(event->endpoint);
-  }
+  if (bound.inbound.crowded()) bound.inbound.look_after(now_, *this);
 }
 
 // An empty message: who counts silent connections need not know what it is.
@@ -251,17 +243,16 @@ void Transport::say_something(NodeId id, Peer& peer, TimePoint now) {
   }
 }
 
-Duration Transport::look_after(TimePoint now) {
+void Transport::look_after(TimePoint now) {
   now_ = now;
   look_at_connections();
-  for (Bound* bound : {&control_, &publisher_, &bulk_}) bound->inbound.look_after(now);
-  for (auto& [id, peer] : peers_) say_something(id, peer, now);
-  const auto is_inbound = [this](int descriptor) {
+  for (Bound* bound : {&control_, &publisher_, &bulk_}) bound->inbound.look_after(now, *this);
+  outbound_.look_after(*this, [this](int descriptor) {
     return control_.inbound.knows(descriptor) || publisher_.inbound.knows(descriptor) ||
            bulk_.inbound.knows(descriptor);
-  };
-  const bool has_suspect = outbound_.look_after(now, !pending(), is_inbound);
-  return has_suspect ? limits::suspects_looked_at_after : limits::connections_looked_at_every;
+  });
+  connect_given_up();
+  for (auto& [id, peer] : peers_) say_something(id, peer, now);
 }
 
 std::size_t Transport::connections() const {
@@ -273,39 +264,28 @@ std::uint64_t Transport::connections_cut() const {
          outbound_.cuts();
 }
 
-void Transport::ask_markers() {
-  poller_.touched(subscriber_.socket);
-  subscriber_.socket.set(zmq::sockopt::unsubscribe, own_topic(kMarkerTopicByte, self_));
-  subscriber_.socket.set(zmq::sockopt::subscribe, own_topic(kMarkerTopicByte, self_));
+std::uint64_t Transport::connections_endless() const {
+  return control_.inbound.endless() + publisher_.inbound.endless() + bulk_.inbound.endless() +
+         outbound_.endless();
 }
 
-std::string Transport::own_topic(char first, NodeId id) {
-  std::string topic(1, first);
-  put_u64(topic, id.value);
-  return topic;
+void Transport::ask_markers() {
+  poller_.touched(subscriber_.socket());
+  subscriber_.unsubscribe(marker_topic(self_));
+  subscriber_.subscribe(marker_topic(self_));
 }
 
 // ---- out ---------------------------------------------------------------------------------------
 
-std::string Transport::topic_of(const Publish& publish) {
-  if (publish.lane == Lane::control) return std::string(kControlTopic);
-  if (publish.lane == Lane::ops) return std::string(kOpsTopic);
-  std::string topic(kRelayedTopic);
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    topic.push_back(static_cast<char>(publish.group >> shift));
-  }
-  return topic;
-}
-
 void Transport::listen_to_group(std::uint32_t group) {
-  poller_.touched(subscriber_.socket);
-  if (!group_topic_.empty()) subscriber_.socket.set(zmq::sockopt::unsubscribe, group_topic_);
-  group_topic_ = topic_of(Publish{Lane::relayed, {}, group});
-  subscriber_.socket.set(zmq::sockopt::subscribe, group_topic_);
+  poller_.touched(subscriber_.socket());
+  if (!group_topic_.empty()) subscriber_.unsubscribe(group_topic_);
+  group_topic_ = topic_of(Lane::relayed, group);
+  subscriber_.subscribe(group_topic_);
 }
 
 void Transport::publish(const Publish& publish) {
-  const std::string topic = topic_of(publish);
+  const std::string topic = topic_of(publish.lane, publish.group);
   if (pending_ && (pending_->topic != topic ||
                    pending_->frames.size() + publish.frame.size() > kGatheredBytesMax)) {
     flush();
@@ -316,7 +296,7 @@ void Transport::publish(const Publish& publish) {
 
 void Transport::publish_marker(NodeId subscriber, const Bytes& frame) {
   flush();  // what was published before comes before
-  send_published(own_topic(kMarkerTopicByte, subscriber), frame);
+  send_published(marker_topic(subscriber), frame);
 }
 
 void Transport::flush() {
@@ -401,6 +381,20 @@ bool Transport::receive(zmq::socket_t& socket, TurnBudget& budget) {
   return true;
 }
 
+bool Transport::receive_one_part(zmq::socket_t& socket, TurnBudget& budget) {
+  if (budget.exhausted() || broken_.contains(&socket)) return false;
+  parts_.clear();
+  parts_.emplace_back();
+  if (!take_part(socket, parts_.back(), budget)) return false;
+  if (socket.get(zmq::sockopt::rcvmore) == 0) {
+    ++counts_.messages_received;
+    return true;
+  }
+  ++counts_.malformed;
+  broken_.insert(&socket);
+  return false;
+}
+
 bool Transport::take_part(zmq::socket_t& socket, zmq::message_t& part, TurnBudget& budget) {
   if (!socket.recv(part, zmq::recv_flags::dontwait)) return false;
   counts_.bytes_received += part.size();
@@ -427,42 +421,45 @@ void Transport::cut_sender(zmq::socket_t& socket) {
     if (!bound->inbound.knows(descriptor)) look_at_connections(*bound);
     return bound->inbound.cut(descriptor);
   }
-  outbound_.heard(now_, descriptor);
   outbound_.cut(descriptor);
 }
 
+std::size_t Transport::sent_bytes(std::size_t first_part) const {
+  std::size_t bytes = 0;
+  for (std::size_t i = first_part; i < parts_.size(); ++i) {
+    bytes += parts_[i].size() + (parts_[i].size() > 255 ? kLongPartHeader : kPartHeader);
+  }
+  return bytes;
+}
+
 void Transport::note_heard() {
-  outbound_.heard(now_, ::zmq_msg_get(parts_.back().handle(), ZMQ_SRCFD));
+  outbound_.heard(::zmq_msg_get(parts_.back().handle(), ZMQ_SRCFD), sent_bytes(0));
 }
 
 void Transport::note_heard(Bound& bound, std::optional<NodeId> from) {
   // No descriptor: the connection has ended already.
   const int descriptor = ::zmq_msg_get(parts_.back().handle(), ZMQ_SRCFD);
   if (!bound.inbound.knows(descriptor)) look_at_connections(bound);
-  bound.inbound.heard(now_, descriptor, from);
+  // A ROUTER puts the sender's identity before what was sent; a subscription is sent as a command.
+  const std::size_t bytes =
+      &bound == &publisher_ ? sent_bytes(0) + kSubscribeCommand : sent_bytes(1);
+  bound.inbound.heard(now_, descriptor, bytes, from);
 }
 
 // libzmq has stored the topic already; who sends one that does not exist would send more.
 std::optional<NodeId> Transport::note_subscription() {
   const std::string_view bytes = parts_.at(0).to_string_view();
   const int descriptor = ::zmq_msg_get(parts_.at(0).handle(), ZMQ_SRCFD);
-  const std::string_view topic = bytes.empty() ? bytes : bytes.substr(1);
-  const bool is_marker = topic.size() == 9 && topic[0] == kMarkerTopicByte;
-  const bool is_group = topic.size() == 5 && topic.starts_with(kRelayedTopic);
-  const bool is_watcher = topic.size() == 9 && topic[0] == kWatcherTopicByte;
-  const bool exists =
-      is_marker || is_watcher || is_group || topic == kControlTopic || topic == kOpsTopic;
-  const std::optional<NodeId> who =
-      is_marker || is_watcher ? std::optional(NodeId{get_u64(topic.substr(1))}) : std::nullopt;
-  note_heard(publisher_, who);
-  if (!exists) {
+  const Topic topic = read_topic(bytes.empty() ? bytes : bytes.substr(1));
+  note_heard(publisher_, topic.subscriber);
+  if (!topic.exists) {
     ++counts_.malformed;
     publisher_.inbound.cut(descriptor);
     return std::nullopt;
   }
   const bool begins = bytes[0] == 1;
   if (!publisher_.inbound.subscribed(descriptor, begins) || !begins) return std::nullopt;
-  return is_marker ? who : std::nullopt;
+  return topic.is_marker ? topic.subscriber : std::nullopt;
 }
 
 std::optional<NodeId> Transport::note_route(Bound& router, Channel channel) {

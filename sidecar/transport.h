@@ -1,7 +1,7 @@
 // The ZeroMQ sockets of a node, and nothing else: messages in, messages out, no decision.
 //
-//   XPUB   bound   publishes; sees subscriptions      SUB     connected to upstreams' XPUBs
-//                                                     SUB     the same, for their control lane
+//   XPUB   bound   publishes; sees subscriptions      XSUB    connected to upstreams' XPUBs
+//                                                     XSUB    the same, for their control lane
 //                                                     alone
 //   ROUTER bound   control, at local_cache_addr       DEALER  one per peer, to its control ROUTER
 //   ROUTER bound   bulk (replay, snapshots)           DEALER  one per peer, to its bulk ROUTER
@@ -26,17 +26,18 @@
 #include "sidecar/listener.h"
 #include "sidecar/outbound.h"
 #include "sidecar/socket_poller.h"
+#include "sidecar/subscriber.h"
 #include "sidecar/turn_budget.h"
 #include "sidecar/zmq_socket.h"
 
 namespace radixmesh {
 
-class Transport {
+class Transport : private Attention {
  public:
   // Binds all of them. `connections_max`: that others may make to each.
   Transport(NodeId self, std::uint64_t life, const NodeAddresses& addresses,
             std::size_t connections_max);
-  ~Transport();
+  ~Transport() override;
   Transport(const Transport&) = delete;
 
   const std::string& publish_addr() const { return publish_addr_; }
@@ -78,16 +79,19 @@ class Transport {
     const auto first = std::ranges::find(ready, resume_at_, &SocketPoller::Entry::socket);
     if (first != ready.end()) std::ranges::rotate(ready, first);
     resume_at_ = nullptr;
+    ++turns_;
     for (const SocketPoller::Entry& each : ready) {
       if (budget.exhausted()) {
         resume_at_ = each.socket;
-        return;
+        break;
       }
       drain_one(each, budget, messages_max, sink);
     }
+    close_broken();
   }
-  // Signs of life, and connections that are cut; how long until it is to be called again.
-  Duration look_after(TimePoint now);
+  // Signs of life, and connections that are cut; to be called every
+  // limits::connections_looked_at_every.
+  void look_after(TimePoint now);
 
   struct Counts {
     std::uint64_t bytes_sent = 0, bytes_received = 0, messages_sent = 0, messages_received = 0;
@@ -97,6 +101,7 @@ class Transport {
   // Connections that others made, and how many were cut, those that we made among them.
   std::size_t connections() const;
   std::uint64_t connections_cut() const;
+  std::uint64_t connections_endless() const;
 
  private:
   static constexpr std::size_t kBulkMessagesPerTurn = 4;
@@ -122,35 +127,35 @@ class Transport {
     SocketMonitor monitor;
     Inbound inbound;
   };
-  // A SUB, and which of its connections stand. Members may say that they publish at one place.
-  struct Subscriber {
-    Subscriber(zmq::context_t& context, const std::string& name);
-    zmq::socket_t socket;
-    SocketMonitor monitor;
-    std::map<std::string, std::set<NodeId>> users;  // by endpoint
-    std::set<std::string> up;
-  };
 
   bool connect_dealer(LinkKey link, const std::string& endpoint);
-  bool connect_subscriber(NodeId peer, const std::string& endpoint);
   void close_dealer(std::optional<zmq::socket_t>& dealer);
+  void close_broken();
+  // Not at once: who misbehaves once does it again.
+  void connect_given_up();
+  void disconnect(Subscriber& subscriber, const std::string& endpoint);
   Subscriber& subscriber_of(const Peer& peer) { return peer.watch_only ? watcher_ : subscriber_; }
+  std::uint64_t turns() const override { return turns_; }
+  bool nothing_waits() override { return poller_.nothing_waits(); }
   void look_at_connections();
   void look_at_connections(Bound& bound);
-  static void look_at_connections(Subscriber& subscriber);
   // Who sends a message of more parts than any of ours has.
   void cut_sender(zmq::socket_t& socket);
   void say_something(NodeId id, Peer& peer, TimePoint now);
+  // Of the parts from this one on, with what frames them.
+  std::size_t sent_bytes(std::size_t first_part) const;
   // A message came over a connection that we made.
   void note_heard();
   // Whose message it is that came to a bound socket.
   void note_heard(Bound& bound, std::optional<NodeId> from);
   void send_published(std::string_view topic, std::string_view payload);
-  static std::string own_topic(char first, NodeId id);
-  static std::string topic_of(const Publish& publish);
   // The next message into parts_, if there is one and the budget allows it. Of one with too many
   // parts come the first; the rest is passed over, in this turn or in later ones.
   bool receive(zmq::socket_t& socket, TurnBudget& budget);
+  // The same from a DEALER, to which nobody sends a second part: where there is one, that socket is
+  // not read again, and closed after the turn. Between two parts the connection may end, and
+  // libzmq, whose DEALERs that queue nothing then lose what is left, aborts the process.
+  bool receive_one_part(zmq::socket_t& socket, TurnBudget& budget);
   bool take_part(zmq::socket_t& socket, zmq::message_t& part, TurnBudget& budget);
   bool pass_over_rest(zmq::socket_t& socket, TurnBudget& budget);
 
@@ -166,7 +171,8 @@ class Transport {
         return drain_subscriptions(budget, messages_max, sink);
       case SocketPoller::Kind::subscriber:
       case SocketPoller::Kind::watcher:
-        return drain_published(*each.socket, budget, messages_max, sink);
+        return drain_published(each.socket == &watcher_.socket() ? watcher_ : subscriber_, budget,
+                               messages_max, sink);
       case SocketPoller::Kind::control_router:
         return drain_router(control_, Channel::control, budget,
                             std::min(messages_max, kQuestionsPerTurn), sink);
@@ -185,13 +191,13 @@ class Transport {
     }
   }
   template <class Sink>
-  void drain_published(zmq::socket_t& socket, TurnBudget& budget, std::size_t max, Sink& sink) {
-    for (std::size_t i = 0; i < max && receive(socket, budget); ++i) {
+  void drain_published(Subscriber& from, TurnBudget& budget, std::size_t max, Sink& sink) {
+    for (std::size_t i = 0; i < max && receive(from.socket(), budget); ++i) {
       note_heard();
-      if (parts_.size() == 2) {
-        sink(Published{parts_[1].to_string_view()});
-      } else {
+      if (parts_.size() != 2) {
         ++counts_.malformed;
+      } else if (from.asked_for(parts_[0].to_string_view())) {
+        sink(Published{parts_[1].to_string_view()});
       }
     }
   }
@@ -207,13 +213,9 @@ class Transport {
   template <class Sink>
   void drain_dealer(const SocketPoller::Entry& dealer, Channel channel, TurnBudget& budget,
                     std::size_t max, Sink& sink) {
-    for (std::size_t i = 0; i < max && receive(*dealer.socket, budget); ++i) {
+    for (std::size_t i = 0; i < max && receive_one_part(*dealer.socket, budget); ++i) {
       note_heard();
-      if (parts_.size() == 1) {
-        sink(Received{dealer.peer, channel, true, parts_[0].to_string_view()});
-      } else {
-        ++counts_.malformed;
-      }
+      sink(Received{dealer.peer, channel, true, parts_[0].to_string_view()});
     }
   }
   // A subscription that came in: of whose marker, if that is what it is.
@@ -236,9 +238,12 @@ class Transport {
   std::optional<Pending> pending_;
   std::string group_topic_;
   std::vector<zmq::message_t> parts_;
+  std::map<LinkKey, std::string> given_up_;  // closed as broken: where they were connected to
+  std::set<zmq::socket_t*> broken_;          // DEALERs that are to be closed
   std::set<zmq::socket_t*> amid_;       // those whose next part is of a message to be passed over
   zmq::socket_t* resume_at_ = nullptr;  // the first that the last turn did not reach
   TimePoint now_{};                     // of this turn
+  std::uint64_t turns_ = 0;
   Counts counts_;
 };
 

@@ -237,6 +237,7 @@ class Mesh:
     """
 
     def __init__(self, folder: Path, flags: Iterable[object] = (), **counts: int):
+        self.is_attacked = False  # by who sends messages without end
         self.cluster = f"e2e-{os.getpid()}-{next(_meshes)}"
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -318,8 +319,11 @@ class Mesh:
         return self.picture(self.running[0])
 
     def close(self) -> List[str]:
-        """Ends all; how they did not end as they should, one line each."""
+        """Ends all; how they did not run or end as they should, one line each."""
         complaints = []
+        for node in self.nodes:
+            if not self.is_attacked and any("event=endless_message" in x for x in node.lines()):
+                complaints.append(f"{node.name} cut a connection of its peers")
         for node in self.nodes:
             if node._process is None:
                 continue

@@ -18,6 +18,7 @@ FLOOD_S = 1.0
 @pytest.fixture(scope="module")
 def mesh(module_mesh_of):
     mesh = module_mesh_of(prefill=2).start()
+    mesh.is_attacked = True
     mesh.wait_alive()
     return mesh
 

@@ -25,6 +25,7 @@ ATTACK_S = 3.0
 @pytest.fixture(scope="module")
 def mesh(module_mesh_of):
     mesh = module_mesh_of(prefill=2, decode=1).start()
+    mesh.is_attacked = True
     mesh.wait_alive()
     return mesh
 

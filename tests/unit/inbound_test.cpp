@@ -35,19 +35,26 @@ class Fixture {
   }
   const TcpPair& comes_and_says(TimePoint now, std::optional<NodeId> who) {
     const TcpPair& pair = comes(now);
-    inbound.heard(now, pair.descriptor(), who);
+    inbound.heard(now, pair.descriptor(), 0, who);
     return pair;
   }
+  void look_after(TimePoint now) { inbound.look_after(now, quiet_); }
   std::size_t cut() const {
     return static_cast<std::size_t>(
         std::ranges::count_if(pairs_, [](const auto& pair) { return pair->is_cut(); }));
   }
+
+  class Quiet final : public Attention {
+    std::uint64_t turns() const override { return 0; }
+    bool nothing_waits() override { return true; }
+  };
 
   std::set<NodeId> members{kMember, kOtherMember};
   Inbound inbound;
 
  private:
   TcpListener listener_;
+  Quiet quiet_;
   std::vector<std::unique_ptr<TcpPair>> pairs_;
 };
 
@@ -55,12 +62,12 @@ TEST_CASE("who says nothing is cut after silent_connection_max, and not before")
   Fixture fixture;
   const TcpPair& silent = fixture.comes(kStart);
   const TcpPair& member = fixture.comes_and_says(kStart, kMember);
-  fixture.inbound.look_after(kStart + limits::silent_connection_max - 1ms);
+  fixture.look_after(kStart + limits::silent_connection_max - 1ms);
   CHECK(!silent.is_cut());
-  fixture.inbound.look_after(kStart + limits::silent_connection_max);
+  fixture.look_after(kStart + limits::silent_connection_max);
   CHECK(silent.is_cut());
   CHECK(fixture.inbound.cuts() == 1);
-  fixture.inbound.look_after(kStart + 24h);
+  fixture.look_after(kStart + 24h);
   CHECK(!member.is_cut());
 }
 
@@ -73,15 +80,15 @@ TEST_CASE("strangers beyond the bound go, those heard least lately first, and no
     others.push_back(&fixture.comes_and_says(kStart + 2ms, std::nullopt));
   }
   CHECK(fixture.inbound.crowded());
-  fixture.inbound.look_after(kStart + 3ms);
+  fixture.look_after(kStart + 3ms);
   CHECK(!fixture.inbound.crowded());
   CHECK(oldest.is_cut());
   CHECK(!member.is_cut());
   CHECK(fixture.cut() == 1);
   // One that is heard again counts as new.
-  fixture.inbound.heard(kStart + 4ms, others[0]->descriptor(), std::nullopt);
+  fixture.inbound.heard(kStart + 4ms, others[0]->descriptor(), 0, std::nullopt);
   fixture.comes(kStart + 5ms);
-  fixture.inbound.look_after(kStart + 6ms);
+  fixture.look_after(kStart + 6ms);
   CHECK(!others[0]->is_cut());
   CHECK(fixture.cut() == 2);
 }
@@ -92,7 +99,7 @@ TEST_CASE("where there are few descriptors, members come before strangers") {
   fixture.comes_and_says(kStart, kOtherMember);
   for (int i = 0; i < 10; ++i) fixture.comes(kStart);
   CHECK(fixture.inbound.crowded());
-  fixture.inbound.look_after(kStart);
+  fixture.look_after(kStart);
   CHECK(fixture.inbound.size() == 4);
   CHECK(fixture.cut() == 8);
 }
@@ -102,7 +109,7 @@ TEST_CASE("a node has two connections, and the one heard least lately goes for a
   const TcpPair& first = fixture.comes_and_says(kStart, kMember);
   const TcpPair& second = fixture.comes_and_says(kStart + 1ms, kMember);
   const TcpPair& other = fixture.comes_and_says(kStart + 1ms, kOtherMember);
-  fixture.inbound.heard(kStart + 2ms, first.descriptor(), kMember);
+  fixture.inbound.heard(kStart + 2ms, first.descriptor(), 0, kMember);
   CHECK(fixture.cut() == 0);
   fixture.comes_and_says(kStart + 3ms, kMember);
   CHECK(second.is_cut());
@@ -114,12 +121,12 @@ TEST_CASE("a connection is a member's by whom it once said it is, and as long as
   Fixture fixture;
   const TcpPair& member = fixture.comes_and_says(kStart, kMember);
   // Words without a name leave it what it is; who is let in later is a member then.
-  fixture.inbound.heard(kStart + 1ms, member.descriptor(), std::nullopt);
+  fixture.inbound.heard(kStart + 1ms, member.descriptor(), 0, std::nullopt);
   const TcpPair& guest = fixture.comes_and_says(kStart + 1ms, kStranger);
   fixture.members.insert(kStranger);
   const auto fill = [&](TimePoint now) {
     for (std::size_t i = 0; i < limits::stranger_connections_max + 10; ++i) fixture.comes(now);
-    fixture.inbound.look_after(now);
+    fixture.look_after(now);
   };
   fill(kStart + 2ms);
   CHECK(!member.is_cut());
@@ -149,17 +156,17 @@ TEST_CASE("a message that never ends is noticed by its bytes") {
   const TcpPair& pair = fixture.comes_and_says(kStart, kMember);
   pair.say(kUnfinishedBytesMax);
   pair.read(kUnfinishedBytesMax);
-  fixture.inbound.look_after(kStart + 1ms);
+  fixture.look_after(kStart + 1ms);
   CHECK(!pair.is_cut());
-  // What is heard in time may add up to anything; what waits in the kernel costs nothing here.
-  fixture.inbound.heard(kStart + 2ms, pair.descriptor(), kMember);
+  // What is heard may add up to anything; what waits in the kernel costs nothing here.
+  fixture.inbound.heard(kStart + 2ms, pair.descriptor(), kUnfinishedBytesMax, kMember);
   pair.say(kUnfinishedBytesMax);
   pair.read(kUnfinishedBytesMax);
   pair.say(kUnfinishedBytesMax);
-  fixture.inbound.look_after(kStart + 3ms);
+  fixture.look_after(kStart + 3ms);
   CHECK(!pair.is_cut());
   pair.read(1);
-  fixture.inbound.look_after(kStart + 4ms);
+  fixture.look_after(kStart + 4ms);
   CHECK(pair.is_cut());
 }
 

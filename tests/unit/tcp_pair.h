@@ -49,6 +49,7 @@ class TcpPair {
   TcpPair(const TcpPair&) = delete;
 
   int descriptor() const { return ours_; }
+  int theirs() const { return theirs_; }
   bool is_cut() const {
     char byte = 0;
     errno = 0;

@@ -1,0 +1,156 @@
+// When a connection counts as amid a message without end, and who is cut for it of those that we
+// connected to; with connections over loopback.
+#include "sidecar/intake.h"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include "lib/base/limits.h"
+#include "sidecar/outbound.h"
+#include "tests/unit/tcp_pair.h"
+
+namespace radixmesh {
+namespace {
+
+constexpr std::size_t kMost = 1000;
+
+class Told final : public Attention {
+ public:
+  std::uint64_t turns() const override { return turns_so_far; }
+  bool nothing_waits() override { return quiet; }
+
+  std::uint64_t turns_so_far = 7;
+  bool quiet = true;
+};
+
+class OneDialled {
+ public:
+  // As libzmq reads it, whether it makes whole messages or not.
+  void comes(std::size_t bytes) const {
+    pair.say(bytes);
+    pair.read(bytes);
+  }
+  void hears(std::size_t bytes) { outbound.heard(pair.descriptor(), bytes); }
+  // All of this process's descriptors are looked at, but for the listener's side.
+  void look() {
+    outbound.look_after(told, [this](int descriptor) { return descriptor == pair.theirs(); });
+  }
+  // After as many looks as could cut anybody.
+  bool is_cut() {
+    for (std::uint64_t i = 0; i <= limits::suspect_turns_max; ++i, ++told.turns_so_far) look();
+    return pair.is_cut();
+  }
+
+  Told told;
+  TcpListener listener;
+  TcpPair pair{listener};
+  Outbound outbound{kMost};
+};
+
+TEST_CASE("a message that never ends is cut, at its bound and not before") {
+  OneDialled dialled;
+  dialled.comes(kMost);
+  CHECK(!dialled.is_cut());
+  dialled.comes(1);
+  dialled.look();
+  CHECK(dialled.pair.is_cut());
+  CHECK(dialled.outbound.cuts() == 1);
+  CHECK(dialled.is_cut());
+  CHECK(dialled.outbound.cuts() == 1);
+}
+
+TEST_CASE("whole messages that were heard add up to anything, however late or many at once") {
+  OneDialled dialled;
+  for (int i = 0; i < 5; ++i) {
+    dialled.comes(5 * kMost);
+    for (int k = 0; k < 5; ++k) dialled.hears(kMost);
+    CHECK(!dialled.is_cut());
+  }
+  // What waits in the kernel costs nothing here.
+  dialled.pair.say(2 * kMost);
+  CHECK(!dialled.is_cut());
+  dialled.pair.read(2 * kMost);
+  CHECK(dialled.is_cut());
+}
+
+TEST_CASE("tiny messages before one without end do not hide it") {
+  OneDialled dialled;
+  dialled.comes(100 + 3 * kMost);
+  for (int i = 0; i < 10; ++i) dialled.hears(10);
+  CHECK(dialled.is_cut());
+}
+
+TEST_CASE("while something waits to be read, it may be of this connection: so many turns long") {
+  OneDialled dialled;
+  dialled.told.quiet = false;
+  dialled.comes(2 * kMost);
+  dialled.look();
+  dialled.told.turns_so_far += limits::suspect_turns_max - 1;
+  dialled.look();
+  CHECK(!dialled.pair.is_cut());
+  // What is heard of it meanwhile ends the suspicion.
+  dialled.hears(1);
+  dialled.look();
+  dialled.told.turns_so_far += limits::suspect_turns_max - 1;
+  dialled.look();
+  CHECK(!dialled.pair.is_cut());
+  ++dialled.told.turns_so_far;
+  dialled.look();
+  CHECK(dialled.pair.is_cut());
+}
+
+TEST_CASE("of a connection that was cut nothing is read any more, whatever came before") {
+  OneDialled dialled;
+  dialled.hears(1);
+  dialled.pair.say(kMost);
+  dialled.outbound.cut(dialled.pair.descriptor());
+  char byte = 0;
+  CHECK(::recv(dialled.pair.descriptor(), &byte, 1, MSG_DONTWAIT) <= 0);
+  CHECK(dialled.pair.is_cut());
+}
+
+TEST_CASE("connections of others, and numbers that nobody knows, are left alone") {
+  OneDialled dialled;
+  dialled.comes(2 * kMost);
+  dialled.outbound.look_after(dialled.told, [](int) { return true; });
+  CHECK(!dialled.pair.is_cut());
+  dialled.hears(1);
+  dialled.outbound.heard(-1, 1);
+  dialled.outbound.cut(-1);
+  CHECK(dialled.outbound.cuts() == 0);
+}
+
+TEST_CASE("a number that is another connection's by now is not cut for what came before") {
+  OneDialled dialled;
+  dialled.comes(2 * kMost);
+  dialled.hears(kMost);
+  dialled.told.quiet = false;
+  dialled.look();
+  dialled.told.quiet = true;
+  const TcpPair other(dialled.listener);
+  other.say(kMost);
+  other.read(kMost);
+  REQUIRE(::dup2(other.descriptor(), dialled.pair.descriptor()) == dialled.pair.descriptor());
+  dialled.look();
+  dialled.outbound.cut(dialled.pair.descriptor() + 1000);
+  CHECK(!other.is_cut());
+  // ... and has its own bound.
+  other.say(kMost + 1);
+  other.read(kMost + 1);
+  dialled.look();
+  dialled.look();
+  CHECK(other.is_cut());
+}
+
+TEST_CASE("a number of a connection that is gone cuts nobody who has it now") {
+  OneDialled dialled;
+  dialled.hears(1);
+  const TcpPair other(dialled.listener);
+  REQUIRE(::dup2(other.descriptor(), dialled.pair.descriptor()) == dialled.pair.descriptor());
+  dialled.outbound.cut(dialled.pair.descriptor());
+  CHECK(dialled.outbound.cuts() == 0);
+  CHECK(!other.is_cut());
+}
+
+}  // namespace
+}  // namespace radixmesh
