@@ -290,6 +290,7 @@ std::vector<std::pair<std::string_view, std::uint64_t>> Daemon::numbers() const 
           {"connections", transport_->connections()},
           {"connections_cut", transport_->connections_cut()},
           {"connections_endless", transport_->connections_endless()},
+          {"connections_hanging", transport_->connections_hanging()},
           {"ipc_requests", ipc.requests},
           {"ipc_refused", ipc.refused},
           {"ipc_clients_cut", ipc.cut},

@@ -13,9 +13,13 @@ void Inbound::accepted(TimePoint now, int descriptor) {
   connection.ends = ends_of(descriptor);
   connection.since = now;
   ++accepted_since_look_;
+  hanging_.erase(descriptor);
 }
 
-void Inbound::ended(int descriptor) { connections_.erase(descriptor); }
+void Inbound::ended(int descriptor) {
+  connections_.erase(descriptor);
+  hanging_.erase(descriptor);
+}
 
 void Inbound::heard(TimePoint now, int descriptor, std::size_t bytes, std::optional<NodeId> from) {
   const auto found = connections_.find(descriptor);
@@ -41,22 +45,27 @@ void Inbound::cut_surplus_of(NodeId node, int but) {
   for (const auto& [heard, descriptor] : same) cut(descriptor);
 }
 
-bool Inbound::subscribed(int descriptor, bool begins) {
+bool Inbound::subscribed(int descriptor, std::string_view topic, bool begins) {
   const auto found = connections_.find(descriptor);
   if (found == connections_.end()) return true;
-  std::uint32_t& topics = found->second.topics;
-  topics = begins ? topics + 1 : std::max(topics, 1u) - 1;
-  if (topics <= limits::topics_of_a_connection_max) return true;
+  auto& topics = found->second.topics;
+  // libzmq keeps what is subscribed to, and tells of an end that has no beginning all the same.
+  const bool is_due = begins || topics.erase(std::string(topic)) > 0;
+  if (begins) topics.emplace(topic);
+  if (is_due && topics.size() <= limits::topics_of_a_connection_max) return true;
   cut(descriptor);
   return false;
 }
 
-void Inbound::cut(int descriptor) {
+bool Inbound::cut(int descriptor) {
   const auto found = connections_.find(descriptor);
-  if (found == connections_.end()) return;
+  if (found == connections_.end()) return false;
   const std::string ends = std::move(found->second.ends);
   connections_.erase(found);
-  if (reset(descriptor, ends)) ++cuts_;
+  if (!reset(descriptor, ends)) return false;
+  hanging_.insert(descriptor);
+  ++cuts_;
+  return true;
 }
 
 bool Inbound::is_member(const Connection& connection) const {
@@ -68,20 +77,19 @@ bool Inbound::crowded() const {
          accepted_since_look_ > limits::stranger_connections_max;
 }
 
-void Inbound::look_after(TimePoint now, Attention& attention) {
+void Inbound::look_after(TimePoint now, const Intake::NothingWaits& nothing_waits) {
   accepted_since_look_ = 0;
   std::vector<int> silent, endless;
   for (auto& [descriptor, each] : connections_) {
     const bool said_nothing = each.last_heard == TimePoint::min();
-    if (each.intake.is_endless(descriptor, bounds_.unfinished_bytes_max, attention)) {
+    if (each.intake.is_endless(descriptor, bounds_.intake, nothing_waits)) {
       endless.push_back(descriptor);
     } else if (said_nothing && now - each.since >= limits::silent_connection_max) {
       silent.push_back(descriptor);
     }
   }
   for (int descriptor : silent) cut(descriptor);
-  for (int descriptor : endless) cut(descriptor);
-  endless_ += endless.size();
+  for (int descriptor : endless) endless_ += cut(descriptor) ? 1 : 0;
   cut_strangers();
 }
 

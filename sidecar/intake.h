@@ -3,39 +3,36 @@
 //
 //   read of the connection  -  whole messages that were heard  =  unfinished, or whole and waiting
 //
-// Which of the two it is can be told when nothing waits to be read at any socket; while something
-// always does, from how often the sockets were read without a word of it.
+// It is the former where nothing waits to be read at any socket, and where there is more than may
+// wait.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <functional>
 
 namespace radixmesh {
 
-// What a look at all connections goes by.
-class Attention {
- public:
-  virtual ~Attention() = default;
-  // How often all sockets have been read, some of each.
-  virtual std::uint64_t turns() const = 0;
-  // Whether no whole message waits now.
-  virtual bool nothing_waits() = 0;
-};
-
 class Intake {
  public:
+  struct Bounds {
+    std::size_t unfinished_bytes = 0;  // of one message on its way
+    std::size_t waiting_bytes = 0;     // of whole messages of one connection
+  };
+  // Whether no whole message waits at any socket: asked after a connection was looked at.
+  using NothingWaits = std::function<bool()>;
+
+  Intake() = default;
+  // Of a connection that was not watched from its beginning: what was read of it so far is heard.
+  explicit Intake(int descriptor);
+
   // A whole message of so many bytes, as they were sent.
-  void heard(std::size_t bytes) {
-    heard_bytes_ += bytes;
-    suspect_since_.reset();
-  }
-  // Whether it is amid a message that is longer than any may be, `unfinished_bytes_max`.
-  bool is_endless(int descriptor, std::size_t unfinished_bytes_max, Attention& attention);
+  void heard(std::size_t bytes) { heard_bytes_ += bytes; }
+  // Whether it is amid a message that is longer than any may be.
+  bool is_endless(int descriptor, Bounds bounds, const NothingWaits& nothing_waits);
 
  private:
   std::uint64_t heard_bytes_ = 0;
-  std::optional<std::uint64_t> suspect_since_;  // a turn, and nothing was heard since
 };
 
 }  // namespace radixmesh

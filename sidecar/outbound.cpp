@@ -15,8 +15,8 @@ constexpr int kDescriptorsTried = 4096;
 
 }  // namespace
 
-Outbound::Outbound(std::size_t unfinished_bytes_max)
-    : unfinished_bytes_max_(unfinished_bytes_max), descriptors_(::opendir("/proc/self/fd")) {}
+Outbound::Outbound(Intake::Bounds bounds)
+    : bounds_(bounds), descriptors_(::opendir("/proc/self/fd")) {}
 
 Outbound::~Outbound() {
   if (descriptors_ != nullptr) ::closedir(descriptors_);
@@ -43,17 +43,21 @@ Outbound::Connection* Outbound::find(int descriptor) {
 }
 
 void Outbound::heard(int descriptor, std::size_t bytes) {
-  if (Connection* connection = find(descriptor)) connection->intake.heard(bytes);
+  Connection* connection = find(descriptor);
+  if (connection != nullptr && !connection->is_cut) connection->intake.heard(bytes);
 }
 
-void Outbound::cut(int descriptor) {
+bool Outbound::cut(int descriptor) {
   const auto found = connections_.find(descriptor);
-  if (found == connections_.end()) return;
-  if (reset(descriptor, found->second.ends)) ++cuts_;
-  connections_.erase(found);
+  if (found == connections_.end() || found->second.is_cut) return false;
+  if (!reset(descriptor, found->second.ends)) return false;
+  found->second.is_cut = true;
+  ++cuts_;
+  return true;
 }
 
-void Outbound::look_after(Attention& attention, const std::function<bool(int)>& is_inbound) {
+void Outbound::look_after(const Intake::NothingWaits& nothing_waits,
+                          const std::function<bool(int)>& is_inbound) {
   ++looks_;
   std::vector<int> endless;
   for_each_descriptor([&](int descriptor) {
@@ -61,14 +65,18 @@ void Outbound::look_after(Attention& attention, const std::function<bool(int)>& 
     Connection* connection = find(descriptor);
     if (connection == nullptr) return;
     connection->look = looks_;
-    if (!connection->intake.is_endless(descriptor, unfinished_bytes_max_, attention)) return;
+    const bool is_endless =
+        connection->is_cut || connection->intake.is_endless(descriptor, bounds_, nothing_waits);
+    if (!is_endless) return;
     // Only now: most are well, and there may be thousands.
     std::string ends = ends_of(descriptor);
-    if (ends == connection->ends) return endless.push_back(descriptor);
-    *connection = {std::move(ends), {}, looks_};
+    if (ends != connection->ends) {
+      *connection = {std::move(ends), Intake(descriptor), looks_};
+    } else if (!connection->is_cut) {
+      endless.push_back(descriptor);
+    }
   });
-  for (const int descriptor : endless) cut(descriptor);
-  endless_ += endless.size();
+  for (const int descriptor : endless) endless_ += cut(descriptor) ? 1 : 0;
   std::erase_if(connections_, [&](const auto& each) { return each.second.look != looks_; });
 }
 

@@ -16,17 +16,18 @@ namespace radixmesh {
 
 class Outbound {
  public:
-  // `unfinished_bytes_max`: of one connection, what came and is no whole message yet.
-  explicit Outbound(std::size_t unfinished_bytes_max);
+  explicit Outbound(Intake::Bounds bounds);  // of one connection
   ~Outbound();
   Outbound(const Outbound&) = delete;
 
   // A whole message of so many bytes came over it.
   void heard(int descriptor, std::size_t bytes);
-  void cut(int descriptor);
+  // Where it is known, and still there to be cut.
+  bool cut(int descriptor);
   // Cuts those that do not come to an end. `is_inbound`: those that others made. O(open
   // descriptors); to be called every limits::connections_looked_at_every.
-  void look_after(Attention& attention, const std::function<bool(int)>& is_inbound);
+  void look_after(const Intake::NothingWaits& nothing_waits,
+                  const std::function<bool(int)>& is_inbound);
 
   std::uint64_t cuts() const { return cuts_; }
   // Of them, those that were amid a message without end.
@@ -37,13 +38,14 @@ class Outbound {
     std::string ends;
     Intake intake;
     std::uint64_t look = 0;  // the last that found it
+    bool is_cut = false;     // what of it is heard still says nothing of who has its number now
   };
   // Null where the number is that of no connection.
   Connection* find(int descriptor);
   template <class Visit>
   void for_each_descriptor(Visit&& visit);
 
-  std::size_t unfinished_bytes_max_;
+  Intake::Bounds bounds_;
   // Kept open: where there are no descriptors left is no time to look away.
   __dirstream* descriptors_;
   std::map<int, Connection> connections_;

@@ -18,7 +18,12 @@ void Subscriber::unsubscribe(const std::string& topic) {
 
 void Subscriber::connect(NodeId peer, const std::string& endpoint) {
   std::set<NodeId>& users = users_[endpoint];
-  if (users.empty()) {
+  // Where it does not come up libzmq may have given it up: it does after what is no ZMTP.
+  if (!users.empty() && !is_up(endpoint)) {
+    pass_over_message();
+    socket_.disconnect("tcp://" + endpoint);
+  }
+  if (users.empty() || !is_up(endpoint)) {
     socket_.set(zmq::sockopt::ipv6, endpoint.starts_with('[') ? 1 : 0);
     socket_.connect("tcp://" + endpoint);
   }
@@ -35,7 +40,16 @@ bool Subscriber::leave(NodeId peer, const std::string& endpoint) {
 void Subscriber::disconnect(const std::string& endpoint) {
   users_.erase(endpoint);
   up_.erase(endpoint);
+  pass_over_message();
   socket_.disconnect("tcp://" + endpoint);
+}
+
+// libzmq takes the first part of a message out of its connection when it is asked whether there is
+// one, and aborts where the rest is asked for and the connection is no more.
+void Subscriber::pass_over_message() {
+  zmq::message_t part;
+  while (socket_.recv(part, zmq::recv_flags::dontwait) && socket_.get(zmq::sockopt::rcvmore) != 0) {
+  }
 }
 
 void Subscriber::look_at_connections() {

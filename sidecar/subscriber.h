@@ -32,11 +32,14 @@ class Subscriber {
   void connect(NodeId peer, const std::string& endpoint);
   // Whether that was the last that was served there; then the connection is to be ended.
   bool leave(NodeId peer, const std::string& endpoint);
+  // A message that waits may go with it.
   void disconnect(const std::string& endpoint);
   bool is_up(const std::string& endpoint) const { return up_.contains(endpoint); }
   void look_at_connections();
 
  private:
+  void pass_over_message();
+
   zmq::socket_t socket_;
   SocketMonitor monitor_;
   std::set<std::string, std::less<>> topics_;

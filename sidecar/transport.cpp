@@ -26,8 +26,8 @@ constexpr SocketBounds kBulkBounds{limits::bulk_messages_max, limits::questions_
 constexpr SocketBounds kPublisherBounds{limits::published_messages_max,
                                         limits::subscription_messages_max, 64};
 // Of the sockets with which we connect: what comes in is of members.
-constexpr SocketBounds kSubscriberBounds{limits::published_messages_max,
-                                         limits::published_messages_max, limits::message_bytes_max};
+constexpr SocketBounds kSubscriberBounds{limits::published_messages_max, limits::heard_messages_max,
+                                         limits::message_bytes_max};
 constexpr SocketBounds kControlAskBounds{limits::control_messages_max, limits::control_messages_max,
                                          limits::message_bytes_max};
 constexpr SocketBounds kBulkAskBounds{limits::bulk_messages_max, limits::bulk_messages_max,
@@ -36,9 +36,14 @@ constexpr SocketBounds kBulkAskBounds{limits::bulk_messages_max, limits::bulk_me
 // What ZMTP sends with each part, up to 255 bytes and above; and with a subscription at most.
 constexpr std::size_t kPartHeader = 2, kLongPartHeader = 9, kSubscribeCommand = 16;
 
-constexpr std::size_t unfinished_bytes_max(SocketBounds bounds) {
-  return bounds.message_bytes_max + limits::read_ahead_bytes_max;
+constexpr Intake::Bounds intake_of(SocketBounds bounds) {
+  const std::size_t message = bounds.message_bytes_max + kLongPartHeader;
+  return {message + limits::read_ahead_bytes_max,
+          static_cast<std::size_t>(bounds.received_max) * 2 * message};
 }
+// Which socket one of our own connections is of is not known.
+static_assert(limits::heard_messages_max >= limits::control_messages_max);
+static_assert(limits::heard_messages_max >= limits::bulk_messages_max);
 
 }  // namespace
 
@@ -47,7 +52,7 @@ Transport::Bound::Bound(zmq::context_t& context, zmq::socket_type type, SocketBo
                         Inbound::IsMember is_member)
     : socket(make_socket(context, type, bounds)),
       monitor(context, socket, name),
-      inbound({connections_max, unfinished_bytes_max(bounds)}, std::move(is_member)) {}
+      inbound({connections_max, intake_of(bounds)}, std::move(is_member)) {}
 
 Transport::Transport(NodeId self, std::uint64_t life, const NodeAddresses& addresses,
                      std::size_t connections_max)
@@ -66,7 +71,7 @@ Transport::Transport(NodeId self, std::uint64_t life, const NodeAddresses& addre
       bulk_(context_, zmq::socket_type::router, kBulkBounds, "bulk", connections_max, is_member_),
       subscriber_(context_, kSubscriberBounds, "subscriber"),
       watcher_(context_, kSubscriberBounds, "watcher"),
-      outbound_(unfinished_bytes_max(kSubscriberBounds)) {
+      outbound_(intake_of(kSubscriberBounds)) {
   identity_.push_back(kIdentityMark);
   put_u64(identity_, self.value);
   put_u64(identity_, life);
@@ -151,12 +156,7 @@ void Transport::disconnect(LinkKey link, const std::string& endpoint) {
 void Transport::disconnect(Subscriber& subscriber, const std::string& endpoint) {
   zmq::socket_t& socket = subscriber.socket();
   poller_.touched(socket);
-  // The rest of a message goes with its connection, and libzmq aborts where it is asked for then.
-  if (amid_.erase(&socket) > 0) {
-    zmq::message_t part;
-    while (socket.get(zmq::sockopt::rcvmore) != 0 && socket.recv(part, zmq::recv_flags::dontwait)) {
-    }
-  }
+  amid_.erase(&socket);
   try {
     subscriber.disconnect(endpoint);
   } catch (const zmq::error_t&) {
@@ -232,7 +232,7 @@ void Transport::look_at_connections(Bound& bound) {
       bound.inbound.ended(event->descriptor);
     }
   }
-  if (bound.inbound.crowded()) bound.inbound.look_after(now_, *this);
+  if (bound.inbound.crowded()) bound.inbound.look_after(now_, nothing_waits());
 }
 
 // An empty message: who counts silent connections need not know what it is.
@@ -246,27 +246,14 @@ void Transport::say_something(NodeId id, Peer& peer, TimePoint now) {
 void Transport::look_after(TimePoint now) {
   now_ = now;
   look_at_connections();
-  for (Bound* bound : {&control_, &publisher_, &bulk_}) bound->inbound.look_after(now, *this);
-  outbound_.look_after(*this, [this](int descriptor) {
+  for (Bound* bound : {&control_, &publisher_, &bulk_})
+    bound->inbound.look_after(now, nothing_waits());
+  outbound_.look_after(nothing_waits(), [this](int descriptor) {
     return control_.inbound.knows(descriptor) || publisher_.inbound.knows(descriptor) ||
            bulk_.inbound.knows(descriptor);
   });
   connect_given_up();
   for (auto& [id, peer] : peers_) say_something(id, peer, now);
-}
-
-std::size_t Transport::connections() const {
-  return control_.inbound.size() + publisher_.inbound.size() + bulk_.inbound.size();
-}
-
-std::uint64_t Transport::connections_cut() const {
-  return control_.inbound.cuts() + publisher_.inbound.cuts() + bulk_.inbound.cuts() +
-         outbound_.cuts();
-}
-
-std::uint64_t Transport::connections_endless() const {
-  return control_.inbound.endless() + publisher_.inbound.endless() + bulk_.inbound.endless() +
-         outbound_.endless();
 }
 
 void Transport::ask_markers() {
@@ -419,7 +406,8 @@ void Transport::cut_sender(zmq::socket_t& socket) {
   for (Bound* bound : {&control_, &publisher_, &bulk_}) {
     if (&bound->socket != &socket) continue;
     if (!bound->inbound.knows(descriptor)) look_at_connections(*bound);
-    return bound->inbound.cut(descriptor);
+    bound->inbound.cut(descriptor);
+    return;
   }
   outbound_.cut(descriptor);
 }
@@ -450,7 +438,8 @@ void Transport::note_heard(Bound& bound, std::optional<NodeId> from) {
 std::optional<NodeId> Transport::note_subscription() {
   const std::string_view bytes = parts_.at(0).to_string_view();
   const int descriptor = ::zmq_msg_get(parts_.at(0).handle(), ZMQ_SRCFD);
-  const Topic topic = read_topic(bytes.empty() ? bytes : bytes.substr(1));
+  const bool is_one = !bytes.empty() && (bytes[0] == 0 || bytes[0] == 1);
+  const Topic topic = read_topic(is_one ? bytes.substr(1) : std::string_view{});
   note_heard(publisher_, topic.subscriber);
   if (!topic.exists) {
     ++counts_.malformed;
@@ -458,7 +447,9 @@ std::optional<NodeId> Transport::note_subscription() {
     return std::nullopt;
   }
   const bool begins = bytes[0] == 1;
-  if (!publisher_.inbound.subscribed(descriptor, begins) || !begins) return std::nullopt;
+  if (!publisher_.inbound.subscribed(descriptor, bytes.substr(1), begins) || !begins) {
+    return std::nullopt;
+  }
   return topic.is_marker ? topic.subscriber : std::nullopt;
 }
 

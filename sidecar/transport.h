@@ -32,12 +32,12 @@
 
 namespace radixmesh {
 
-class Transport : private Attention {
+class Transport {
  public:
   // Binds all of them. `connections_max`: that others may make to each.
   Transport(NodeId self, std::uint64_t life, const NodeAddresses& addresses,
             std::size_t connections_max);
-  ~Transport() override;
+  ~Transport();
   Transport(const Transport&) = delete;
 
   const std::string& publish_addr() const { return publish_addr_; }
@@ -79,7 +79,6 @@ class Transport : private Attention {
     const auto first = std::ranges::find(ready, resume_at_, &SocketPoller::Entry::socket);
     if (first != ready.end()) std::ranges::rotate(ready, first);
     resume_at_ = nullptr;
-    ++turns_;
     for (const SocketPoller::Entry& each : ready) {
       if (budget.exhausted()) {
         resume_at_ = each.socket;
@@ -98,10 +97,14 @@ class Transport : private Attention {
     std::uint64_t dropped = 0, malformed = 0, misdirected = 0;
   };
   const Counts& counts() const { return counts_; }
-  // Connections that others made, and how many were cut, those that we made among them.
-  std::size_t connections() const;
-  std::uint64_t connections_cut() const;
-  std::uint64_t connections_endless() const;
+  // Connections that others made; inbound.h says what each of these is.
+  std::size_t connections() const { return of_inbound(&Inbound::size); }
+  std::size_t connections_hanging() const { return of_inbound(&Inbound::hanging); }
+  // ... those that we made among them.
+  std::uint64_t connections_cut() const { return of_inbound(&Inbound::cuts) + outbound_.cuts(); }
+  std::uint64_t connections_endless() const {
+    return of_inbound(&Inbound::endless) + outbound_.endless();
+  }
 
  private:
   static constexpr std::size_t kBulkMessagesPerTurn = 4;
@@ -128,6 +131,11 @@ class Transport : private Attention {
     Inbound inbound;
   };
 
+  template <class Number>
+  Number of_inbound(Number (Inbound::*number)() const) const {
+    return (control_.inbound.*number)() + (publisher_.inbound.*number)() +
+           (bulk_.inbound.*number)();
+  }
   bool connect_dealer(LinkKey link, const std::string& endpoint);
   void close_dealer(std::optional<zmq::socket_t>& dealer);
   void close_broken();
@@ -135,8 +143,9 @@ class Transport : private Attention {
   void connect_given_up();
   void disconnect(Subscriber& subscriber, const std::string& endpoint);
   Subscriber& subscriber_of(const Peer& peer) { return peer.watch_only ? watcher_ : subscriber_; }
-  std::uint64_t turns() const override { return turns_; }
-  bool nothing_waits() override { return poller_.nothing_waits(); }
+  Intake::NothingWaits nothing_waits() {
+    return [this] { return poller_.nothing_waits(); };
+  }
   void look_at_connections();
   void look_at_connections(Bound& bound);
   // Who sends a message of more parts than any of ours has.
@@ -243,7 +252,6 @@ class Transport : private Attention {
   std::set<zmq::socket_t*> amid_;       // those whose next part is of a message to be passed over
   zmq::socket_t* resume_at_ = nullptr;  // the first that the last turn did not reach
   TimePoint now_{};                     // of this turn
-  std::uint64_t turns_ = 0;
   Counts counts_;
 };
 

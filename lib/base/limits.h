@@ -50,10 +50,10 @@ inline constexpr std::size_t frame_bytes_max = 64 * 1024;
 // socket are few and small.
 inline constexpr std::size_t message_bytes_max = 66 * 1024;
 inline constexpr std::size_t bulk_question_bytes_max = 1024;
-// Messages that wait at a socket, for each connection: published ones, which come from members
-// alone; questions that came in, and what goes out on the control and the bulk socket; changes of
-// subscriptions.
-inline constexpr int published_messages_max = 1000;
+// Messages that wait at a socket, for each connection: published ones, at who publishes and at who
+// hears them, which come from members alone; questions that came in, and what goes out on the
+// control and the bulk socket; changes of subscriptions.
+inline constexpr int published_messages_max = 1000, heard_messages_max = 100;
 inline constexpr int questions_waiting_max = 8;
 inline constexpr int control_messages_max = 100;
 inline constexpr int bulk_messages_max = 64;
@@ -189,8 +189,6 @@ inline constexpr std::size_t connections_max = 2048;
 inline constexpr std::size_t read_ahead_bytes_max = 16 * 1024;
 // Between two looks at all connections: a stranger fills for so long what nobody saw.
 inline constexpr std::chrono::milliseconds connections_looked_at_every = 250ms;
-// ... while whole messages wait at other sockets, up to so many turns: by then each has been read.
-inline constexpr std::uint64_t suspect_turns_max = 64;
 // Topics of one connection: two lanes, a group's, a marker's, a watcher's, and those of a group
 // before.
 inline constexpr std::uint32_t topics_of_a_connection_max = 16;

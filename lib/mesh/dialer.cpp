@@ -13,6 +13,8 @@ using namespace std::chrono_literals;
 // For a connection to come up, before the next address is tried: a lost SYN is sent again after one
 // second.
 constexpr Duration kTry = 1500ms;
+// The same address again, with another socket.
+constexpr Duration kTryAnew = 10s;
 // Between two look-ups of a name that brought no connection; doubles up to the second.
 constexpr Duration kAskPause = 1s, kAskPauseMax = 30s;
 constexpr Duration kNoDescriptorPause = 1s;
@@ -75,9 +77,11 @@ void Dialer::connect(TimePoint now, LinkKey key, Link& link) {
   const std::string to = link.numbers[link.at % link.numbers.size()] + ":" + link.port;
   link.move_on = now + kTry;
   look_by(link.move_on);
-  if (link.to == to) return;  // the socket itself tries that again
+  // The socket itself tries that again, but for ever not after what was no answer of ours.
+  if (link.to == to && now < link.since + kTryAnew) return;
   disconnect(key, link);
   link.to = to;
+  link.since = now;
   acts_.push_back(Connect{key, to});
 }
 

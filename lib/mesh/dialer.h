@@ -77,6 +77,7 @@ class Dialer {
     std::vector<std::string> numbers;
     std::size_t at = 0;             // of these, the one that is tried
     std::optional<std::string> to;  // where it is connected to, or tries to be
+    TimePoint since{};              // ... since then
     bool up = false;
     bool doubted = false;        // somebody else answers there: what its name stands for decides
     TimePoint move_on = kNever;  // where it is not up by then

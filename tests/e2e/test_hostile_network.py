@@ -298,7 +298,9 @@ def fingerprint_of(node, absent):
         listener.settimeout(5.0)
         connection, _ = listener.accept()
     with Zmtp.over(connection, "ROUTER") as router:
-        (payload,) = router.receive()
+        payload = b""
+        while not payload:  # a sign of life, which may come first
+            (payload,) = router.receive()
     return msgpack.unpackb(payload[4:])[5][2]
 
 

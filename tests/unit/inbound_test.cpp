@@ -25,7 +25,7 @@ constexpr NodeId kMember{1}, kOtherMember{2}, kStranger{99};
 class Fixture {
  public:
   explicit Fixture(std::size_t connections_max = 200)
-      : inbound({connections_max, kUnfinishedBytesMax},
+      : inbound({connections_max, {kUnfinishedBytesMax, 0}},
                 [this](NodeId id) { return members.contains(id); }) {}
 
   const TcpPair& comes(TimePoint now) {
@@ -38,23 +38,19 @@ class Fixture {
     inbound.heard(now, pair.descriptor(), 0, who);
     return pair;
   }
-  void look_after(TimePoint now) { inbound.look_after(now, quiet_); }
+  void look_after(TimePoint now) {
+    inbound.look_after(now, [] { return true; });
+  }
   std::size_t cut() const {
     return static_cast<std::size_t>(
         std::ranges::count_if(pairs_, [](const auto& pair) { return pair->is_cut(); }));
   }
-
-  class Quiet final : public Attention {
-    std::uint64_t turns() const override { return 0; }
-    bool nothing_waits() override { return true; }
-  };
 
   std::set<NodeId> members{kMember, kOtherMember};
   Inbound inbound;
 
  private:
   TcpListener listener_;
-  Quiet quiet_;
   std::vector<std::unique_ptr<TcpPair>> pairs_;
 };
 
@@ -141,13 +137,22 @@ TEST_CASE("a connection has topics_of_a_connection_max topics at once") {
   Fixture fixture;
   const TcpPair& pair = fixture.comes_and_says(kStart, kMember);
   for (int round = 0; round < 100; ++round) {
-    CHECK(fixture.inbound.subscribed(pair.descriptor(), true));
-    CHECK(fixture.inbound.subscribed(pair.descriptor(), false));
+    CHECK(fixture.inbound.subscribed(pair.descriptor(), "a", true));
+    CHECK(fixture.inbound.subscribed(pair.descriptor(), "a", true));
+    CHECK(fixture.inbound.subscribed(pair.descriptor(), "a", false));
   }
   for (std::uint32_t i = 0; i < limits::topics_of_a_connection_max; ++i) {
-    CHECK(fixture.inbound.subscribed(pair.descriptor(), true));
+    CHECK(fixture.inbound.subscribed(pair.descriptor(), std::to_string(i), true));
   }
-  CHECK(!fixture.inbound.subscribed(pair.descriptor(), true));
+  CHECK(!fixture.inbound.subscribed(pair.descriptor(), "one more", true));
+  CHECK(pair.is_cut());
+}
+
+TEST_CASE("the end of a subscription that never began makes no room for another, and cuts") {
+  Fixture fixture;
+  const TcpPair& pair = fixture.comes_and_says(kStart, kMember);
+  CHECK(fixture.inbound.subscribed(pair.descriptor(), "a", true));
+  CHECK(!fixture.inbound.subscribed(pair.descriptor(), "b", false));
   CHECK(pair.is_cut());
 }
 

@@ -5,23 +5,15 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
-#include "lib/base/limits.h"
+#include <set>
+
 #include "sidecar/outbound.h"
 #include "tests/unit/tcp_pair.h"
 
 namespace radixmesh {
 namespace {
 
-constexpr std::size_t kMost = 1000;
-
-class Told final : public Attention {
- public:
-  std::uint64_t turns() const override { return turns_so_far; }
-  bool nothing_waits() override { return quiet; }
-
-  std::uint64_t turns_so_far = 7;
-  bool quiet = true;
-};
+constexpr std::size_t kMost = 1000, kWaiting = 10'000;
 
 class OneDialled {
  public:
@@ -33,18 +25,20 @@ class OneDialled {
   void hears(std::size_t bytes) { outbound.heard(pair.descriptor(), bytes); }
   // All of this process's descriptors are looked at, but for the listener's side.
   void look() {
-    outbound.look_after(told, [this](int descriptor) { return descriptor == pair.theirs(); });
+    outbound.look_after([this] { return nothing_waits; },
+                        [this](int descriptor) { return not_ours.contains(descriptor); });
   }
-  // After as many looks as could cut anybody.
+  // After more looks than one.
   bool is_cut() {
-    for (std::uint64_t i = 0; i <= limits::suspect_turns_max; ++i, ++told.turns_so_far) look();
+    for (int i = 0; i < 3; ++i) look();
     return pair.is_cut();
   }
 
-  Told told;
+  bool nothing_waits = true;
   TcpListener listener;
   TcpPair pair{listener};
-  Outbound outbound{kMost};
+  std::set<int> not_ours{pair.theirs()};
+  Outbound outbound{{kMost, kWaiting}};
 };
 
 TEST_CASE("a message that never ends is cut, at its bound and not before") {
@@ -80,23 +74,13 @@ TEST_CASE("tiny messages before one without end do not hide it") {
   CHECK(dialled.is_cut());
 }
 
-TEST_CASE("while something waits to be read, it may be of this connection: so many turns long") {
+TEST_CASE("while something waits to be read, it may be of this connection, as much as may wait") {
   OneDialled dialled;
-  dialled.told.quiet = false;
-  dialled.comes(2 * kMost);
-  dialled.look();
-  dialled.told.turns_so_far += limits::suspect_turns_max - 1;
-  dialled.look();
-  CHECK(!dialled.pair.is_cut());
-  // What is heard of it meanwhile ends the suspicion.
-  dialled.hears(1);
-  dialled.look();
-  dialled.told.turns_so_far += limits::suspect_turns_max - 1;
-  dialled.look();
-  CHECK(!dialled.pair.is_cut());
-  ++dialled.told.turns_so_far;
-  dialled.look();
-  CHECK(dialled.pair.is_cut());
+  dialled.nothing_waits = false;
+  dialled.comes(kMost + kWaiting);
+  CHECK(!dialled.is_cut());
+  dialled.comes(1);
+  CHECK(dialled.is_cut());
 }
 
 TEST_CASE("of a connection that was cut nothing is read any more, whatever came before") {
@@ -112,7 +96,7 @@ TEST_CASE("of a connection that was cut nothing is read any more, whatever came 
 TEST_CASE("connections of others, and numbers that nobody knows, are left alone") {
   OneDialled dialled;
   dialled.comes(2 * kMost);
-  dialled.outbound.look_after(dialled.told, [](int) { return true; });
+  dialled.outbound.look_after([] { return true; }, [](int) { return true; });
   CHECK(!dialled.pair.is_cut());
   dialled.hears(1);
   dialled.outbound.heard(-1, 1);
@@ -122,22 +106,23 @@ TEST_CASE("connections of others, and numbers that nobody knows, are left alone"
 
 TEST_CASE("a number that is another connection's by now is not cut for what came before") {
   OneDialled dialled;
-  dialled.comes(2 * kMost);
   dialled.hears(kMost);
-  dialled.told.quiet = false;
-  dialled.look();
-  dialled.told.quiet = true;
   const TcpPair other(dialled.listener);
+  dialled.not_ours.insert(other.descriptor());
+  other.say(2 * kMost + 1);
+  other.read(2 * kMost + 1);
+  REQUIRE(::dup2(other.descriptor(), dialled.pair.descriptor()) == dialled.pair.descriptor());
+  // What was heard of it before this look is not known, so all is taken as heard.
+  dialled.look();
+  CHECK(!dialled.outbound.cut(dialled.pair.descriptor() + 1000));
+  CHECK(!other.is_cut());
+  // ... and then it has its own bound.
   other.say(kMost);
   other.read(kMost);
-  REQUIRE(::dup2(other.descriptor(), dialled.pair.descriptor()) == dialled.pair.descriptor());
   dialled.look();
-  dialled.outbound.cut(dialled.pair.descriptor() + 1000);
   CHECK(!other.is_cut());
-  // ... and has its own bound.
-  other.say(kMost + 1);
-  other.read(kMost + 1);
-  dialled.look();
+  other.say(1);
+  other.read(1);
   dialled.look();
   CHECK(other.is_cut());
 }
@@ -146,10 +131,26 @@ TEST_CASE("a number of a connection that is gone cuts nobody who has it now") {
   OneDialled dialled;
   dialled.hears(1);
   const TcpPair other(dialled.listener);
+  dialled.not_ours.insert(other.descriptor());
   REQUIRE(::dup2(other.descriptor(), dialled.pair.descriptor()) == dialled.pair.descriptor());
-  dialled.outbound.cut(dialled.pair.descriptor());
-  CHECK(dialled.outbound.cuts() == 0);
+  CHECK(!dialled.outbound.cut(dialled.pair.descriptor()));
   CHECK(!other.is_cut());
+}
+
+TEST_CASE("what waits still of a connection that was cut says nothing of who has its number now") {
+  OneDialled dialled;
+  dialled.hears(1);
+  CHECK(dialled.outbound.cut(dialled.pair.descriptor()));
+  const TcpPair other(dialled.listener);
+  dialled.not_ours.insert(other.descriptor());
+  REQUIRE(::dup2(other.descriptor(), dialled.pair.descriptor()) == dialled.pair.descriptor());
+  dialled.hears(1);
+  CHECK(!dialled.outbound.cut(dialled.pair.descriptor()));
+  CHECK(!other.is_cut());
+  dialled.look();
+  CHECK(!other.is_cut());
+  CHECK(dialled.outbound.cut(dialled.pair.descriptor()));
+  CHECK(other.is_cut());
 }
 
 }  // namespace
