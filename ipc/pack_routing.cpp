@@ -114,7 +114,7 @@ void pack_routing(Packer& packer, const RoutingView& routing) {
   for (const auto& [reason, count] : routing.routed) pair(packer, reason, count);
   pair(packer, "bookings", routing.bookings);
   pair(packer, "bookings_expired", routing.bookings_expired);
-  pair(packer, "speculative_tokens", routing.speculative_tokens);
+  pair(packer, "speculative_chunks", routing.speculative_chunks);
   pair(packer, "warming_up", routing.warming_up);
 }
 

@@ -131,7 +131,7 @@ void Replica::note_load(TimePoint now, Member& member, const std::optional<Load>
 
 // Soon, and not with every change.
 void Replica::tell_bookings(TimePoint now) {
-  if (router_.promises_version() == told_bookings_) return;
+  if (router_.promises_version() == told_bookings_ && !router_.has_chunk_news()) return;
   next_bookings_ = std::min(next_bookings_, now + kBookingsPause);
 }
 
@@ -148,9 +148,11 @@ void Replica::publish_bookings(TimePoint now) {
     message.promises.emplace_back(node, promise);
     any = any || !promise.is_zero();
   }
+  message.chunks = router_.take_chunk_news(limits::booked_chunks_per_message_max);
   const auto size = static_cast<int>(message.promises.size() / limits::mesh_members_max);
-  next_bookings_ = any ? now + kBookingsRepeat : kNever;
   bookings_free_ = now + (1 + size) * kBookingsPause;
+  next_bookings_ = any ? now + kBookingsRepeat : kNever;
+  if (router_.has_chunk_news()) next_bookings_ = bookings_free_;
   effects_.push_back(Publish{Lane::control, encode(control(std::move(message)))});
 }
 
@@ -165,7 +167,11 @@ void Replica::on_bookings(TimePoint now, const Envelope& envelope, const Booking
   for (const Router::PromiseRow& row : bookings.promises) {
     if (members_.contains(row.first)) rows.push_back(row);
   }
-  if (router_.note_promises(now, member->id, envelope.epoch, bookings.version, rows)) {
+  std::vector<BookedChunks> chunks;
+  for (const BookedChunks& each : bookings.chunks) {
+    if (members_.contains(each.first)) chunks.push_back(each);
+  }
+  if (router_.note_promises(now, member->id, envelope.epoch, bookings.version, rows, chunks)) {
     relay(now, envelope, frame);
   }
 }
@@ -227,7 +233,7 @@ RoutingView Replica::routing(TimePoint now) const {
   }
   view.bookings = router_.bookings();
   view.bookings_expired = router_.bookings_expired();
-  view.speculative_tokens = router_.speculative_tokens();
+  view.speculative_chunks = router_.speculative_chunks();
   view.warming_up = router_.warming_up(now);
   return view;
 }

@@ -80,7 +80,7 @@ struct ExplainView {
 // What this node did as a router.
 struct RoutingView {
   std::map<std::string, std::uint64_t> routed;  // by reason
-  std::uint64_t bookings = 0, bookings_expired = 0, speculative_tokens = 0;
+  std::uint64_t bookings = 0, bookings_expired = 0, speculative_chunks = 0;
   bool warming_up = false;
 };
 

@@ -150,8 +150,15 @@ inline constexpr std::size_t gc_free_runs_max = 16 * 1024;
 inline constexpr std::size_t bookings_max = 300'000;
 // Requests that an engine may say it runs, or has waiting.
 inline constexpr std::uint32_t reported_requests_max = 0xFFFFFFFF;
-// Prompts that were routed a moment ago, in each of two generations.
-inline constexpr std::uint64_t speculative_bytes_max = 32 * 1024 * 1024;
+// Chunks (of at least 256 tokens) that one router's open bookings keep and tell, of a prompt those
+// that its node lacked; that are told in one message; and that are taken of one other router
+// between two repetitions, as often as it may tell all of them. Beyond that they count where they
+// were routed, and for `--speculation-seconds` alone.
+inline constexpr std::size_t booked_chunks_max = 64 * 1024;
+inline constexpr std::size_t booked_chunks_per_message_max = 1024;
+inline constexpr std::size_t booked_chunks_heard_max = 2 * booked_chunks_max;
+// Of all routers, in each of two generations: some 50 MB each.
+inline constexpr std::size_t speculative_chunks_max = 512 * 1024;
 
 // ---- one turn of the loop ----------------------------------------------------------------------
 
@@ -243,6 +250,8 @@ static_assert(page_tokens_max * (4 + 2 * 10) <= insert_payload_bytes_max,
 static_assert(members_max * 27 + news_per_message_max * (address_bytes_max + 32) + 1024 <
                   frame_bytes_max,
               "a HEAD with every origin and news fits a frame, and so does a TICK");
+static_assert(members_max * 33 + booked_chunks_per_message_max * 19 + 1024 < frame_bytes_max,
+              "a BOOKINGS with every node and all its chunks fits a frame");
 static_assert(heartbeat_digests_max * 45 + news_per_message_max * (address_bytes_max + 32) + 1024 <
                   frame_bytes_max,
               "a heartbeat fits a frame");

@@ -351,7 +351,7 @@ void pack_body(Packer& packer, const JoinedMessage& body) {
 }
 
 void pack_body(Packer& packer, const BookingsMessage& body) {
-  packer.pack_array(2);
+  packer.pack_array(3);
   packer.pack_uint64(body.version);
   packer.pack_array(static_cast<std::uint32_t>(5 * body.promises.size()));
   for (const auto& [node, promise] : body.promises) {
@@ -360,6 +360,12 @@ void pack_body(Packer& packer, const BookingsMessage& body) {
     packer.pack_uint32(promise.prefills);
     packer.pack_uint64(promise.prefill_tokens);
     packer.pack_uint64(promise.decode_tokens);
+  }
+  packer.pack_array(static_cast<std::uint32_t>(2 * body.chunks.size()));
+  for (const auto& [node, chunks] : body.chunks) {
+    packer.pack_uint64(node.value);
+    packer.pack_array(static_cast<std::uint32_t>(chunks.size()));
+    for (ChunkHash chunk : chunks) packer.pack_uint64(chunk.value);
   }
 }
 

@@ -66,6 +66,27 @@ bool read(ArrayReader& fields, HeadMessage& body) {
          (fields.left() == 0 || read_stand(fields, body.standing));
 }
 
+bool read_chunks(const Object* object, std::vector<BookedChunks>& out) {
+  out.clear();
+  if (object == nullptr || object->type != msgpack::type::ARRAY) return false;
+  ArrayReader items(*object);
+  std::size_t count = 0;
+  while (items.left() > 0) {
+    NodeId node;
+    if (!items.u64(node.value)) return false;
+    const Object* chunks = items.next();
+    if (chunks == nullptr || chunks->type != msgpack::type::ARRAY) return false;
+    ArrayReader hashes(*chunks);
+    count += hashes.left();
+    if (hashes.left() == 0 || count > limits::booked_chunks_per_message_max) return false;
+    std::vector<ChunkHash>& of_node = out.emplace_back(node, std::vector<ChunkHash>{}).second;
+    while (hashes.left() > 0) {
+      if (!hashes.u64(of_node.emplace_back().value)) return false;
+    }
+  }
+  return true;
+}
+
 bool read(ArrayReader& fields, BookingsMessage& body) {
   if (!fields.count(body.version)) return false;
   const Object* promises = fields.next();
@@ -83,7 +104,8 @@ bool read(ArrayReader& fields, BookingsMessage& body) {
     }
     body.promises.emplace_back(node, promise);
   }
-  return true;
+  body.chunks.clear();
+  return fields.left() == 0 || read_chunks(fields.next(), body.chunks);
 }
 
 bool read(ArrayReader& fields, MarkerMessage& body) {

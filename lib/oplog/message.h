@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "lib/base/booked_chunks.h"
 #include "lib/base/cache_namespace.h"
 #include "lib/base/founder.h"
 #include "lib/base/gc_mode.h"
@@ -166,6 +167,8 @@ struct HeadMessage {
 struct BookingsMessage {
   std::uint64_t version = 0;  // of this life; the same again is a repetition
   std::vector<std::pair<NodeId, Promise>> promises;
+  // Not all of it: what of prompts is booked at nodes and may be in no index yet.
+  std::vector<BookedChunks> chunks;
 };
 
 // Published to one subscriber when its subscription arrives: from here on it misses nothing.

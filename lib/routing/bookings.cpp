@@ -5,6 +5,15 @@
 #include "lib/base/limits.h"
 
 namespace radixmesh {
+namespace {
+
+std::size_t count_of(const std::vector<BookedChunks>& chunks) {
+  std::size_t count = 0;
+  for (const auto& [node, each] : chunks) count += each.size();
+  return count;
+}
+
+}  // namespace
 
 TimePoint Bookings::due(const Booking& booking) {
   return booking.prefilled ? booking.expires : std::min(booking.prefill_expires, booking.expires);
@@ -35,6 +44,15 @@ BookingId Bookings::make(const Booking& booking) {
   return id;
 }
 
+bool Bookings::note_chunks(BookingId id, std::vector<BookedChunks> chunks) {
+  const std::size_t count = count_of(chunks);
+  if (count == 0 || !bookings_.contains(id)) return false;
+  if (chunk_count_ + count > limits::booked_chunks_max) return false;
+  chunk_count_ += count;
+  chunks_[id] = std::move(chunks);
+  return true;
+}
+
 // The prefill node has nothing more to do with it, unless it decodes as well.
 void Bookings::end_prefill(Booking& booking) {
   if (booking.prefilled) return;
@@ -56,6 +74,11 @@ void Bookings::erase(std::map<BookingId, Booking>::iterator at) {
     promise.decode_tokens -= booking.decode_tokens;
   }
   ++version_;
+  const auto chunks = chunks_.find(at->first);
+  if (chunks != chunks_.end()) {
+    chunk_count_ -= count_of(chunks->second);
+    chunks_.erase(chunks);
+  }
   bookings_.erase(at);
 }
 

@@ -53,20 +53,37 @@ std::uint32_t missing(const RouteCandidate& candidate, std::uint32_t tokens) {
   return tokens - std::min(tokens, candidate.depth);
 }
 
+// Of a node that computes and at which nobody waits.
+constexpr double kComputes = 0.2;
+
+// How many prompts wait at a prefill node, see `delay` in the header.
+double crowd_of(const std::vector<RouteCandidate>& candidates) {
+  std::vector<std::uint32_t> waiting;
+  double computing = 0;
+  for (const RouteCandidate& each : candidates) {
+    if (!serves_prefill(each.role)) continue;
+    waiting.push_back(std::max(each.prefills, 1u) - 1);
+    computing += each.prefills > 0 ? 1 : 0;
+  }
+  if (waiting.empty()) return 0;
+  const auto median = waiting.begin() + static_cast<std::ptrdiff_t>((waiting.size() - 1) / 2);
+  std::ranges::nth_element(waiting, median);
+  const std::uint32_t most = *median;
+  double sum = kComputes * computing;
+  for (std::uint32_t each : waiting) sum += std::min(each, most);
+  return sum / static_cast<double>(waiting.size());
+}
+
 }  // namespace
 
 std::vector<CostTerms> cost_terms(const std::vector<RouteCandidate>& candidates,
                                   std::uint32_t tokens, const CostWeights& weights) {
-  double computing = 0, nodes = 0;
   std::map<Role, std::uint32_t> deepest;
   for (const RouteCandidate& each : candidates) {
     std::uint32_t& depth = deepest[each.role];
     depth = std::max(depth, std::min(each.depth, tokens));
-    if (!serves_prefill(each.role)) continue;
-    computing += each.prefills > 0 ? 1 : 0;
-    ++nodes;
   }
-  const double busy = nodes > 0 ? computing / nodes : 0;
+  const double crowd = crowd_of(candidates);
   std::vector<CostTerms> terms(candidates.size());
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const RouteCandidate& each = candidates[i];
@@ -74,7 +91,7 @@ std::vector<CostTerms> cost_terms(const std::vector<RouteCandidate>& candidates,
     // A decode node computes what is missing where no prefill node does.
     of.wait = each.queued_tokens / each.prefill_rate;
     of.compute = missing(each, tokens) / each.prefill_rate;
-    of.delay = weights.affinity * busy * of.compute;
+    of.delay = weights.affinity * crowd * of.compute;
     const std::uint32_t depth = std::min(each.depth, tokens);
     if (each.keeps_duplicates) {
       of.duplicate = weights.duplicate * (deepest[each.role] - depth) / each.prefill_rate;

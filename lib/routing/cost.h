@@ -4,18 +4,25 @@
 //   at a prefill node p                        at a decode node d
 //   wait      queued tokens / rate             transfer  tokens that d lacks / transfer rate
 //   compute   uncached tokens / rate           step      KV that its requests read / decode rate
-//   delay     affinity x busy x compute
+//   delay     affinity x crowd x compute
 //
 //   at both     duplicate  3 x tokens that it lacks and another of its role has / rate
 //
 //   cost(p, d) = wait + compute + delay at p  +  (transfer unless p is d) + step at d
 //                + duplicate at p and, unless p is d, at d
 //
-// `delay` is what the computation costs others: who comes after it waits for it, and what is
-// evicted for it is missed. `busy` is the share of the nodes that compute a prompt now, so the
-// weight of what is cached rises with the fleet's utilisation, and stops rising where all are busy:
-// weighed by the length of queues, it would hold the prompts of a hot prefix at the node where they
-// queue.
+// `delay` is what the computation costs others. A second of work that is added to a queue is waited
+// for by all who come until the queue has run empty, and in that time about as many come as wait in
+// it now. So it is `crowd`, how many prompts wait at a prefill node behind the one that is
+// computed, times `compute`: the longer the queues, the dearer is what must be computed, without a
+// bound, and a request is not moved away from what is cached to gain less than the fleet loses.
+// Such moves made the queues longer from which they fled. Where nobody waits, only who comes during
+// the computation waits for the rest of it, and what is computed a second time is there for the
+// next: then `crowd` is a fifth of the share of the nodes that compute, the fleet's utilisation.
+//
+// Of those that wait it is the mean over the prefill nodes, none counting for more than the median.
+// Work that is added goes where there is room, so it is the common queue that counts, and not that
+// of a node at which a hot prefix waits while others are idle: from there it is to spread.
 //
 // `duplicate` is 0 but at nodes whose engine cannot free single slots: what is made there a second
 // time takes room for good. So it is made only where those that have it are busy for several times
@@ -35,7 +42,7 @@ namespace radixmesh {
 struct CostWeights {
   double transfer_rate = 100'000;   // tokens/s from a prefill node to a decode node
   double decode_rate = 10'000'000;  // tokens/s of KV that a decode step reads
-  double affinity = 0.5;            // see `delay`
+  double affinity = 1;              // see `delay`
   double duplicate = 3;             // see `duplicate`
   std::uint32_t decode_only_tokens = 0;
 };

@@ -46,7 +46,7 @@ Router::Router(const RoutingSettings& settings, std::uint32_t page_size, Epoch l
       page_size_(page_size),
       started_(now),
       bookings_(BookingId{life.value}),
-      speculation_(page_size, settings.speculation),
+      speculation_(settings.speculation),
       mean_prompt_tokens_(kPromptTokens) {}
 
 // ---- news --------------------------------------------------------------------------------------
@@ -56,7 +56,8 @@ void Router::report_load(TimePoint now, NodeId node, const Load& load) {
 }
 
 bool Router::note_promises(TimePoint now, NodeId router, Epoch epoch, std::uint64_t version,
-                           std::span<const PromiseRow> promises) {
+                           std::span<const PromiseRow> promises,
+                           std::span<const BookedChunks> chunks) {
   OtherRouter& other = others_[router];
   if (std::tuple(epoch, version) <= std::tuple(other.epoch, other.version)) return false;
   other.heard = now;
@@ -70,7 +71,20 @@ bool Router::note_promises(TimePoint now, NodeId router, Epoch epoch, std::uint6
     before.erase(node);
   }
   for (const auto& [node, promise] : before) refresh(now, node);
+  note_chunks(now, other, chunks);
   return true;
+}
+
+void Router::note_chunks(TimePoint now, OtherRouter& router, std::span<const BookedChunks> chunks) {
+  if (now >= router.chunks_since + chunks_repeat()) {
+    router.chunks_since = now;
+    router.chunks = 0;
+  }
+  for (const auto& [node, each] : chunks) {
+    router.chunks += each.size();
+    if (router.chunks > limits::booked_chunks_heard_max) return;
+    speculation_.note(now, node, each);
+  }
 }
 
 std::uint64_t Router::promises_heard(NodeId router) const {
@@ -117,6 +131,7 @@ void Router::forget(TimePoint now, NodeId node) {
 
 void Router::expire(TimePoint now) {
   speculation_.expire(now);
+  if (next_repeat_ <= now) repeat_chunks(now);
   if (bookings_.next_expiry() <= now) {
     std::set<NodeId> touched;
     expired_ += bookings_.expire(now, touched);
@@ -130,7 +145,7 @@ void Router::expire(TimePoint now) {
 }
 
 TimePoint Router::next_expiry() const {
-  TimePoint due = std::min(speculation_.next_expiry(), bookings_.next_expiry());
+  TimePoint due = std::min({speculation_.next_expiry(), bookings_.next_expiry(), next_repeat_});
   for (const auto& [id, other] : others_) due = std::min(due, other.heard + kPromisesLive);
   return due;
 }
@@ -208,9 +223,10 @@ Routed Router::look(TimePoint now, const RouteQuery& query,
   const KnownRate fleet = fleet_rate();
   seen.candidates.reserve(nodes.size());
   for (const RouteNode& node : nodes) seen.candidates.push_back(candidate(now, node, fleet));
-  speculation_.match(query.name, query.tokens, [&](NodeId node, std::uint32_t depth) {
+  seen.chunks = chunks_of(query.name, query.tokens);
+  speculation_.match(seen.chunks, [&](NodeId node, std::uint32_t end) {
     const auto at = std::ranges::find(seen.candidates, node, &RouteCandidate::id);
-    if (at != seen.candidates.end()) at->depth = std::max(at->depth, depth);
+    if (at != seen.candidates.end()) at->depth = std::max(at->depth, end / page_size_ * page_size_);
   });
   seen.terms = cost_terms(seen.candidates, seen.tokens, settings_.weights);
   seen.choice = choose(now, query, seen);
@@ -224,12 +240,11 @@ Routed Router::route(TimePoint now, const RouteQuery& query, std::span<const Rou
   ++requests_;
   ++routed_[static_cast<std::size_t>(routed.choice.reason)];
   mean_prompt_tokens_ += kPromptShare * (routed.tokens - mean_prompt_tokens_);
-  if (book) routed.booking = this->book(now, query, routed);
+  if (book) routed.booking = this->book(now, routed);
   return routed;
 }
 
-std::optional<BookingId> Router::book(TimePoint now, const RouteQuery& query,
-                                      const Routed& routed) {
+std::optional<BookingId> Router::book(TimePoint now, const Routed& routed) {
   const RouteChoice& choice = routed.choice;
   // Where no prefill node is named, the decode node computes what is missing.
   const auto computes = choice.prefill ? choice.prefill : choice.decode;
@@ -253,11 +268,48 @@ std::optional<BookingId> Router::book(TimePoint now, const RouteQuery& query,
   const BookingId id = bookings_.make(booking);
   std::set<NodeId> nodes{node.id};
   if (booking.decode) nodes.insert(*booking.decode);
-  for (NodeId each : nodes) {
-    refresh(now, each);
-    speculation_.note(now, each, query.name, query.tokens);
-  }
+  for (NodeId each : nodes) refresh(now, each);
+  book_chunks(now, id, routed);
   return id;
+}
+
+// Of what they have already, all routers know from the index.
+void Router::book_chunks(TimePoint now, BookingId id, const Routed& routed) {
+  if (settings_.speculation == Duration{0}) return;
+  std::vector<BookedChunks> booked;
+  for (const auto& at : {routed.choice.prefill, routed.choice.decode}) {
+    if (!at) continue;
+    const RouteCandidate& node = routed.candidates[*at];
+    if (!booked.empty() && booked.back().first == node.id) continue;
+    std::vector<ChunkHash> chunks;
+    for (const Chunk& each : routed.chunks) {
+      if (each.end > node.depth) chunks.push_back(each.hash);
+    }
+    speculation_.note(now, node.id, chunks);
+    if (!chunks.empty()) booked.emplace_back(node.id, std::move(chunks));
+  }
+  if (!bookings_.note_chunks(id, booked)) return;
+  std::ranges::move(booked, std::back_inserter(chunk_news_));
+  if (next_repeat_ == kNever) next_repeat_ = now + chunks_repeat();
+}
+
+void Router::repeat_chunks(TimePoint now) {
+  chunk_news_.clear();
+  bookings_.for_each_chunks([&](const BookedChunks& each) {
+    speculation_.note(now, each.first, each.second);
+    chunk_news_.push_back(each);
+  });
+  next_repeat_ = chunk_news_.empty() ? kNever : now + chunks_repeat();
+}
+
+std::vector<BookedChunks> Router::take_chunk_news(std::size_t chunks_max) {
+  std::vector<BookedChunks> out;
+  while (!chunk_news_.empty() && chunk_news_.front().second.size() <= chunks_max) {
+    chunks_max -= chunk_news_.front().second.size();
+    out.push_back(std::move(chunk_news_.front()));
+    chunk_news_.pop_front();
+  }
+  return out;
 }
 
 bool Router::prefill_done(TimePoint now, BookingId id, std::optional<std::uint32_t> hit_tokens) {

@@ -10,8 +10,10 @@
 // promises. The same calls with the same times give the same answers.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <span>
@@ -51,6 +53,7 @@ struct Routed {
   std::vector<RouteCandidate> candidates;
   std::vector<CostTerms> terms;
   std::uint32_t tokens = 0;  // of the query
+  std::vector<Chunk> chunks;
   std::optional<BookingId> booking;
 };
 
@@ -75,6 +78,10 @@ struct KnownRate {
   RateSource source = RateSource::configured;
 };
 
+// Between two repetitions of what was told of open bookings, or half as long as speculation lives:
+// so long after a loss all routers agree.
+inline constexpr Duration kChunksRepeat = std::chrono::seconds(2);
+
 class Router {
  public:
   // `life` tells the bookings of this life from those of others.
@@ -83,11 +90,13 @@ class Router {
   // ---- news ------------------------------------------------------------------------------------
 
   void report_load(TimePoint now, NodeId node, const Load& load);
-  // Another router's promises, all of them: what is not among them is none. False, and nothing
-  // happens, where they are not newer than what is known.
+  // Another router's promises, all of them: what is not among them is none. And chunks that it
+  // booked: some of them, and again those that it told before. False, and nothing happens, where
+  // they are not newer than what is known.
   using PromiseRow = std::pair<NodeId, Promise>;
   bool note_promises(TimePoint now, NodeId router, Epoch epoch, std::uint64_t version,
-                     std::span<const PromiseRow> promises);
+                     std::span<const PromiseRow> promises,
+                     std::span<const BookedChunks> chunks = {});
   // The version of what that router said last; and that it never said so, but at the most this
   // version: nothing of it counts until it says more.
   std::uint64_t promises_heard(NodeId router) const;
@@ -98,7 +107,7 @@ class Router {
 
   // ---- choices ---------------------------------------------------------------------------------
 
-  // Changes nothing. O(tokens matched) for the speculation, O(nodes) for the rest.
+  // Changes nothing. O(tokens) for their chunks, O(nodes) for the rest.
   Routed look(TimePoint now, const RouteQuery& query, std::span<const RouteNode> nodes) const;
   // The same, and counts; with `book` the nodes chosen are promised the work, and count as holding
   // the prompt.
@@ -121,6 +130,10 @@ class Router {
 
   const std::map<NodeId, Promise>& promises() const { return bookings_.promises(); }
   std::uint64_t promises_version() const { return bookings_.version(); }
+  // Chunks that the other routers are to be told, at most so many; none twice in a row, but all of
+  // open bookings again, see kChunksRepeat.
+  std::vector<BookedChunks> take_chunk_news(std::size_t chunks_max);
+  bool has_chunk_news() const { return !chunk_news_.empty(); }
   const Traffic* traffic(NodeId node) const;
   KnownRate rate(NodeId node) const;
   std::uint64_t routed(RouteReason reason) const {
@@ -128,7 +141,7 @@ class Router {
   }
   std::size_t bookings() const { return bookings_.size(); }
   std::uint64_t bookings_expired() const { return expired_; }
-  std::uint64_t speculative_tokens() const { return speculation_.tokens(); }
+  std::size_t speculative_chunks() const { return speculation_.chunks(); }
 
  private:
   struct OtherRouter {
@@ -136,15 +149,21 @@ class Router {
     std::uint64_t version = 0;
     TimePoint heard;
     std::map<NodeId, Promise> promises;
+    std::size_t chunks = 0;  // heard since
+    TimePoint chunks_since;
   };
 
   RouteCandidate candidate(TimePoint now, const RouteNode& node, const KnownRate& fleet) const;
   KnownRate rate_of(const Traffic* traffic, const KnownRate& fleet) const;
   KnownRate fleet_rate() const;
   RouteChoice choose(TimePoint now, const RouteQuery& query, const Routed& seen) const;
-  std::optional<BookingId> book(TimePoint now, const RouteQuery& query, const Routed& routed);
+  std::optional<BookingId> book(TimePoint now, const Routed& routed);
   void refresh(TimePoint now, NodeId node);
   void drop_promises_of(TimePoint now, NodeId router);
+  void note_chunks(TimePoint now, OtherRouter& router, std::span<const BookedChunks> chunks);
+  void book_chunks(TimePoint now, BookingId id, const Routed& routed);
+  void repeat_chunks(TimePoint now);
+  Duration chunks_repeat() const { return std::min(kChunksRepeat, settings_.speculation / 2); }
 
   RoutingSettings settings_;
   std::uint32_t page_size_;
@@ -155,6 +174,8 @@ class Router {
   Bookings bookings_;
   std::map<NodeId, OtherRouter> others_;
   Speculation speculation_;
+  std::deque<BookedChunks> chunk_news_;
+  TimePoint next_repeat_ = kNever;
   double mean_prompt_tokens_;
   std::array<std::uint64_t, kRouteReasons> routed_{};
   std::uint64_t requests_ = 0, expired_ = 0;

@@ -1,49 +1,49 @@
-// What was routed to whom a moment ago: those nodes are believed to have it, or to have it soon,
-// long before the INSERT that says so has come. Only on the router that sent it there.
+// What was routed to whom and may be in no index yet: those nodes have it, or will have it when
+// they have worked off what is queued before it. Of this router, and of the others as they tell it.
 //
 // Two generations: what is noted goes into the present one; after `lives` the present one becomes
-// the former, and the former is dropped. So an entry lives between once and twice that long, and
-// nothing has to be taken apart.
+// the former, and the former is dropped. So a chunk counts for between once and twice that long
+// after it was noted last, and nothing has to be taken apart.
 #pragma once
+
+#include <tsl/robin_map.h>
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <span>
+#include <vector>
 
-#include "lib/base/cache_namespace.h"
 #include "lib/base/ids.h"
 #include "lib/base/time.h"
-#include "lib/tree/relation.h"
+#include "lib/routing/chunks.h"
 
 namespace radixmesh {
 
 class Speculation {
  public:
-  Speculation(std::uint32_t page_size, Duration lives);
-  ~Speculation();
+  // With 0 nothing is noted.
+  explicit Speculation(Duration lives) : lives_(lives) {}
 
-  // Where a generation has limits::speculative_bytes_max, the next one begins early.
-  void note(TimePoint now, NodeId node, const CacheNamespace& name,
-            std::span<const TokenId> tokens);
-  // Calls `found` with each node and its depth; with some perhaps twice.
-  void match(const CacheNamespace& name, std::span<const TokenId> tokens,
+  // Where a generation has limits::speculative_chunks_max, the next one begins early.
+  void note(TimePoint now, NodeId node, std::span<const ChunkHash> chunks);
+  // Calls `found` with each node that was to compute one of these chunks, and the end of the last
+  // such; with some perhaps twice, the deeper end first. O(chunks + nodes found).
+  void match(std::span<const Chunk> chunks,
              const std::function<void(NodeId, std::uint32_t)>& found) const;
-  // The node has lost what it had.
+  // The node has lost what it had. O(all chunks).
   void drop_node(NodeId node);
   void expire(TimePoint now);
-  TimePoint next_expiry() const;
-  std::uint64_t tokens() const;  // distinct ones of each generation
+  TimePoint next_expiry() const { return next_turn_; }
+  // Distinct ones of each generation.
+  std::size_t chunks() const { return present_.size() + former_.size(); }
 
  private:
-  struct Generation;
+  using Generation = tsl::robin_map<ChunkHash, std::vector<NodeId>, std::hash<ChunkHash>>;
   void turn(TimePoint now);
 
-  std::uint32_t page_size_;
   Duration lives_;
-  std::unique_ptr<Generation> present_, former_;
+  Generation present_, former_;
   TimePoint next_turn_ = kNever;
-  mutable Match match_;
 };
 
 }  // namespace radixmesh

@@ -1,6 +1,7 @@
 """Routing across real sidecars: bookings and loads reach all routers, and go with who made them."""
 
 import signal
+import time
 
 import pytest
 
@@ -9,6 +10,7 @@ from loopback import wait_until
 
 PROMPT = list(range(1600))
 OTHER = list(range(10_000, 11_600))
+WHOLE_CHUNKS = 1536  # of PROMPT, at 256 tokens
 
 
 def candidate(node, of):
@@ -57,15 +59,36 @@ def test_a_routers_death_drops_its_bookings(mesh):
     wait_until(lambda: booked_at(r1, node).requests == 0, "they went with it", 15)
 
 
-def test_what_was_booked_is_believed_to_be_there_on_this_router_only(mesh):
+@pytest.mark.parametrize("topology", ["mesh", "ring", "groups"])
+def test_what_was_booked_is_believed_to_be_there_by_every_router(mesh_of, topology):
+    flags = ["--page-size", 16, "--topology", topology, "--speculation-seconds", 1]
+    mesh = mesh_of(prefill=2, decode=2, router=2, flags=flags).start()
     r0, r1 = mesh["r0"], mesh["r1"]
+    wait_until(lambda: all_fit(r0) and all_fit(r1), "both may choose all")
     route = r0.client.route(PROMPT)
-    route.booking.finish()
     again = r0.client.route(PROMPT, book=False)
-    assert (again.prefill.addr, again.prefill.depth) == (route.prefill.addr, 1600)
+    assert (again.prefill.addr, again.prefill.depth) == (route.prefill.addr, WHOLE_CHUNKS)
     assert again.reason == "prefix"
-    assert r1.client.route(PROMPT, book=False).prefill.depth == 0
-    # It is a guess, and no part of the picture.
+    node = next(each for each in mesh.nodes if each.addr == route.prefill.addr)
+
+    def everywhere(depth):
+        rows = [candidate(each, node) for each in mesh.nodes]
+        assert {row.indexed_depth for row in rows} == {0}
+        return {row.depth for row in rows} == {depth}
+
+    wait_until(lambda: everywhere(WHOLE_CHUNKS), "all nodes believe it")
+    # For as long as the booking is open, which is longer than speculation lives by itself.
+    begin = time.monotonic()
+    wait_until(lambda: time.monotonic() - begin > 4, "four seconds have passed")
+    assert everywhere(WHOLE_CHUNKS)
+    route.booking.finish()
+    wait_until(lambda: everywhere(0), "nobody believes it any more")
+
+
+def test_what_is_believed_is_no_part_of_the_picture(mesh):
+    r0 = mesh["r0"]
+    r0.client.route(PROMPT).booking.finish()
+    assert r0.client.route(PROMPT, book=False).reason == "prefix"
     assert r0.client.match_prefix(PROMPT).length == 0
     mesh.wait_agree()
     status = r0.client.status()

@@ -105,7 +105,8 @@ class Plausible {
       case MessageType::tick_ack:
         return TickAckMessage{to_.id(), 1, 1};
       case MessageType::bookings:
-        return BookingsMessage{1000, {{to_.id(), {2, 1, 700, 1500}}}};
+        return BookingsMessage{
+            1000, {{to_.id(), {2, 1, 700, 1500}}}, {{to_.id(), {ChunkHash{1}, ChunkHash{2}}}}};
       case MessageType::register_reader:
         return RegisterMessage{1000,     1'000'000, false, to_.epoch,
                                to_.head, true,      {},    {{page(to_), 1}}};

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "lib/base/limits.h"
+
 namespace radixmesh::routing {
 namespace {
 
@@ -54,22 +56,27 @@ void CorePolicy::node_died(double now_s, std::size_t node) {
   router_.forget(at(now_s), node_id_of(node));
 }
 
-Promises CorePolicy::promises() const {
-  Promises out(fleet_.nodes);
-  for (std::size_t node = 0; node < out.size(); ++node) {
-    const auto found = router_.promises().find(node_id_of(node));
-    if (found != router_.promises().end()) out[node] = found->second;
-  }
-  return out;
+bool CorePolicy::has_news() const {
+  return router_.promises_version() != told_ || router_.has_chunk_news();
 }
 
-void CorePolicy::hear_promises(double now_s, std::size_t router, std::uint64_t version,
-                               const Promises& promises) {
-  std::vector<Router::PromiseRow> rows;
-  for (std::size_t node = 0; node < promises.size(); ++node) {
-    rows.emplace_back(node_id_of(node), promises[node]);
+RouterNews CorePolicy::take_news() {
+  told_ = router_.promises_version();
+  RouterNews news{++beat_, Promises(fleet_.nodes), {}};
+  for (std::size_t node = 0; node < news.promises.size(); ++node) {
+    const auto found = router_.promises().find(node_id_of(node));
+    if (found != router_.promises().end()) news.promises[node] = found->second;
   }
-  router_.note_promises(at(now_s), router_id_of(router), Epoch{1}, version, rows);
+  news.chunks = router_.take_chunk_news(limits::booked_chunks_per_message_max);
+  return news;
+}
+
+void CorePolicy::hear_news(double now_s, std::size_t router, const RouterNews& news) {
+  std::vector<Router::PromiseRow> rows;
+  for (std::size_t node = 0; node < news.promises.size(); ++node) {
+    rows.emplace_back(node_id_of(node), news.promises[node]);
+  }
+  router_.note_promises(at(now_s), router_id_of(router), Epoch{1}, news.version, rows, news.chunks);
 }
 
 }  // namespace radixmesh::routing

@@ -1,5 +1,5 @@
-// The project's own routing core, as the sidecar runs it: lib/routing/router.h with its bookings,
-// told to the other routers, and its speculative entries.
+// The project's own routing core, as the sidecar runs it: lib/routing/router.h with its bookings
+// and their chunks, told to the other routers.
 #pragma once
 
 #include "lib/routing/router.h"
@@ -17,16 +17,16 @@ class CorePolicy final : public Policy {
   void hear_load(double now_s, std::size_t node, const Load& load) override;
   void node_died(double now_s, std::size_t node) override;
   bool tells() const override { return true; }
-  std::uint64_t version() const override { return router_.promises_version(); }
-  Promises promises() const override;
-  void hear_promises(double now_s, std::size_t router, std::uint64_t version,
-                     const Promises& promises) override;
+  bool has_news() const override;
+  RouterNews take_news() override;
+  void hear_news(double now_s, std::size_t router, const RouterNews& news) override;
 
  private:
   std::size_t choose(double, const Query&) override { return 0; }
 
   Router router_;
   std::vector<TokenId> tokens_;
+  std::uint64_t told_ = 0, beat_ = 0;
 };
 
 }  // namespace radixmesh::routing

@@ -44,8 +44,8 @@ void Policy::node_died(double, std::size_t node) {
   ++version_;
 }
 
-void Policy::hear_promises(double, std::size_t router, std::uint64_t, const Promises& promises) {
-  by_router_[router] = promises;
+void Policy::hear_news(double, std::size_t router, const RouterNews& news) {
+  by_router_[router] = news.promises;
   for (std::size_t node = 0; node < others_.size(); ++node) {
     others_[node] = {};
     for (const auto& [id, each] : by_router_) others_[node] += each[node];

@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "lib/base/booked_chunks.h"
 #include "lib/base/promise.h"
 #include "lib/oplog/message.h"
 #include "tests/routing/workload.h"
@@ -35,6 +36,13 @@ struct Query {
 // Promises by node, in sum.
 using Promises = std::vector<Promise>;
 
+// What a router tells the others.
+struct RouterNews {
+  std::uint64_t version = 0;
+  Promises promises;
+  std::vector<BookedChunks> chunks;
+};
+
 class Policy {
  public:
   Policy(const FleetView& fleet, std::uint64_t seed)
@@ -57,10 +65,9 @@ class Policy {
   virtual void node_died(double now_s, std::size_t node);
   // What it would tell the other routers, if its kind does.
   virtual bool tells() const { return false; }
-  virtual std::uint64_t version() const { return version_; }
-  virtual Promises promises() const { return own_; }
-  virtual void hear_promises(double now_s, std::size_t router, std::uint64_t version,
-                             const Promises& promises);
+  virtual bool has_news() const { return version_ != told_; }
+  virtual RouterNews take_news() { return {told_ = version_, own_, {}}; }
+  virtual void hear_news(double now_s, std::size_t router, const RouterNews& news);
 
  protected:
   virtual std::size_t choose(double now_s, const Query& query) = 0;
@@ -105,7 +112,7 @@ class Policy {
   std::unordered_map<std::size_t, Promises> by_router_;
   std::vector<Reported> loads_;
   std::unordered_map<std::uint64_t, Sent> sent_;
-  std::uint64_t next_ticket_ = 1, version_ = 0;
+  std::uint64_t next_ticket_ = 1, version_ = 0, told_ = 0;
   std::mt19937_64 random_;
 };
 

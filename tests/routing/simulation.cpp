@@ -61,7 +61,6 @@ class Run {
     for (std::uint32_t i = 0; i < settings.routers; ++i) {
       routers_.push_back(make_policy(settings.policy, fleet, settings.seed * 1000 + i));
     }
-    told_.resize(settings.routers);
     telling_.resize(settings.routers);
     index_.resize(settings.nodes);
     known_alive_.assign(settings.nodes, true);
@@ -164,15 +163,15 @@ class Run {
   // To all other routers, some time later and not with every change.
   void tell(std::size_t router) {
     if (routers_.size() == 1 || !routers_[router]->tells() || telling_[router]) return;
-    if (routers_[router]->version() == told_[router]) return;
+    if (!routers_[router]->has_news()) return;
     telling_[router] = true;
     at(now_s_ + settings_.promises_delay_s, [this, router] {
       telling_[router] = false;
-      const std::uint64_t version = told_[router] = routers_[router]->version();
-      const Promises promises = routers_[router]->promises();
+      const RouterNews news = routers_[router]->take_news();
       for (std::size_t other = 0; other < routers_.size(); ++other) {
-        if (other != router) routers_[other]->hear_promises(now_s_, router, version, promises);
+        if (other != router) routers_[other]->hear_news(now_s_, router, news);
       }
+      tell(router);  // there may be more than one message holds
     });
   }
 
@@ -227,7 +226,7 @@ class Run {
   std::vector<std::unique_ptr<Engine>> engines_;
   std::vector<IndexedNode> index_;
   std::vector<bool> known_alive_, alive_, telling_;
-  std::vector<std::uint64_t> told_, life_;
+  std::vector<std::uint64_t> life_;
   std::vector<Job> jobs_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   std::uint64_t next_order_ = 0, routed_ = 0, hit_blocks_ = 0;

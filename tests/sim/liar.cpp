@@ -268,9 +268,12 @@ Bytes Liar::ops_of(const Mask& mask) {
 Body Liar::published(const Mask& mask, std::size_t told) {
   if (sometimes(8)) return MarkerMessage{any_vector(told)};
   if (!sometimes(3)) return any_head(mask, told);
-  BookingsMessage bookings{any_count(below(100)), {}};
+  BookingsMessage bookings{any_count(below(100)), {}, {}};
   const auto requests = static_cast<std::uint32_t>(1 + below(1000));
   bookings.promises.emplace_back(anybody(told).id, Promise{requests, requests, 100'000, 100'000});
+  std::vector<ChunkHash> chunks(1 + below(20));
+  for (ChunkHash& chunk : chunks) chunk = ChunkHash{any_count(0)};
+  bookings.chunks.emplace_back(anybody(told).id, std::move(chunks));
   return bookings;
 }
 

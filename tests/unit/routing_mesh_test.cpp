@@ -58,6 +58,39 @@ TEST_CASE("lost frames change nothing for long") {
   check_all(mesh, 0);
 }
 
+TEST_CASE("what is booked counts as held at every node, under loss, and not for ever") {
+  for (const Topology topology : {Topology::mesh, Topology::ring, Topology::groups}) {
+    CAPTURE(topology_name(topology));
+    ReplicaSettings settings;
+    settings.topology = topology;
+    NamedMesh mesh({"p0", "p1", "d0", "d1", "r0", "r1"}, settings);
+    mesh.start_all();
+    mesh.run(3s);
+    // Where it goes from hop to hop, what is lost at each adds up.
+    mesh.network().faults.loss = topology == Topology::mesh ? 0.3 : 0;
+    const std::string prompt(1024, 'a');
+    const RouteView route = mesh.route("r0", prompt, true);
+    const auto held = [&](const std::string& at) {
+      std::size_t nodes = 0;
+      const ExplainView view = mesh.at(at).explain(mesh.now(), {}, tokens_of(prompt));
+      for (const CandidateView& each : view.candidates) {
+        const bool is_booked = each.addr == route.prefill->addr || each.addr == route.decode->addr;
+        CHECK((is_booked || each.depth == 0));
+        CHECK(each.indexed_depth == 0);
+        nodes += each.depth == prompt.size() ? 1 : 0;
+      }
+      return nodes;
+    };
+    mesh.run(8s);
+    for (const std::string& name : mesh.names()) CHECK(held(name) == 2);
+    mesh.run(60s);
+    for (const std::string& name : mesh.names()) CHECK(held(name) == 2);
+    mesh.at("r0").finish_booking(mesh.now(), *route.booking);
+    mesh.run(15s);
+    for (const std::string& name : mesh.names()) CHECK(held(name) == 0);
+  }
+}
+
 TEST_CASE("a restarted router has promised nothing, and numbers of its former life are unknown") {
   NamedMesh mesh({"p0", "d0", "r0", "r1"});
   mesh.start_all();

@@ -4,6 +4,7 @@
 
 #include <numeric>
 
+#include "lib/base/limits.h"
 #include "lib/routing/first_pages.h"
 #include "lib/routing/router.h"
 
@@ -46,10 +47,12 @@ struct TestRouter : Router {
   Routed ask(const Fleet& fleet, const std::vector<TokenId>& tokens, bool book = false) {
     return route(now, {CacheNamespace{}, tokens}, fleet.nodes, book);
   }
-  void tell(TestRouter& other, NodeId self) const {
+  void tell(TestRouter& other, NodeId self) {
     const std::vector<PromiseRow> rows(promises().begin(), promises().end());
-    other.note_promises(now, self, Epoch{1}, promises_version(), rows);
+    const auto chunks = take_chunk_news(limits::booked_chunks_per_message_max);
+    other.note_promises(now, self, Epoch{1}, ++told, rows, chunks);
   }
+  std::uint64_t told = 0;
 };
 
 RoutingSettings prefix_first_settings() {
@@ -269,24 +272,119 @@ TEST_CASE("a booking that nobody ends expires, its prompt before the rest") {
   CHECK(router.bookings() == 0);
 }
 
-TEST_CASE("what was booked counts as held for a while, on this router alone") {
-  TestRouter router, other;
+TEST_CASE("what was booked counts as held until its booking ends, and a while after") {
+  TestRouter router;
   Fleet fleet{U, U, U};
-  const auto tokens = tokens_from(0, 100);
+  const auto tokens = tokens_from(0, 1000);
   const Routed first = router.ask(fleet, tokens, true);
-  router.finish(router.now, *first.booking);
-  const Routed second = router.ask(fleet, tokens);
-  CHECK(second.choice.prefill == first.choice.prefill);
-  CHECK(second.candidates[*second.choice.prefill].depth == 96);
-  CHECK(other.ask(fleet, tokens).candidates[*first.choice.prefill].depth == 0);
-  // Another namespace shares nothing, and a node that lost what it had is not believed to have it.
+  const std::size_t node = *first.choice.prefill;
+  const auto depth = [&] {
+    router.expire(router.now);
+    return router.ask(fleet, tokens).candidates[node].depth;
+  };
+  // Whole chunks are known.
+  CHECK(depth() == 768);
+  // Another namespace shares nothing.
   CacheNamespace tenant;
   tenant.parts[3] = {NamespacePart::Kind::text, "tenant"};
-  CHECK(router.look(router.now, {tenant, tokens}, fleet.nodes).candidates[0].depth == 0);
-  router.now += 11s;
-  router.expire(router.now);
-  CHECK(router.ask(fleet, tokens).candidates[*first.choice.prefill].depth == 0);
-  CHECK(router.speculative_tokens() == 0);
+  CHECK(router.look(router.now, {tenant, tokens}, fleet.nodes).candidates[node].depth == 0);
+  // A prompt may be queued for much longer than speculation lives.
+  for (int i = 0; i < 60; ++i) {
+    router.now += 4s;
+    CHECK(depth() == 768);
+  }
+  router.finish(router.now, *first.booking);
+  router.now += 5s;
+  CHECK(depth() == 768);
+  router.now += 7s;
+  CHECK(depth() == 0);
+  CHECK(router.speculative_chunks() == 0);
+}
+
+TEST_CASE(
+    "a prompt that goes on finds what is queued, as far as whole chunks of whole pages reach") {
+  TestRouter router;
+  Fleet fleet{U, U, U};
+  const std::size_t node = *router.ask(fleet, tokens_from(0, 40'000), true).choice.prefill;
+  auto longer = tokens_from(0, 60'000);
+  longer[30'000] = TokenId{7};
+  // 64 chunks of 256, then of 512.
+  CHECK(router.ask(fleet, longer).candidates[node].depth == 64 * 256 + 26 * 512);
+}
+
+TEST_CASE("what a router booked counts at every other that is told, and is told again") {
+  TestRouter here, there, third;
+  Fleet fleet{U, U, U};
+  const auto tokens = tokens_from(0, 2000);
+  const Routed first = there.ask(fleet, tokens, true);
+  const std::size_t node = *first.choice.prefill;
+  const auto depth_at = [&](TestRouter& router) {
+    return router.ask(fleet, tokens).candidates[node].depth;
+  };
+  CHECK(depth_at(here) == 0);
+  there.tell(here, NodeId{7});
+  CHECK(depth_at(here) == 1792);
+  CHECK(!there.has_chunk_news());
+  // The third router did not get it; it does so after the next repetition, and no sooner.
+  there.tell(third, NodeId{7});
+  CHECK(depth_at(third) == 0);
+  there.now += kChunksRepeat;
+  there.expire(there.now);
+  there.tell(third, NodeId{7});
+  CHECK(depth_at(third) == 1792);
+  // It is told as long as the booking is open, and counts nowhere a while after.
+  there.finish(there.now, *first.booking);
+  there.now += kChunksRepeat;
+  there.expire(there.now);
+  CHECK(!there.has_chunk_news());
+  here.now += 11s;
+  here.expire(here.now);
+  CHECK(depth_at(here) == 0);
+  // A node that began anew has nothing.
+  third.forget(third.now, fleet.id(node));
+  CHECK(depth_at(third) == 0);
+}
+
+TEST_CASE("of what a node has by the index nothing is told, and each node is told what it lacks") {
+  TestRouter router;
+  Fleet fleet{P, D};
+  fleet.with_depths({1024, 0});
+  router.ask(fleet, tokens_from(0, 2048), true);
+  const auto news = router.take_chunk_news(1000);
+  REQUIRE(news.size() == 2);
+  CHECK(news[0].first == fleet.id(0));
+  CHECK(news[0].second.size() == 4);
+  CHECK(news[1].second.size() == 8);
+  CHECK(std::ranges::equal(news[0].second, std::span(news[1].second).subspan(4)));
+}
+
+TEST_CASE("what one router keeps and tells of chunks is bounded, and so is what is taken of one") {
+  TestRouter router, other;
+  Fleet fleet{U};
+  std::uint32_t booked = 0;
+  while (booked * 385 <= limits::booked_chunks_max + 385) {
+    router.ask(fleet, tokens_from(booked++ << 20, limits::request_tokens_max), true);
+  }
+  std::size_t told = 0;
+  while (router.has_chunk_news()) {
+    std::size_t in_one = 0;
+    for (const auto& [node, chunks] : router.take_chunk_news(limits::booked_chunks_per_message_max))
+      in_one += chunks.size();
+    REQUIRE(in_one > 0);
+    REQUIRE(in_one <= limits::booked_chunks_per_message_max);
+    told += in_one;
+  }
+  CHECK(told <= limits::booked_chunks_max);
+  CHECK(told > limits::booked_chunks_max - 400);
+  // A liar tells more than anybody may.
+  std::vector<ChunkHash> many(limits::booked_chunks_per_message_max);
+  std::uint64_t next = 0;
+  for (std::uint64_t version = 1; version < 300; ++version) {
+    for (ChunkHash& chunk : many) chunk = ChunkHash{++next};
+    const std::vector<BookedChunks> chunks{{fleet.id(0), many}};
+    CHECK(other.note_promises(other.now, NodeId{7}, Epoch{1}, version, {}, chunks));
+  }
+  CHECK(other.speculative_chunks() <= limits::booked_chunks_heard_max);
 }
 
 TEST_CASE("D23: routers that tell each other their bookings spread what each alone would pile up") {
@@ -311,7 +409,7 @@ TEST_CASE("promises are absolute: told twice, late or not at all they count once
   there.tell(here, id);
   there.tell(here, id);
   CHECK(here.traffic(node)->promised() == Promise{1, 1, 96, 96});
-  const auto late = there.promises_version();
+  const auto late = there.told;
   const std::vector<Router::PromiseRow> old(there.promises().begin(), there.promises().end());
   there.finish(there.now, *routed.booking);
   there.tell(here, id);
@@ -391,23 +489,6 @@ TEST_CASE("a prompt whose time was up is told of all the same, once") {
   CHECK(router.prefill_done(router.now, *routed.booking, 1'000'000));
   CHECK(router.traffic(fleet.id(0))->hits.actual_tokens == 96);
   CHECK(!router.prefill_done(router.now, *routed.booking, 0));
-}
-
-TEST_CASE("speculation lives for once to twice its time") {
-  RoutingSettings settings;
-  settings.speculation = 5s;
-  TestRouter router(settings);
-  Fleet fleet{U};
-  const auto depth = [&](std::uint32_t first) {
-    return router.ask(fleet, tokens_from(first, 96)).candidates[0].depth;
-  };
-  router.ask(fleet, tokens_from(0, 96), true);
-  router.now += 9s;
-  router.ask(fleet, tokens_from(5000, 96), true);
-  CHECK(depth(0) == 96);
-  router.now += 1500ms;
-  CHECK(depth(0) == 0);
-  CHECK(depth(5000) == 96);
 }
 
 // ---- rates -------------------------------------------------------------------------------------

@@ -227,7 +227,10 @@ inline std::vector<WireExample> wire_examples() {
       {"TICK_ACK", of_d0(MessageType::tick_ack, TickAckMessage{p0, 4, 1})},
       {"JOIN", of_d0(MessageType::join, example_join())},
       {"JOINED", of_p0(MessageType::joined, 0, JoinedMessage{NodeRank{1}, 2, {kAddrP0, kEpochP0}})},
-      {"BOOKINGS", of_d0(MessageType::bookings, BookingsMessage{3, {{p0, {2, 1, 700, 1500}}}})},
+      {"BOOKINGS",
+       of_d0(MessageType::bookings,
+             BookingsMessage{
+                 3, {{p0, {2, 1, 700, 1500}}}, {{p0, {ChunkHash{0xc0}, ChunkHash{0xc1}}}}})},
       {"REGISTER", of_d0(MessageType::register_reader, example_register())},
       {"REGISTERED", of_p0(MessageType::registered, 0, example_registered())},
       {"HOLD", of_d0(MessageType::hold,

@@ -502,8 +502,9 @@ TEST_CASE("accepted: what is as full as the bounds allow fits a frame") {
   tick.skipped.assign(limits::members_max, kNode);
   constexpr std::uint32_t kBookings = limits::bookings_max;
   constexpr std::uint64_t kTokens = std::uint64_t{kBookings} * limits::request_tokens_max;
-  BookingsMessage bookings{limits::count_max, {}};
+  BookingsMessage bookings{limits::count_max, {}, {}};
   bookings.promises.assign(limits::members_max, {kNode, {kBookings, kBookings, kTokens, kTokens}});
+  bookings.chunks.assign(limits::booked_chunks_per_message_max, {kNode, {ChunkHash{~0ull}}});
   for (const Body& body :
        {Body(head), Body(heartbeat), Body(NewsMessage{news, true}), Body(tick), Body(bookings)}) {
     const Message message = example_message(type_of(body), true, Seq{}, body);

@@ -128,6 +128,12 @@ class RandomMessage {
       promise.prefill_tokens = below(promise.prefills * 1000ull + 1);
       promise.decode_tokens = below(promise.requests * 1000ull + 1);
     }
+    out.chunks.resize(below(4));
+    for (auto& [node, chunks] : out.chunks) {
+      node = NodeId{any()};
+      chunks.resize(1 + below(below(9) == 0 ? limits::booked_chunks_per_message_max / 4 : 5));
+      for (ChunkHash& chunk : chunks) chunk = ChunkHash{any()};
+    }
     return out;
   }
   Introduction introduction() {

@@ -205,6 +205,10 @@ class WireShow {
       *this << node.value << promise.requests << promise.prefills << promise.prefill_tokens
             << promise.decode_tokens;
     }
+    for (const auto& [node, chunks] : bookings.chunks) {
+      *this << node.value << chunks.size();
+      for (ChunkHash chunk : chunks) *this << chunk.value;
+    }
   }
 
   std::ostringstream text_;
