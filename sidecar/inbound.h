@@ -49,6 +49,9 @@ class Inbound {
   // Of them, those whose descriptor libzmq still holds. It does so for ever where somebody takes
   // another connection's identity, and that one then says something.
   std::size_t hanging() const { return hanging_.size(); }
+  // More than half as many as may be connected: the listener is to be made anew.
+  bool too_many_hang() const { return 2 * hanging_.size() > bounds_.connections_max; }
+  void forget_hanging() { hanging_.clear(); }
 
  private:
   struct Connection {

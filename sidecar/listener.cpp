@@ -53,7 +53,7 @@ std::vector<std::string> numbers_of(const std::string& host, const std::string& 
 
 }  // namespace
 
-std::string listen(zmq::socket_t& socket, const Listening& where) {
+Listened listen(zmq::socket_t& socket, const Listening& where) {
   const BindPlace place = place_of(where);
   const std::vector<std::string> numbers = numbers_of(place.host, where.option);
   std::string port = place.port, trouble;
@@ -76,11 +76,21 @@ std::string listen(zmq::socket_t& socket, const Listening& where) {
     // but a port that is somebody else's at one of them would be asked for in vain there.
     if (!bound.empty() && !in_use) {
       const std::string told(port_of(where.announced));
-      return std::string(host_of(where.announced)) + ":" + (told == "0" ? port : told);
+      return {std::string(host_of(where.announced)) + ":" + (told == "0" ? port : told), bound};
     }
     for (const std::string& endpoint : bound) socket.unbind(endpoint);
   }
   throw BindError(where.option + ": cannot bind " + place.host + ":" + place.port + ": " + trouble);
+}
+
+bool listen_again(zmq::socket_t& socket, const std::string& endpoint) {
+  try {
+    socket.set(zmq::sockopt::ipv6, endpoint.find('[') != std::string::npos ? 1 : 0);
+    socket.bind(endpoint);
+    return true;
+  } catch (const zmq::error_t&) {
+    return false;
+  }
 }
 
 }  // namespace radixmesh

@@ -3,6 +3,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <vector>
 #include <zmq.hpp>
 
 #include "sidecar/addresses.h"
@@ -14,9 +15,16 @@ struct BindError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Binds the socket to every address that the host to be bound stands for, all with one port, and
-// returns what is announced. May wait for a name server, for a bounded time. Throws BindError where
-// not one of them can be bound.
-std::string listen(zmq::socket_t& socket, const Listening& where);
+struct Listened {
+  std::string announced;
+  std::vector<std::string> endpoints;  // as libzmq names what is bound
+};
+
+// Binds the socket to every address that the host to be bound stands for, all with one port. May
+// wait for a name server, for a bounded time. Throws BindError where not one of them can be bound.
+Listened listen(zmq::socket_t& socket, const Listening& where);
+
+// Binds the socket again to what it was unbound from; false while the system does not let it.
+bool listen_again(zmq::socket_t& socket, const std::string& endpoint);
 
 }  // namespace radixmesh

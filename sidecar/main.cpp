@@ -8,6 +8,7 @@
 #include "sidecar/daemon.h"
 #include "sidecar/descriptors.h"
 #include "sidecar/exit_codes.h"
+#include "sidecar/listener.h"
 #include "sidecar/options.h"
 
 namespace {

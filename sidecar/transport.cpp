@@ -47,13 +47,6 @@ static_assert(limits::heard_messages_max >= limits::bulk_messages_max);
 
 }  // namespace
 
-Transport::Bound::Bound(zmq::context_t& context, zmq::socket_type type, SocketBounds bounds,
-                        const std::string& name, std::size_t connections_max,
-                        Inbound::IsMember is_member)
-    : socket(make_socket(context, type, bounds)),
-      monitor(context, socket, name),
-      inbound({connections_max, intake_of(bounds)}, std::move(is_member)) {}
-
 Transport::Transport(NodeId self, std::uint64_t life, const NodeAddresses& addresses,
                      std::size_t connections_max)
     : self_(self),
@@ -64,11 +57,12 @@ Transport::Transport(NodeId self, std::uint64_t life, const NodeAddresses& addre
         return context;
       }()),
       is_member_([this](NodeId id) { return peers_.contains(id); }),
-      control_(context_, zmq::socket_type::router, kControlBounds, "control", connections_max,
-               is_member_),
-      publisher_(context_, zmq::socket_type::xpub, kPublisherBounds, "publisher", connections_max,
-                 is_member_),
-      bulk_(context_, zmq::socket_type::router, kBulkBounds, "bulk", connections_max, is_member_),
+      control_(context_, zmq::socket_type::router, kControlBounds, "control",
+               {connections_max, intake_of(kControlBounds)}, is_member_),
+      publisher_(context_, zmq::socket_type::xpub, kPublisherBounds, "publisher",
+                 {connections_max, intake_of(kPublisherBounds)}, is_member_),
+      bulk_(context_, zmq::socket_type::router, kBulkBounds, "bulk",
+            {connections_max, intake_of(kBulkBounds)}, is_member_),
       subscriber_(context_, kSubscriberBounds, "subscriber"),
       watcher_(context_, kSubscriberBounds, "watcher"),
       outbound_(intake_of(kSubscriberBounds)) {
@@ -80,22 +74,22 @@ Transport::Transport(NodeId self, std::uint64_t life, const NodeAddresses& addre
   subscriber_.subscribe(marker_topic(self_));
   watcher_.subscribe(watcher_topic(self_));
   watcher_.subscribe(topic_of(Lane::control));
-  for (Bound* router : {&control_, &bulk_}) {
-    router->socket.set(zmq::sockopt::router_mandatory, 1);  // an unknown peer is an error
-    router->socket.set(zmq::sockopt::router_handover, 1);   // the same identity anew is let in
+  for (BoundSocket* router : {&control_, &bulk_}) {
+    router->socket().set(zmq::sockopt::router_mandatory, 1);  // an unknown peer is an error
+    router->socket().set(zmq::sockopt::router_handover, 1);   // the same identity anew is let in
   }
   // A repeated marker subscription is reported too, and each end of one: topics are counted.
-  publisher_.socket.set(zmq::sockopt::xpub_verboser, 1);
-  listen(control_.socket, addresses.control);
-  publish_addr_ = listen(publisher_.socket, addresses.publish);
-  bulk_addr_ = listen(bulk_.socket, addresses.bulk);
-  poller_.add(SocketPoller::Kind::publisher, {}, publisher_.socket);
+  publisher_.socket().set(zmq::sockopt::xpub_verboser, 1);
+  control_.listen(addresses.control);
+  publish_addr_ = publisher_.listen(addresses.publish);
+  bulk_addr_ = bulk_.listen(addresses.bulk);
+  poller_.add(SocketPoller::Kind::publisher, {}, publisher_.socket());
   poller_.add(SocketPoller::Kind::subscriber, {}, subscriber_.socket());
   poller_.add(SocketPoller::Kind::watcher, {}, watcher_.socket());
-  poller_.add(SocketPoller::Kind::control_router, {}, control_.socket);
-  poller_.add(SocketPoller::Kind::bulk_router, {}, bulk_.socket);
-  for (Bound* bound : {&control_, &publisher_, &bulk_}) {
-    poller_.add(SocketPoller::Kind::monitor, {}, bound->monitor.events());
+  poller_.add(SocketPoller::Kind::control_router, {}, control_.socket());
+  poller_.add(SocketPoller::Kind::bulk_router, {}, bulk_.socket());
+  for (BoundSocket* bound : {&control_, &publisher_, &bulk_}) {
+    poller_.add(SocketPoller::Kind::monitor, {}, bound->events());
   }
   for (Subscriber* subscriber : {&subscriber_, &watcher_}) {
     poller_.add(SocketPoller::Kind::monitor, {}, subscriber->events());
@@ -220,19 +214,10 @@ bool Transport::is_up(LinkKey link, const std::string& endpoint) {
 // ---- connections -------------------------------------------------------------------------------
 
 void Transport::look_at_connections() {
-  for (Bound* bound : {&control_, &publisher_, &bulk_}) look_at_connections(*bound);
-  for (Subscriber* subscriber : {&subscriber_, &watcher_}) subscriber->look_at_connections();
-}
-
-void Transport::look_at_connections(Bound& bound) {
-  while (const auto event = bound.monitor.next()) {
-    if (event->what == SocketMonitor::What::accepted) {
-      bound.inbound.accepted(now_, event->descriptor);
-    } else if (event->what == SocketMonitor::What::ended) {
-      bound.inbound.ended(event->descriptor);
-    }
+  for (BoundSocket* bound : {&control_, &publisher_, &bulk_}) {
+    bound->look_at_connections(now_, nothing_waits());
   }
-  if (bound.inbound.crowded()) bound.inbound.look_after(now_, nothing_waits());
+  for (Subscriber* subscriber : {&subscriber_, &watcher_}) subscriber->look_at_connections();
 }
 
 // An empty message: who counts silent connections need not know what it is.
@@ -246,11 +231,14 @@ void Transport::say_something(NodeId id, Peer& peer, TimePoint now) {
 void Transport::look_after(TimePoint now) {
   now_ = now;
   look_at_connections();
-  for (Bound* bound : {&control_, &publisher_, &bulk_})
-    bound->inbound.look_after(now, nothing_waits());
+  for (BoundSocket* bound : {&control_, &publisher_, &bulk_}) {
+    bound->inbound().look_after(now, nothing_waits());
+    poller_.touched(bound->socket());
+    bound->look_after_listener();
+  }
   outbound_.look_after(nothing_waits(), [this](int descriptor) {
-    return control_.inbound.knows(descriptor) || publisher_.inbound.knows(descriptor) ||
-           bulk_.inbound.knows(descriptor);
+    return control_.inbound().knows(descriptor) || publisher_.inbound().knows(descriptor) ||
+           bulk_.inbound().knows(descriptor);
   });
   connect_given_up();
   for (auto& [id, peer] : peers_) say_something(id, peer, now);
@@ -293,8 +281,8 @@ void Transport::flush() {
 }
 
 void Transport::linger(int milliseconds) {
-  for (Bound* bound : {&publisher_, &control_, &bulk_}) {
-    bound->socket.set(zmq::sockopt::linger, milliseconds);
+  for (BoundSocket* bound : {&publisher_, &control_, &bulk_}) {
+    bound->socket().set(zmq::sockopt::linger, milliseconds);
   }
   for (auto& [id, peer] : peers_) {
     if (peer.control) peer.control->set(zmq::sockopt::linger, milliseconds);
@@ -303,10 +291,10 @@ void Transport::linger(int milliseconds) {
 
 void Transport::send_published(std::string_view topic, std::string_view payload) {
   zmq::message_t first(topic), second(payload);
-  poller_.touched(publisher_.socket);
+  poller_.touched(publisher_.socket());
   // An XPUB never waits: where a subscriber's queue is full it drops, and repair mends it.
-  if (publisher_.socket.send(first, zmq::send_flags::sndmore | zmq::send_flags::dontwait)) {
-    (void)publisher_.socket.send(second, zmq::send_flags::dontwait);
+  if (publisher_.socket().send(first, zmq::send_flags::sndmore | zmq::send_flags::dontwait)) {
+    (void)publisher_.socket().send(second, zmq::send_flags::dontwait);
   }
   counts_.bytes_sent += topic.size() + payload.size();
   ++counts_.messages_sent;
@@ -334,7 +322,7 @@ void Transport::answer(NodeId id, Channel channel, const Bytes& frame) {
     ++counts_.dropped;
     return;
   }
-  zmq::socket_t& router = channel == Channel::control ? control_.socket : bulk_.socket;
+  zmq::socket_t& router = channel == Channel::control ? control_.socket() : bulk_.socket();
   zmq::message_t to(route->second), message(frame);
   poller_.touched(router);
   try {
@@ -403,10 +391,10 @@ bool Transport::pass_over_rest(zmq::socket_t& socket, TurnBudget& budget) {
 
 void Transport::cut_sender(zmq::socket_t& socket) {
   const int descriptor = ::zmq_msg_get(parts_.back().handle(), ZMQ_SRCFD);
-  for (Bound* bound : {&control_, &publisher_, &bulk_}) {
-    if (&bound->socket != &socket) continue;
-    if (!bound->inbound.knows(descriptor)) look_at_connections(*bound);
-    bound->inbound.cut(descriptor);
+  for (BoundSocket* bound : {&control_, &publisher_, &bulk_}) {
+    if (&bound->socket() != &socket) continue;
+    if (!bound->inbound().knows(descriptor)) bound->look_at_connections(now_, nothing_waits());
+    bound->inbound().cut(descriptor);
     return;
   }
   outbound_.cut(descriptor);
@@ -424,14 +412,14 @@ void Transport::note_heard() {
   outbound_.heard(::zmq_msg_get(parts_.back().handle(), ZMQ_SRCFD), sent_bytes(0));
 }
 
-void Transport::note_heard(Bound& bound, std::optional<NodeId> from) {
+void Transport::note_heard(BoundSocket& bound, std::optional<NodeId> from) {
   // No descriptor: the connection has ended already.
   const int descriptor = ::zmq_msg_get(parts_.back().handle(), ZMQ_SRCFD);
-  if (!bound.inbound.knows(descriptor)) look_at_connections(bound);
+  if (!bound.inbound().knows(descriptor)) bound.look_at_connections(now_, nothing_waits());
   // A ROUTER puts the sender's identity before what was sent; a subscription is sent as a command.
   const std::size_t bytes =
       &bound == &publisher_ ? sent_bytes(0) + kSubscribeCommand : sent_bytes(1);
-  bound.inbound.heard(now_, descriptor, bytes, from);
+  bound.inbound().heard(now_, descriptor, bytes, from);
 }
 
 // libzmq has stored the topic already; who sends one that does not exist would send more.
@@ -443,17 +431,17 @@ std::optional<NodeId> Transport::note_subscription() {
   note_heard(publisher_, topic.subscriber);
   if (!topic.exists) {
     ++counts_.malformed;
-    publisher_.inbound.cut(descriptor);
+    publisher_.inbound().cut(descriptor);
     return std::nullopt;
   }
   const bool begins = bytes[0] == 1;
-  if (!publisher_.inbound.subscribed(descriptor, bytes.substr(1), begins) || !begins) {
+  if (!publisher_.inbound().subscribed(descriptor, bytes.substr(1), begins) || !begins) {
     return std::nullopt;
   }
   return topic.is_marker ? topic.subscriber : std::nullopt;
 }
 
-std::optional<NodeId> Transport::note_route(Bound& router, Channel channel) {
+std::optional<NodeId> Transport::note_route(BoundSocket& router, Channel channel) {
   const std::string_view identity = parts_[0].to_string_view();
   const bool has_peer = identity.size() == kIdentityWithPeerBytes;
   if (parts_.size() != 2 || (identity.size() != kIdentityBytes && !has_peer) ||

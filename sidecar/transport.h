@@ -22,8 +22,7 @@
 
 #include "lib/base/link.h"
 #include "lib/replica_io.h"
-#include "sidecar/inbound.h"
-#include "sidecar/listener.h"
+#include "sidecar/bound_socket.h"
 #include "sidecar/outbound.h"
 #include "sidecar/socket_poller.h"
 #include "sidecar/subscriber.h"
@@ -122,19 +121,10 @@ class Transport {
     Bytes frames;
   };
 
-  // A socket that others connect to, with those connections.
-  struct Bound {
-    Bound(zmq::context_t& context, zmq::socket_type type, SocketBounds bounds,
-          const std::string& name, std::size_t connections_max, Inbound::IsMember is_member);
-    zmq::socket_t socket;
-    SocketMonitor monitor;
-    Inbound inbound;
-  };
-
   template <class Number>
   Number of_inbound(Number (Inbound::*number)() const) const {
-    return (control_.inbound.*number)() + (publisher_.inbound.*number)() +
-           (bulk_.inbound.*number)();
+    return (control_.inbound().*number)() + (publisher_.inbound().*number)() +
+           (bulk_.inbound().*number)();
   }
   bool connect_dealer(LinkKey link, const std::string& endpoint);
   void close_dealer(std::optional<zmq::socket_t>& dealer);
@@ -147,7 +137,6 @@ class Transport {
     return [this] { return poller_.nothing_waits(); };
   }
   void look_at_connections();
-  void look_at_connections(Bound& bound);
   // Who sends a message of more parts than any of ours has.
   void cut_sender(zmq::socket_t& socket);
   void say_something(NodeId id, Peer& peer, TimePoint now);
@@ -156,7 +145,7 @@ class Transport {
   // A message came over a connection that we made.
   void note_heard();
   // Whose message it is that came to a bound socket.
-  void note_heard(Bound& bound, std::optional<NodeId> from);
+  void note_heard(BoundSocket& bound, std::optional<NodeId> from);
   void send_published(std::string_view topic, std::string_view payload);
   // The next message into parts_, if there is one and the budget allows it. Of one with too many
   // parts come the first; the rest is passed over, in this turn or in later ones.
@@ -195,7 +184,7 @@ class Transport {
   }
   template <class Sink>
   void drain_subscriptions(TurnBudget& budget, std::size_t max, Sink& sink) {
-    for (std::size_t i = 0; i < max && receive(publisher_.socket, budget); ++i) {
+    for (std::size_t i = 0; i < max && receive(publisher_.socket(), budget); ++i) {
       if (const auto subscriber = note_subscription()) sink(Subscribed{*subscriber});
     }
   }
@@ -211,9 +200,9 @@ class Transport {
     }
   }
   template <class Sink>
-  void drain_router(Bound& router, Channel channel, TurnBudget& budget, std::size_t max,
+  void drain_router(BoundSocket& router, Channel channel, TurnBudget& budget, std::size_t max,
                     Sink& sink) {
-    for (std::size_t i = 0; i < max && receive(router.socket, budget); ++i) {
+    for (std::size_t i = 0; i < max && receive(router.socket(), budget); ++i) {
       const auto from = note_route(router, channel);
       if (from) sink(Received{*from, channel, false, parts_[1].to_string_view()});
       if (own_echo_) sink(OwnEcho{*std::exchange(own_echo_, std::nullopt)});
@@ -229,13 +218,13 @@ class Transport {
   }
   // A subscription that came in: of whose marker, if that is what it is.
   std::optional<NodeId> note_subscription();
-  std::optional<NodeId> note_route(Bound& router, Channel channel);
+  std::optional<NodeId> note_route(BoundSocket& router, Channel channel);
 
   NodeId self_;
   std::string identity_, publish_addr_, bulk_addr_;
   zmq::context_t context_;
   Inbound::IsMember is_member_;
-  Bound control_, publisher_, bulk_;
+  BoundSocket control_, publisher_, bulk_;
   Subscriber subscriber_, watcher_;
   Outbound outbound_;
   SocketPoller poller_;

@@ -148,3 +148,28 @@ def test_silent_strangers_go_and_idle_members_stay(mesh_of):
         assert status["connections_cut"] == (len(held) if node.name == "p0" else 0), node.name
         assert status["connections"] == before[node.name], node.name
     close(held)
+
+
+@pytest.mark.parametrize("socket", ["control", "bulk"])
+def test_two_strangers_of_one_identity_leave_no_descriptors(mesh_of, socket):
+    """Where one takes the other's identity, and that one then says something, libzmq keeps the
+    descriptor for good: the port is bound anew before there are too many."""
+    mesh = mesh_of(prefill=2)
+    p0 = mesh["p0"]
+    few_descriptors(p0, 600)  # of which 46 are for each port
+    mesh.start()
+    mesh.wait_alive()
+    before = p0.descriptors()
+    port, kind = ports(p0)[socket]
+    made = 0
+    for _ in range(300):
+        try:
+            with Zmtp(port, kind, wire.identity(STRANGER)) as first:
+                with Zmtp(port, kind, wire.identity(STRANGER)):
+                    first.send(b"again")
+                    made += 1
+        except OSError:
+            pass  # cut, or the port is just bound anew
+    assert made > 100
+    wait_until(lambda: p0.descriptors() < before + 50, "they are given back", 20)
+    all_is_well(mesh, p0)
