@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <stdexcept>
+#include <unordered_map>
 
 #include "tests/routing/core_policy.h"
 #include "tests/routing/policy.h"
@@ -51,8 +52,10 @@ class LongestMatch final : public Policy {
   }
 };
 
-// SMG: balanced, the longest match if it covers 30 % of the prompt, else the least loaded; the
-// least loaded where (max - min) > 64 and max > 1.5 min. Load is what this router has under way.
+// SMG's cache_aware. Load is what this router has under way; where (max - min) > 64 and max > 1.5
+// min, the least loaded. Otherwise the longest match: with KV events of any length, and without if
+// it covers 30 % of the prompt (its tree is approximate; here it is exact), else the least loaded.
+template <int CoversPercent>
 class SmgCacheAware final : public Policy {
   using Policy::Policy;
   std::size_t choose(double, const Query& query) override {
@@ -65,7 +68,8 @@ class SmgCacheAware final : public Policy {
       deepest = std::max(deepest, query.depths[node]);
     }
     const bool imbalanced = high - low > 64 && high > 1.5 * low;
-    const bool covers = deepest >= 0.3 * static_cast<double>(query.request.blocks.size());
+    const bool covers =
+        100 * deepest >= CoversPercent * static_cast<double>(query.request.blocks.size());
     return least(query, [&](std::size_t node) {
       if (imbalanced || !covers) return own_requests(node);
       return -1e6 * query.depths[node] + own_requests(node);
@@ -73,7 +77,9 @@ class SmgCacheAware final : public Policy {
   }
 };
 
-// llm-d's weights 2 : 1 : 1 of prefix share, free KV and shortness of the queue among all.
+// llm-d's weighted sum of prefix share, free KV and shortness of the queue among all: 2 : 1 : 1 in
+// the sample of its precise index, 3 : 2 : 2 in its chart.
+template <int Prefix, int Free, int Queue>
 class LlmdWeighted final : public Policy {
   using Policy::Policy;
   std::size_t choose(double, const Query& query) override {
@@ -87,40 +93,121 @@ class LlmdWeighted final : public Policy {
       const double prefix = query.depths[node] / static_cast<double>(query.request.blocks.size());
       const double free = 1 - static_cast<double>(load(node).kv_used) / fleet_.kv_tokens;
       const double queue = high > low ? (high - reported_waiting(node)) / (high - low) : 1;
-      return -(2 * prefix + free + queue);
+      return -(Prefix * prefix + Free * free + Queue * queue);
     });
   }
 };
 
-// llm-d's gate: among those that have at least 80 % of the prompt, unless the best of them is more
-// than 5 s behind the best of all; then, and where there are none, the best of all.
+// llm-d's gate: among those that have at least 80 % of the prompt, unless the first token comes
+// there more than so many seconds later than elsewhere. What it goes by are the uncached tokens
+// that this router has in flight, until their first token; it reads no reports.
+template <int PenaltyS>
 class AffinityGate final : public Policy {
   using Policy::Policy;
   std::size_t choose(double, const Query& query) override {
-    const auto predicted_s = [&](std::size_t node) {
-      return (reported_queue(node) + query.missing(node)) / fleet_.prefill_rate;
+    const auto in_flight_s = [&](std::size_t node) {
+      return own_prefill_tokens(node) / fleet_.prefill_rate;
     };
     const auto sticks = [&](std::size_t node) {
       return query.depths[node] >= 0.8 * static_cast<double>(query.request.blocks.size());
     };
-    const std::size_t best = least(query, predicted_s);
-    const std::size_t sticky = least(
-        query, [&](std::size_t node) { return predicted_s(node) + (sticks(node) ? 0 : 1e9); });
-    return sticks(sticky) && predicted_s(sticky) <= predicted_s(best) + 5 ? sticky : best;
+    double sticky_s = 1e18, other_s = 1e18;
+    for (std::size_t node = 0; node < query.depths.size(); ++node) {
+      if (query.depths[node] < 0) continue;
+      double& best_s = sticks(node) ? sticky_s : other_s;
+      best_s = std::min(best_s, in_flight_s(node));
+    }
+    const bool stays = sticky_s < 1e18 && sticky_s - std::min(other_s, sticky_s) <= PenaltyS;
+    return least(query, [&](std::size_t node) {
+      if (stays && !sticks(node)) return 1e18;
+      return in_flight_s(node) + query.missing(node) / fleet_.prefill_rate;
+    });
   }
 };
 
-// Dynamo, in blocks: max((A + isl) / bs - overlap, 0) + D; A and D of all routers, which tell each
-// other what they have under way.
+// Dynamo, in blocks: max((A + isl) / bs - overlap, 0) + D, where D are the distinct blocks of the
+// requests that a node has under way, and those that this one adds. Its routers tell each other.
 class DynamoCost final : public Policy {
-  using Policy::Policy;
+ public:
+  DynamoCost(const FleetView& fleet, std::uint64_t seed)
+      : Policy(fleet, seed), active_(fleet.nodes) {}
   bool tells() const override { return true; }
+
+  Choice route(double now_s, const Query& query) override {
+    const Choice made = Policy::route(now_s, query);
+    for (std::uint32_t block : query.request.blocks) ++active_[made.node][block];
+    under_way_[made.ticket] = {made.node, &query.request};
+    return made;
+  }
+  void finish(double now_s, std::uint64_t ticket) override {
+    Policy::finish(now_s, ticket);
+    const auto found = under_way_.find(ticket);
+    if (found == under_way_.end()) return;
+    const auto [node, request] = found->second;
+    for (std::uint32_t block : request->blocks) {
+      const auto at = active_[node].find(block);
+      if (at != active_[node].end() && --at->second == 0) active_[node].erase(at);
+    }
+    under_way_.erase(found);
+  }
+  void node_died(double now_s, std::size_t node) override {
+    Policy::node_died(now_s, node);
+    active_[node].clear();
+    std::erase_if(under_way_, [&](const auto& each) { return each.second.first == node; });
+  }
+  RouterNews take_news() override {
+    RouterNews news = Policy::take_news();
+    for (std::size_t node = 0; node < active_.size(); ++node) {
+      news.promises[node].decode_tokens = active_[node].size() * kBlockTokens;
+    }
+    return news;
+  }
+
+ private:
   std::size_t choose(double, const Query& query) override {
     return least(query, [&](std::size_t node) {
       const double blocks = (prefill_tokens(node) + query.tokens()) / kBlockTokens;
-      return std::max(blocks - query.depths[node], 0.0) + decode_tokens(node) / kBlockTokens;
+      double decode =
+          static_cast<double>(active_[node].size()) + others_decode_tokens(node) / kBlockTokens;
+      for (std::uint32_t block : query.request.blocks) {
+        decode += active_[node].contains(block) ? 0 : 1;
+      }
+      return std::max(blocks - query.depths[node], 0.0) + decode;
     });
   }
+
+  std::vector<std::unordered_map<std::uint32_t, std::uint32_t>> active_;
+  std::unordered_map<std::uint64_t, std::pair<std::size_t, const Request*>> under_way_;
+};
+
+// LMetric: what the node would have to compute by then, times the requests that it would have.
+class LMetric final : public Policy {
+  using Policy::Policy;
+  std::size_t choose(double, const Query& query) override {
+    return least(query, [&](std::size_t node) {
+      return (own_prefill_tokens(node) + query.missing(node)) * (reported_requests(node) + 1);
+    });
+  }
+};
+
+// Of two that are drawn, the one that has less to do.
+class TwoChoices final : public Policy {
+ public:
+  TwoChoices(const FleetView& fleet, std::uint64_t seed) : Policy(fleet, seed), drawn_(seed) {}
+
+ private:
+  std::size_t choose(double, const Query& query) override {
+    const std::size_t one = draw(query), other = draw(query);
+    return reported_requests(one) <= reported_requests(other) ? one : other;
+  }
+  std::size_t draw(const Query& query) {
+    std::size_t node = 0;
+    do {
+      node = drawn_() % query.depths.size();
+    } while (query.depths[node] < 0);
+    return node;
+  }
+  std::mt19937_64 drawn_;
 };
 
 template <class P>
@@ -146,10 +233,15 @@ const std::vector<Kind>& kinds() {
       {"least_loaded", make<LeastLoaded>},
       {"prefix_hash", make<PrefixHash>},
       {"longest_match", make<LongestMatch>},
-      {"smg_cache_aware", make<SmgCacheAware>},
-      {"llmd_2_1_1", make<LlmdWeighted>},
-      {"llmd_affinity_gate", make<AffinityGate>},
+      {"smg_cache_aware", make<SmgCacheAware<30>>},
+      {"smg_events", make<SmgCacheAware<0>>},
+      {"llmd_2_1_1", make<LlmdWeighted<2, 1, 1>>},
+      {"llmd_3_2_2", make<LlmdWeighted<3, 2, 2>>},
+      {"llmd_gate_5", make<AffinityGate<5>>},
+      {"llmd_gate_18", make<AffinityGate<18>>},
       {"dynamo_cost", make<DynamoCost>},
+      {"lmetric", make<LMetric>},
+      {"two_choices", make<TwoChoices>},
   };
   return all;
 }

@@ -19,9 +19,14 @@ COLOURS = {
     "prefix_hash": "#577590",
     "longest_match": "#43aa8b",
     "smg_cache_aware": "#90be6d",
+    "smg_events": "#4d908e",
     "llmd_2_1_1": "#f9c74f",
-    "llmd_affinity_gate": "#277da1",
+    "llmd_3_2_2": "#f8961e",
+    "llmd_gate_5": "#277da1",
+    "llmd_gate_18": "#4895ef",
     "dynamo_cost": "#9d4edd",
+    "lmetric": "#ff70a6",
+    "two_choices": "#5c677d",
 }
 
 

@@ -11,7 +11,6 @@ Policy::Choice Policy::route(double now_s, const Query& query) {
   own_[node].prefill_tokens += missing;
   own_[node].decode_tokens += tokens;
   loads_[node].sent_since += 1;
-  loads_[node].tokens_since += missing;
   ++version_;
   sent_[next_ticket_] = {node, missing, tokens};
   return {node, next_ticket_++};
@@ -34,7 +33,7 @@ void Policy::finish(double now_s, std::uint64_t ticket) {
   sent_.erase(found);
 }
 
-void Policy::hear_load(double, std::size_t node, const Load& load) { loads_[node] = {load, 0, 0}; }
+void Policy::hear_load(double, std::size_t node, const Load& load) { loads_[node] = {load, 0}; }
 
 void Policy::node_died(double, std::size_t node) {
   loads_[node] = {};

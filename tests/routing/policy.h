@@ -76,21 +76,20 @@ class Policy {
   // done; and what the node reported, with what this router sent since.
   double requests(std::size_t node) const { return own_[node].requests + others_[node].requests; }
   double own_requests(std::size_t node) const { return own_[node].requests; }
+  double own_prefill_tokens(std::size_t node) const {
+    return static_cast<double>(own_[node].prefill_tokens);
+  }
   double prefill_tokens(std::size_t node) const {
     return static_cast<double>(own_[node].prefill_tokens + others_[node].prefill_tokens);
   }
-  double decode_tokens(std::size_t node) const {
-    return static_cast<double>(own_[node].decode_tokens + others_[node].decode_tokens);
+  double others_decode_tokens(std::size_t node) const {
+    return static_cast<double>(others_[node].decode_tokens);
   }
   double reported_requests(std::size_t node) const {
     return 0.0 + loads_[node].load.running + loads_[node].load.waiting + loads_[node].sent_since;
   }
   double reported_waiting(std::size_t node) const {
     return 0.0 + loads_[node].load.waiting + loads_[node].sent_since;
-  }
-  double reported_queue(std::size_t node) const {
-    return static_cast<double>(loads_[node].load.queued_tokens.value_or(0)) +
-           loads_[node].tokens_since;
   }
   const Load& load(std::size_t node) const { return loads_[node].load; }
   template <class Cost>
@@ -106,7 +105,7 @@ class Policy {
   };
   struct Reported {
     Load load;
-    double sent_since = 0, tokens_since = 0;
+    double sent_since = 0;
   };
   Promises own_, others_;
   std::unordered_map<std::size_t, Promises> by_router_;
