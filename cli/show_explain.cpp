@@ -25,7 +25,7 @@ std::string chosen_text(const Json& row) {
   return prefill ? "prefill" : decode ? "decode" : "";
 }
 
-// "512 (+256)": by the index, and what was routed there a moment ago.
+// "512 (+256)": by the index, and what is booked there.
 std::string depth_text(const Json& row) {
   const Json &depth = field(row, "depth"), &indexed = field(row, "indexed_depth");
   if (!depth.is_number_unsigned() || !indexed.is_number_unsigned() || depth == indexed) {

@@ -63,7 +63,7 @@ Replica::Replica(ReplicaSettings settings, TimePoint now)
               or_default(settings_.other_log_bytes_max, limits::other_log_bytes_max)),
       next_session_(settings_.seed),
       registrations_(settings_.gc),
-      router_(settings_.routing, settings_.page_size, settings_.epoch, now),
+      router_(settings_.routing, settings_.page_size, settings_.epoch, settings_.seed, now),
       next_head_(now),
       next_heartbeat_(now),
       next_join_(now),

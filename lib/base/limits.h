@@ -157,8 +157,12 @@ inline constexpr std::uint32_t reported_requests_max = 0xFFFFFFFF;
 inline constexpr std::size_t booked_chunks_max = 64 * 1024;
 inline constexpr std::size_t booked_chunks_per_message_max = 1024;
 inline constexpr std::size_t booked_chunks_heard_max = 2 * booked_chunks_max;
-// Of all routers, in each of two generations: some 50 MB each.
-inline constexpr std::size_t speculative_chunks_max = 512 * 1024;
+// Of all routers, in each of two generations: pairs of a chunk and a node, some 25 MB each; and
+// nodes of one chunk.
+inline constexpr std::size_t speculative_chunks_max = 256 * 1024, speculative_nodes_max = 64;
+// Of one prompt: see lib/routing/chunks.h.
+inline constexpr std::size_t prompt_chunks_max = 400;
+static_assert(2 * prompt_chunks_max <= booked_chunks_per_message_max, "a booking fits a message");
 
 // ---- one turn of the loop ----------------------------------------------------------------------
 

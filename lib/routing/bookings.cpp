@@ -1,6 +1,7 @@
 #include "lib/routing/bookings.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "lib/base/limits.h"
 
@@ -44,13 +45,29 @@ BookingId Bookings::make(const Booking& booking) {
   return id;
 }
 
-bool Bookings::note_chunks(BookingId id, std::vector<BookedChunks> chunks) {
+void Bookings::note_chunks(BookingId id, std::vector<BookedChunks> chunks) {
   const std::size_t count = count_of(chunks);
-  if (count == 0 || !bookings_.contains(id)) return false;
-  if (chunk_count_ + count > limits::booked_chunks_max) return false;
+  if (count == 0 || !bookings_.contains(id)) return;
   chunk_count_ += count;
   chunks_[id] = std::move(chunks);
-  return true;
+  while (chunk_count_ > limits::booked_chunks_max) drop_chunks(chunks_.begin());
+}
+
+Bookings::OpenChunks::iterator Bookings::drop_chunks(OpenChunks::iterator at) {
+  chunk_count_ -= count_of(at->second);
+  return chunks_.erase(at);
+}
+
+const std::vector<BookedChunks>& Bookings::chunks_of(BookingId id) const {
+  static const std::vector<BookedChunks> kNone;
+  const auto found = chunks_.find(id);
+  return found == chunks_.end() ? kNone : found->second;
+}
+
+std::optional<BookingId> Bookings::latest_with_chunks(BookingId before) const {
+  const auto next = chunks_.lower_bound(before);
+  if (next == chunks_.begin()) return std::nullopt;
+  return std::prev(next)->first;
 }
 
 // The prefill node has nothing more to do with it, unless it decodes as well.
@@ -75,10 +92,7 @@ void Bookings::erase(std::map<BookingId, Booking>::iterator at) {
   }
   ++version_;
   const auto chunks = chunks_.find(at->first);
-  if (chunks != chunks_.end()) {
-    chunk_count_ -= count_of(chunks->second);
-    chunks_.erase(chunks);
-  }
+  if (chunks != chunks_.end()) drop_chunks(chunks);
   bookings_.erase(at);
 }
 
@@ -133,6 +147,12 @@ void Bookings::drop_node(NodeId node) {
     const Booking& booking = each->second;
     // Where only the prompt was computed there, the rest goes on.
     if ((booking.prefill == node && !booking.prefilled) || booking.decode == node) erase(each);
+  }
+  for (auto at = chunks_.begin(); at != chunks_.end();) {
+    const std::size_t before = count_of(at->second);
+    std::erase_if(at->second, [&](const BookedChunks& each) { return each.first == node; });
+    chunk_count_ -= before - count_of(at->second);
+    at = at->second.empty() ? chunks_.erase(at) : std::next(at);
   }
   if (promises_.erase(node) > 0) ++version_;
 }

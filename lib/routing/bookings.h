@@ -43,9 +43,10 @@ class Bookings {
 
   // Where there are limits::bookings_max, the one that expires first goes.
   BookingId make(const Booking& booking);
-  // What nodes were promised to hold by it, as long as it is open. Where all together have
-  // limits::booked_chunks_max, nothing is kept, and the answer is false.
-  bool note_chunks(BookingId id, std::vector<BookedChunks> chunks);
+  // What nodes were promised to hold by it, kept as long as it is open. Where all together have
+  // more than limits::booked_chunks_max, those of the oldest bookings go: they are most likely
+  // computed.
+  void note_chunks(BookingId id, std::vector<BookedChunks> chunks);
   // Nothing where there is no such booking, or its prompt is computed already. What is returned is
   // the booking as it was.
   std::optional<Booking> prefill_done(BookingId id);
@@ -58,27 +59,26 @@ class Bookings {
   void drop_node(NodeId node);
 
   std::size_t size() const { return bookings_.size(); }
-  // Calls `visit` with the chunks of all open bookings. O(chunks).
-  template <class Visit>
-  void for_each_chunks(Visit&& visit) const {
-    for (const auto& [id, booked] : chunks_) {
-      for (const BookedChunks& each : booked) visit(each);
-    }
-  }
+  // Empty where it has none.
+  const std::vector<BookedChunks>& chunks_of(BookingId id) const;
+  // The latest booking before this one that has chunks; nothing: there is none.
+  std::optional<BookingId> latest_with_chunks(BookingId before) const;
   // Sums by node. Nodes stay, with zeros, so that their last change can be told.
   const std::map<NodeId, Promise>& promises() const { return promises_; }
   // Grows with every change of a sum.
   std::uint64_t version() const { return version_; }
 
  private:
+  using OpenChunks = std::map<BookingId, std::vector<BookedChunks>>;
   void end_prefill(Booking& booking);
+  OpenChunks::iterator drop_chunks(OpenChunks::iterator at);
   void erase(std::map<BookingId, Booking>::iterator at);
   static TimePoint due(const Booking& booking);
 
   std::map<BookingId, Booking> bookings_;
   std::set<std::pair<TimePoint, BookingId>> by_expiry_;
   std::map<NodeId, Promise> promises_;
-  std::map<BookingId, std::vector<BookedChunks>> chunks_;
+  OpenChunks chunks_;
   std::size_t chunk_count_ = 0;
   BookingId next_;
   std::uint64_t version_ = 0;

@@ -17,7 +17,8 @@ struct RouteCandidate {
   NodeId id;
   NodeRank rank;
   Role role = Role::prefill;
-  std::uint32_t depth = 0;        // tokens of the query that it has
+  std::uint32_t depth = 0;        // tokens of the query that it has, or is to have
+  std::uint32_t indexed = 0;      // ... that it has by the index
   bool keeps_duplicates = false;  // what it has as well as another stays there
   std::uint32_t requests = 0;     // that it has to do with: reported or booked
   std::uint32_t prefills = 0;     // of these, those whose prompt is not computed yet

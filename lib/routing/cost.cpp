@@ -62,8 +62,10 @@ double crowd_of(const std::vector<RouteCandidate>& candidates) {
   double computing = 0;
   for (const RouteCandidate& each : candidates) {
     if (!serves_prefill(each.role)) continue;
-    waiting.push_back(std::max(each.prefills, 1u) - 1);
-    computing += each.prefills > 0 ? 1 : 0;
+    // Who never says that a prompt is computed: by its time it is.
+    const std::uint32_t prefills = each.queued_tokens > 0 ? each.prefills : 0;
+    waiting.push_back(std::max(prefills, 1u) - 1);
+    computing += prefills > 0 ? 1 : 0;
   }
   if (waiting.empty()) return 0;
   const auto median = waiting.begin() + static_cast<std::ptrdiff_t>((waiting.size() - 1) / 2);

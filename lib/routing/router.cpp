@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <set>
 
@@ -41,12 +42,13 @@ std::string_view source_name(RateSource source) {
   return names[static_cast<std::size_t>(source)];
 }
 
-Router::Router(const RoutingSettings& settings, std::uint32_t page_size, Epoch life, TimePoint now)
+Router::Router(const RoutingSettings& settings, std::uint32_t page_size, Epoch life,
+               std::uint64_t salt, TimePoint now)
     : settings_(settings),
       page_size_(page_size),
       started_(now),
       bookings_(BookingId{life.value}),
-      speculation_(settings.speculation),
+      speculation_(settings.speculation, salt),
       mean_prompt_tokens_(kPromptTokens) {}
 
 // ---- news --------------------------------------------------------------------------------------
@@ -124,6 +126,10 @@ void Router::forget(TimePoint now, NodeId node) {
   drop_promises_of(now, node);
   bookings_.drop_node(node);
   speculation_.drop_node(node);
+  std::erase_if(fresh_chunks_, [&](const BookedChunks& each) {
+    if (each.first == node) fresh_count_ -= each.second.size();
+    return each.first == node;
+  });
   traffic_.erase(node);
   // A booking that is gone was a promise to its other node as well.
   for (const auto& [other, promise] : bookings_.promises()) refresh(now, other);
@@ -183,6 +189,7 @@ RouteCandidate Router::candidate(TimePoint now, const RouteNode& node,
                      .rank = node.rank,
                      .role = node.role,
                      .depth = node.depth,
+                     .indexed = node.depth,
                      .keeps_duplicates = node.keeps_duplicates};
   const Traffic* known = traffic(node.id);
   out.prefill_rate = rate_of(known, fleet).tokens_per_second;
@@ -273,7 +280,7 @@ std::optional<BookingId> Router::book(TimePoint now, const Routed& routed) {
   return id;
 }
 
-// Of what they have already, all routers know from the index.
+// Of what they have by the index all routers know.
 void Router::book_chunks(TimePoint now, BookingId id, const Routed& routed) {
   if (settings_.speculation == Duration{0}) return;
   std::vector<BookedChunks> booked;
@@ -283,31 +290,61 @@ void Router::book_chunks(TimePoint now, BookingId id, const Routed& routed) {
     if (!booked.empty() && booked.back().first == node.id) continue;
     std::vector<ChunkHash> chunks;
     for (const Chunk& each : routed.chunks) {
-      if (each.end > node.depth) chunks.push_back(each.hash);
+      if (each.end > node.indexed) chunks.push_back(each.hash);
     }
-    speculation_.note(now, node.id, chunks);
     if (!chunks.empty()) booked.emplace_back(node.id, std::move(chunks));
   }
-  if (!bookings_.note_chunks(id, booked)) return;
-  std::ranges::move(booked, std::back_inserter(chunk_news_));
+  bookings_.note_chunks(id, std::move(booked));
+  tell_chunks(now, id);
   if (next_repeat_ == kNever) next_repeat_ = now + chunks_repeat();
 }
 
-void Router::repeat_chunks(TimePoint now) {
-  chunk_news_.clear();
-  bookings_.for_each_chunks([&](const BookedChunks& each) {
+void Router::tell_chunks(TimePoint now, BookingId id) {
+  for (const BookedChunks& each : bookings_.chunks_of(id)) {
     speculation_.note(now, each.first, each.second);
-    chunk_news_.push_back(each);
-  });
-  next_repeat_ = chunk_news_.empty() ? kNever : now + chunks_repeat();
+    fresh_count_ += each.second.size();
+    fresh_chunks_.push_back(each);
+  }
+  // What is too much is told with the next repetition.
+  while (fresh_count_ > limits::booked_chunks_max) {
+    fresh_count_ -= fresh_chunks_.front().second.size();
+    fresh_chunks_.pop_front();
+  }
+}
+
+void Router::repeat_chunks(TimePoint now) {
+  constexpr BookingId kLast{~std::uint64_t{0}};
+  bool any = false;
+  for (auto id = bookings_.latest_with_chunks(kLast); id; id = bookings_.latest_with_chunks(*id)) {
+    for (const auto& [node, chunks] : bookings_.chunks_of(*id)) {
+      speculation_.note(now, node, chunks);
+    }
+    any = true;
+  }
+  next_repeat_ = any ? now + chunks_repeat() : kNever;
+  // One that is still on its way goes on: so the oldest have their turn as well.
+  if (any && !repeat_before_) repeat_before_ = kLast;
 }
 
 std::vector<BookedChunks> Router::take_chunk_news(std::size_t chunks_max) {
   std::vector<BookedChunks> out;
-  while (!chunk_news_.empty() && chunk_news_.front().second.size() <= chunks_max) {
-    chunks_max -= chunk_news_.front().second.size();
-    out.push_back(std::move(chunk_news_.front()));
-    chunk_news_.pop_front();
+  while (!fresh_chunks_.empty() && fresh_chunks_.front().second.size() <= chunks_max) {
+    chunks_max -= fresh_chunks_.front().second.size();
+    fresh_count_ -= fresh_chunks_.front().second.size();
+    out.push_back(std::move(fresh_chunks_.front()));
+    fresh_chunks_.pop_front();
+  }
+  while (fresh_chunks_.empty() && repeat_before_) {
+    const auto id = bookings_.latest_with_chunks(*repeat_before_);
+    std::size_t count = 0;
+    if (id) {
+      for (const BookedChunks& each : bookings_.chunks_of(*id)) count += each.second.size();
+    }
+    if (id && count > chunks_max) break;
+    repeat_before_ = id;
+    if (!id) break;
+    chunks_max -= count;
+    std::ranges::copy(bookings_.chunks_of(*id), std::back_inserter(out));
   }
   return out;
 }
@@ -335,6 +372,7 @@ bool Router::prefill_done(TimePoint now, BookingId id, std::optional<std::uint32
 }
 
 bool Router::finish(TimePoint now, BookingId id) {
+  tell_chunks(now, id);  // so that the time after it begins now
   const auto booking = bookings_.finish(id);
   if (!booking) return false;
   for (const auto& each : {booking->prefill, booking->decode}) {
@@ -361,8 +399,12 @@ Redirected Router::redirect(TimePoint now, const RouteQuery& query,
   double best = std::numeric_limits<double>::infinity();
   const auto self = std::ranges::find(candidates, here, &RouteCandidate::id);
   if (self != candidates.end()) {
-    CostTerms stays = out.seen.terms[static_cast<std::size_t>(self - candidates.begin())];
-    // The request is among those that are queued here.
+    // The request is among those that are queued here, and may be booked here: what is to be
+    // computed of it is what the index does not have.
+    std::vector<RouteCandidate> without = candidates;
+    const auto at = static_cast<std::size_t>(self - candidates.begin());
+    without[at].depth = without[at].indexed;
+    CostTerms stays = cost_terms(without, out.seen.tokens, settings_.weights)[at];
     stays.wait = std::max(0.0, stays.wait - stays.compute);
     best = cost(stays) - settings_.redirect_cost;
   }

@@ -79,13 +79,16 @@ struct KnownRate {
 };
 
 // Between two repetitions of what was told of open bookings, or half as long as speculation lives:
-// so long after a loss all routers agree.
-inline constexpr Duration kChunksRepeat = std::chrono::seconds(2);
+// so long after a loss all routers agree. Longer where a router has more chunks open than it tells
+// in that time.
+inline constexpr Duration kChunksRepeat = std::chrono::seconds(2),
+                          kChunksRepeatMin = std::chrono::milliseconds(100);
 
 class Router {
  public:
-  // `life` tells the bookings of this life from those of others.
-  Router(const RoutingSettings& settings, std::uint32_t page_size, Epoch life, TimePoint now);
+  // `life` tells the bookings of this life from those of others; `salt` is known to nobody else.
+  Router(const RoutingSettings& settings, std::uint32_t page_size, Epoch life, std::uint64_t salt,
+         TimePoint now);
 
   // ---- news ------------------------------------------------------------------------------------
 
@@ -130,10 +133,10 @@ class Router {
 
   const std::map<NodeId, Promise>& promises() const { return bookings_.promises(); }
   std::uint64_t promises_version() const { return bookings_.version(); }
-  // Chunks that the other routers are to be told, at most so many; none twice in a row, but all of
-  // open bookings again, see kChunksRepeat.
+  // Chunks that the other routers are to be told, at most so many: what is new first, and then of
+  // open bookings, the latest first, what was told before.
   std::vector<BookedChunks> take_chunk_news(std::size_t chunks_max);
-  bool has_chunk_news() const { return !chunk_news_.empty(); }
+  bool has_chunk_news() const { return !fresh_chunks_.empty() || repeat_before_; }
   const Traffic* traffic(NodeId node) const;
   KnownRate rate(NodeId node) const;
   std::uint64_t routed(RouteReason reason) const {
@@ -162,8 +165,11 @@ class Router {
   void drop_promises_of(TimePoint now, NodeId router);
   void note_chunks(TimePoint now, OtherRouter& router, std::span<const BookedChunks> chunks);
   void book_chunks(TimePoint now, BookingId id, const Routed& routed);
+  void tell_chunks(TimePoint now, BookingId id);
   void repeat_chunks(TimePoint now);
-  Duration chunks_repeat() const { return std::min(kChunksRepeat, settings_.speculation / 2); }
+  Duration chunks_repeat() const {
+    return std::clamp(settings_.speculation / 2, kChunksRepeatMin, kChunksRepeat);
+  }
 
   RoutingSettings settings_;
   std::uint32_t page_size_;
@@ -174,7 +180,9 @@ class Router {
   Bookings bookings_;
   std::map<NodeId, OtherRouter> others_;
   Speculation speculation_;
-  std::deque<BookedChunks> chunk_news_;
+  std::deque<BookedChunks> fresh_chunks_;
+  std::size_t fresh_count_ = 0;
+  std::optional<BookingId> repeat_before_;  // a repetition is on its way: what comes next
   TimePoint next_repeat_ = kNever;
   double mean_prompt_tokens_;
   std::array<std::uint64_t, kRouteReasons> routed_{};

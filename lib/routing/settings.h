@@ -30,7 +30,8 @@ struct RoutingSettings {
   // A booking whose end nobody reports is dropped after this; its prompt counts as computed
   // earlier, when it should long have been.
   Duration booking_expires = std::chrono::minutes(5);
-  // A routed prompt counts as held by the chosen nodes for once to twice this.
+  // A routed prompt counts as held by the chosen nodes until its booking ends, and for once to
+  // twice this after.
   Duration speculation = std::chrono::seconds(5);
 };
 

@@ -124,8 +124,8 @@ void list_routing(OptionTable& table, RoutingSettings& routing) {
             "tokens a second whose KV a decode step reads: the memory's bytes a second by the KV's "
             "bytes a token (3.35 TB/s by 320 KiB)");
   table.add("affinity", routing.weights.affinity, Number{0, kAffinityMax},
-            "how much a computation counts for delaying others and evicting what they use: this "
-            "times the share of nodes that are computing; 0: only its own time counts");
+            "how much a computation counts for delaying others: this times the prompts that wait "
+            "at a prefill node; 0: only its own time counts");
   table.add("decode-only-tokens", routing.weights.decode_only_tokens, Whole{0, kCountMax},
             "where fewer tokens than this are not cached at the decode node, it computes them "
             "itself; 0: never");
@@ -142,8 +142,8 @@ void list_routing(OptionTable& table, RoutingSettings& routing) {
   table.add("booking-seconds", routing.booking_expires, Seconds{1, kSecondsMax},
             "seconds after which a booking that nobody finished is dropped");
   table.add("speculation-seconds", routing.speculation, kSecondsOrOff,
-            "a booked prompt counts as held by its nodes for once to twice so many seconds; 0: not "
-            "at all");
+            "a booked prompt counts as held by its nodes until its booking ends and for once to "
+            "twice so many seconds after; 0: not at all");
 }
 
 void list_cache(OptionTable& table, Options& options) {

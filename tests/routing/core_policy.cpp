@@ -25,7 +25,7 @@ RoutingSettings settings_for(RoutingPolicy policy) {
 }  // namespace
 
 CorePolicy::CorePolicy(const FleetView& fleet, std::uint64_t seed, RoutingPolicy policy)
-    : Policy(fleet, seed), router_(settings_for(policy), kPageSize, Epoch{1}, at(0)) {}
+    : Policy(fleet, seed), router_(settings_for(policy), kPageSize, Epoch{1}, seed, at(0)) {}
 
 Policy::Choice CorePolicy::route(double now_s, const Query& query) {
   tokens_.clear();

@@ -272,7 +272,8 @@ Body Liar::published(const Mask& mask, std::size_t told) {
   const auto requests = static_cast<std::uint32_t>(1 + below(1000));
   bookings.promises.emplace_back(anybody(told).id, Promise{requests, requests, 100'000, 100'000});
   std::vector<ChunkHash> chunks(1 + below(20));
-  for (ChunkHash& chunk : chunks) chunk = ChunkHash{any_count(0)};
+  const bool collide = sometimes(2);
+  for (ChunkHash& chunk : chunks) chunk = ChunkHash{collide ? below(1000) << 40 : any_count(0)};
   bookings.chunks.emplace_back(anybody(told).id, std::move(chunks));
   return bookings;
 }

@@ -41,7 +41,7 @@ struct Fleet {
 };
 
 struct TestRouter : Router {
-  explicit TestRouter(RoutingSettings settings = {}) : Router(settings, kPage, kLife, kStart) {}
+  explicit TestRouter(RoutingSettings settings = {}) : Router(settings, kPage, kLife, 0, kStart) {}
   TimePoint now = kStart;
 
   Routed ask(const Fleet& fleet, const std::vector<TokenId>& tokens, bool book = false) {
@@ -290,7 +290,7 @@ TEST_CASE("what was booked counts as held until its booking ends, and a while af
   CHECK(router.look(router.now, {tenant, tokens}, fleet.nodes).candidates[node].depth == 0);
   // A prompt may be queued for much longer than speculation lives.
   for (int i = 0; i < 60; ++i) {
-    router.now += 4s;
+    router.now += 4300ms;
     CHECK(depth() == 768);
   }
   router.finish(router.now, *first.booking);
@@ -332,8 +332,10 @@ TEST_CASE("what a router booked counts at every other that is told, and is told 
   there.expire(there.now);
   there.tell(third, NodeId{7});
   CHECK(depth_at(third) == 1792);
-  // It is told as long as the booking is open, and counts nowhere a while after.
+  // It is told as long as the booking is open, and once more then; it counts nowhere a while after.
   there.finish(there.now, *first.booking);
+  CHECK(there.has_chunk_news());
+  there.tell(here, NodeId{7});
   there.now += kChunksRepeat;
   there.expire(there.now);
   CHECK(!there.has_chunk_news());
@@ -343,6 +345,128 @@ TEST_CASE("what a router booked counts at every other that is told, and is told 
   // A node that began anew has nothing.
   third.forget(third.now, fleet.id(node));
   CHECK(depth_at(third) == 0);
+}
+
+TEST_CASE("names of chunks are as WIRE.md says") {
+  const auto chunks = chunks_of({}, tokens_from(0, 800));
+  REQUIRE(chunks.size() == 3);
+  CHECK(chunks[0].hash == ChunkHash{0xb06ae77201eab8b});
+  CHECK(chunks[1].hash == ChunkHash{0x256994a590045739});
+  CHECK(chunks[2].hash == ChunkHash{0x2428f2bdae34be95});
+  CHECK(chunks[2].end == 768);
+  CHECK(chunks_of({}, tokens_from(0, limits::request_tokens_max)).size() ==
+        chunk_count(limits::request_tokens_max));
+}
+
+TEST_CASE("a prompt that somebody else's booking covers is told all the same") {
+  TestRouter router;
+  Fleet fleet{U};
+  const auto tokens = tokens_from(0, 1024);
+  const Routed first = router.ask(fleet, tokens, true);
+  router.ask(fleet, tokens, true);
+  router.finish(router.now, *first.booking);
+  for (int i = 0; i < 20; ++i) {
+    router.now += 1s;
+    router.expire(router.now);
+  }
+  CHECK(router.ask(fleet, tokens).candidates[0].depth == 1024);
+}
+
+TEST_CASE("a node that begins anew has nothing of what was booked there, whoever goes on with it") {
+  TestRouter router;
+  Fleet fleet{P, D};
+  const auto tokens = tokens_from(0, 1024);
+  const Routed routed = router.ask(fleet, tokens, true);
+  router.prefill_done(router.now, *routed.booking, std::nullopt);
+  router.forget(router.now, fleet.id(0));
+  router.now += 3s;
+  router.expire(router.now);
+  const Routed again = router.ask(fleet, tokens);
+  CHECK(again.candidates[0].depth == 0);
+  CHECK(again.candidates[1].depth == 1024);
+  for (const auto& [node, chunks] : router.take_chunk_news(10'000)) CHECK(node == fleet.id(1));
+}
+
+TEST_CASE("hashes that somebody chose to collide cost what others cost") {
+  Speculation speculation(5s, 12345);
+  std::vector<ChunkHash> chosen(20'000);
+  for (std::size_t i = 0; i < chosen.size(); ++i) chosen[i] = ChunkHash{i << 40};
+  speculation.note(kStart, NodeId{1}, chosen);
+  CHECK(speculation.chunks() == chosen.size());
+}
+
+TEST_CASE("pairs of a chunk and a node are bounded, and so are the nodes of one chunk") {
+  Speculation speculation(5s, 0);
+  const std::vector<ChunkHash> few{ChunkHash{1}, ChunkHash{2}};
+  for (std::uint64_t node = 0; node < 1000; ++node) speculation.note(kStart, NodeId{node}, few);
+  std::size_t found = 0;
+  const Chunk chunk{256, ChunkHash{1}};
+  speculation.match({&chunk, 1}, [&](NodeId, std::uint32_t) { ++found; });
+  CHECK(found == limits::speculative_nodes_max);
+  std::vector<ChunkHash> many(limits::booked_chunks_per_message_max);
+  for (std::uint64_t i = 0; i < 1000; ++i) {
+    for (std::size_t k = 0; k < many.size(); ++k) many[k] = ChunkHash{i * many.size() + k};
+    speculation.note(kStart, NodeId{i % 7}, many);
+  }
+  CHECK(speculation.chunks() <= 2 * limits::speculative_chunks_max);
+}
+
+TEST_CASE("a request is sent on from where it is booked as if it were not") {
+  TestRouter here, there;
+  Fleet fleet{U, U}, only{U};
+  const auto tokens = tokens_from(0, 20'000);
+  there.ask(only, tokens_from(1'000'000, 100'000), true);
+  there.ask(only, tokens, true);
+  there.tell(here, NodeId{7});
+  CHECK(here.ask(fleet, tokens).candidates[0].depth > 19'000);
+  const Redirected sent =
+      here.redirect(here.now, {CacheNamespace{}, tokens}, fleet.nodes, fleet.id(0), U, {});
+  CHECK(sent.to == 1);
+}
+
+// ---- what a computation costs others -----------------------------------------------------------
+
+RouteCandidate unified(std::uint32_t rank, std::uint32_t depth, std::uint32_t prefills) {
+  return {.id = NodeId{1000 + rank},
+          .rank = NodeRank{rank},
+          .role = Role::unified,
+          .depth = depth,
+          .prefills = prefills,
+          .queued_tokens = 1000.0 * prefills,
+          .prefill_rate = 1000};
+}
+
+std::vector<double> delays(const std::vector<RouteCandidate>& candidates) {
+  std::vector<double> out;
+  for (const CostTerms& each : cost_terms(candidates, 1000, {})) out.push_back(each.delay);
+  return out;
+}
+
+TEST_CASE("what must be computed is dearer the more wait, by all and not by one") {
+  // Nobody computes; one of two computes; all do, and nobody waits.
+  CHECK(delays({unified(0, 0, 0), unified(1, 0, 0)})[0] == 0);
+  CHECK(delays({unified(0, 0, 1), unified(1, 0, 0)})[0] == doctest::Approx(0.1));
+  CHECK(delays({unified(0, 0, 1), unified(1, 500, 1)}) == std::vector<double>{0.2, 0.1});
+  // Three wait at each; at one of three a hundred.
+  CHECK(delays({unified(0, 0, 4), unified(1, 0, 4)})[0] == doctest::Approx(3.2));
+  CHECK(delays({unified(0, 0, 101), unified(1, 0, 1), unified(2, 0, 1)})[0] ==
+        doctest::Approx(0.2));
+  CHECK(delays({unified(0, 0, 101)})[0] == doctest::Approx(100.2));
+  // Who never says that a prompt was computed is not waited for any longer than it takes.
+  auto silent = unified(0, 0, 50);
+  silent.queued_tokens = 0;
+  CHECK(delays({silent, silent})[0] == 0);
+}
+
+TEST_CASE("where all have queues nobody is moved for less than it costs; a hot prefix spreads") {
+  const auto choose = [](const std::vector<RouteCandidate>& candidates) {
+    const auto terms = cost_terms(candidates, 1000, {});
+    return *least_cost(candidates, terms, 1000, 1, {}).prefill;
+  };
+  // 5 s of queue beside 4 s and all to compute: that would gain the request nothing to speak of.
+  CHECK(choose({unified(0, 1000, 5), unified(1, 0, 3), unified(2, 0, 3)}) == 0);
+  // All of it is at one node, and the others are idle.
+  CHECK(choose({unified(0, 1000, 5), unified(1, 0, 0), unified(2, 0, 0)}) != 0);
 }
 
 TEST_CASE("of what a node has by the index nothing is told, and each node is told what it lacks") {
@@ -375,6 +499,13 @@ TEST_CASE("what one router keeps and tells of chunks is bounded, and so is what 
     told += in_one;
   }
   CHECK(told <= limits::booked_chunks_max);
+  // Those that were booked last are the ones that are kept, and told first.
+  router.now += kChunksRepeat;
+  router.expire(router.now);
+  const auto latest = chunks_of({}, tokens_from((booked - 1) << 20, limits::request_tokens_max));
+  const auto repeated = router.take_chunk_news(limits::booked_chunks_per_message_max);
+  REQUIRE(!repeated.empty());
+  CHECK(repeated[0].second.back() == latest.back().hash);
   CHECK(told > limits::booked_chunks_max - 400);
   // A liar tells more than anybody may.
   std::vector<ChunkHash> many(limits::booked_chunks_per_message_max);
@@ -460,7 +591,7 @@ TEST_CASE("numbers of bookings of another life are unknown") {
   Fleet fleet{U};
   const Routed routed = router.ask(fleet, tokens_from(0, 96), true);
   CHECK(routed.booking->value >= kLife.value);
-  Router next({}, kPage, Epoch{kLife.value + 1'000'000}, kStart);
+  Router next({}, kPage, Epoch{kLife.value + 1'000'000}, 0, kStart);
   const auto tokens = tokens_from(0, 96);
   next.route(kStart, {CacheNamespace{}, tokens}, fleet.nodes, true);
   CHECK(!next.finish(kStart, *routed.booking));

@@ -195,7 +195,7 @@ class Candidate:
     role: str
     excluded: Optional[str]  # why it may not be chosen, such as dead, suspect, not_ready
     depth: int  # tokens of the prompt that it is believed to have
-    indexed_depth: int  # ... by the index, without what was routed to it a moment ago
+    indexed_depth: int  # ... by the index, without what is booked there
     load: Optional[Mapping[str, Any]]  # what its engine reported last
     requests: int  # reported or booked
     queued_tokens: float  # of prompts, before this one
