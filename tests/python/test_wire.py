@@ -196,7 +196,8 @@ def test_head():
 
 
 def test_bookings():
-    assert body("BOOKINGS") == [3, [node_id(P0), 2, 1, 700, 1500]]
+    chunks = [node_id(P0), [0xC0, 0xC1]]
+    assert body("BOOKINGS") == [3, [node_id(P0), 2, 1, 700, 1500], chunks]
 
 
 def test_marker():
