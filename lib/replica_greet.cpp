@@ -215,9 +215,8 @@ std::optional<std::string> Replica::disagreement(const Introduction& hello, Node
     return "rank differs: " + std::to_string(member->rank.value) + " in the lists of " +
            self_->addr + ", " + std::to_string(hello.rank.value) + " in those of " + hello.addr;
   }
-  // Of one that never answered itself others may have told a wrong one.
-  const bool is_hearsay = !member->configured && member->publish_addr.empty();
-  if (hello.role != member->role && !is_hearsay) {
+  // Of one that is in no list its own word counts, whatever others or a former word have told.
+  if (member->configured && hello.role != member->role) {
     return "role differs: " + std::string(role_name(member->role)) + " in the lists of " +
            self_->addr + ", " + std::string(role_name(hello.role)) + " in those of " + hello.addr;
   }

@@ -13,7 +13,8 @@ Body Flood::question(std::size_t from, std::size_t to) {
   const VectorView at = known == vector.end() ? VectorView{Epoch{1}, Seq{}} : known->second;
   switch (random_() % 5) {
     case 0:
-      return ReplayRequest{origin, at.epoch, Seq{1}, Seq{at.seq.value + 1}};
+      return ReplayRequest{origin, at.epoch, Seq{1},
+                           Seq{std::min(at.seq.value + 1, limits::count_max)}};
     case 1:
       return SnapshotRequest{origin, at.epoch, Seq{}, random_() >> 2, true, ""};
     case 2:
