@@ -13,6 +13,9 @@ void Replica::on_register(TimePoint now, NodeId from, const RegisterMessage& sai
   RegisteredMessage reply{said.nonce, said.stamp, head_, settings_.gc.mode, settings_.gc.lease, {}};
   // It does not know this life yet: what it wants to refer to is of another.
   if (said.epoch != self_->epoch) return count("registers_of_another_life");
+  // No reader says that: in HELLO and WELCOME it stands for no registration, so that one which was
+  // opened so would never be found out.
+  if (said.stamp == 0) return count("registers_outdated");
   ReaderSessions& readers = collection_.readers;
   const ReaderWord word{members_.at(from).epoch, said.nonce, said.stamp};
   const auto verdict = readers.judge(from, word);
