@@ -19,10 +19,7 @@ void Subscriber::unsubscribe(const std::string& topic) {
 void Subscriber::connect(NodeId peer, const std::string& endpoint) {
   std::set<NodeId>& users = users_[endpoint];
   // Where it does not come up libzmq may have given it up: it does after what is no ZMTP.
-  if (!users.empty() && !is_up(endpoint)) {
-    pass_over_message();
-    socket_.disconnect("tcp://" + endpoint);
-  }
+  if (!users.empty() && !is_up(endpoint)) end(endpoint);
   if (users.empty() || !is_up(endpoint)) {
     socket_.set(zmq::sockopt::ipv6, endpoint.starts_with('[') ? 1 : 0);
     socket_.connect("tcp://" + endpoint);
@@ -40,8 +37,16 @@ bool Subscriber::leave(NodeId peer, const std::string& endpoint) {
 void Subscriber::disconnect(const std::string& endpoint) {
   users_.erase(endpoint);
   up_.erase(endpoint);
+  end(endpoint);
+}
+
+void Subscriber::end(const std::string& endpoint) {
   pass_over_message();
-  socket_.disconnect("tcp://" + endpoint);
+  try {
+    socket_.disconnect("tcp://" + endpoint);
+  } catch (const zmq::error_t&) {
+    return;  // it was no more
+  }
 }
 
 // libzmq takes the first part of a message out of its connection when it is asked whether there is

@@ -38,6 +38,7 @@ class Subscriber {
   void look_at_connections();
 
  private:
+  void end(const std::string& endpoint);
   void pass_over_message();
 
   zmq::socket_t socket_;

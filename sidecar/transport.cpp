@@ -144,18 +144,10 @@ void Transport::disconnect(LinkKey link, const std::string& endpoint) {
   if (link.kind == LinkKind::control) return close_dealer(found->second.control);
   if (link.kind == LinkKind::bulk) return close_dealer(found->second.bulk);
   Subscriber& subscriber = subscriber_of(found->second);
-  if (subscriber.leave(link.peer, endpoint)) disconnect(subscriber, endpoint);
-}
-
-void Transport::disconnect(Subscriber& subscriber, const std::string& endpoint) {
-  zmq::socket_t& socket = subscriber.socket();
-  poller_.touched(socket);
-  amid_.erase(&socket);
-  try {
-    subscriber.disconnect(endpoint);
-  } catch (const zmq::error_t&) {
-    ++counts_.malformed;
-  }
+  if (!subscriber.leave(link.peer, endpoint)) return;
+  poller_.touched(subscriber.socket());
+  amid_.erase(&subscriber.socket());
+  subscriber.disconnect(endpoint);
 }
 
 void Transport::close_dealer(std::optional<zmq::socket_t>& dealer) {

@@ -131,7 +131,6 @@ class Transport {
   void close_broken();
   // Not at once: who misbehaves once does it again.
   void connect_given_up();
-  void disconnect(Subscriber& subscriber, const std::string& endpoint);
   Subscriber& subscriber_of(const Peer& peer) { return peer.watch_only ? watcher_ : subscriber_; }
   Intake::NothingWaits nothing_waits() {
     return [this] { return poller_.nothing_waits(); };
