@@ -180,8 +180,7 @@ void Replica::on_bookings(TimePoint now, const Envelope& envelope, const Booking
 
 ExplainView Replica::explain(TimePoint now, const CacheNamespace& name,
                              std::span<const TokenId> tokens) {
-  const std::vector<RouteNode> nodes = route_nodes(name, tokens);
-  const Routed routed = router_.look(now, {name, tokens}, nodes);
+  const Routed routed = router_.look(now, {name, tokens}, route_nodes(name, tokens));
   ExplainView view;
   view.tokens = routed.tokens;
   view.policy = policy_name(settings_.routing.policy);
@@ -202,7 +201,7 @@ ExplainView Replica::explain(TimePoint now, const CacheNamespace& name,
     if (at != routed.candidates.end()) {
       const auto index = static_cast<std::size_t>(at - routed.candidates.begin());
       row.depth = at->depth;
-      row.indexed_depth = nodes[index].depth;
+      row.indexed_depth = at->indexed;
       row.queued_tokens = at->queued_tokens;
       row.requests = at->requests;
       row.decode_tokens = at->decode_tokens;

@@ -230,7 +230,7 @@ Routed Router::look(TimePoint now, const RouteQuery& query,
   const KnownRate fleet = fleet_rate();
   seen.candidates.reserve(nodes.size());
   for (const RouteNode& node : nodes) seen.candidates.push_back(candidate(now, node, fleet));
-  seen.chunks = chunks_of(query.name, query.tokens);
+  if (settings_.speculation > Duration{0}) seen.chunks = chunks_of(query.name, query.tokens);
   speculation_.match(seen.chunks, [&](NodeId node, std::uint32_t end) {
     const auto at = std::ranges::find(seen.candidates, node, &RouteCandidate::id);
     if (at != seen.candidates.end()) at->depth = std::max(at->depth, end / page_size_ * page_size_);
