@@ -86,8 +86,10 @@ Log::Log(LogLevel level, std::string_view format)
 }
 Log::~Log() { spdlog::shutdown(); }  // before the writer that it hands lines to
 
-void Log::set_level(LogLevel level) { spdlog::set_level(spdlog_level(level)); }
-bool Log::shows(LogLevel level) const { return spdlog::should_log(spdlog_level(level)); }
+void Log::set_level(LogLevel level) {
+  level_ = level;
+  spdlog::set_level(spdlog_level(level));
+}
 
 void Log::line(TimePoint now, LogLevel level, const std::string& event, const std::string& detail) {
   if (!shows(level) || !limiter_.offer(now, event, node_of(detail))) return;

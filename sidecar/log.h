@@ -24,7 +24,7 @@ class Log {
   ~Log();
 
   void set_level(LogLevel level);
-  bool shows(LogLevel level) const;
+  bool shows(LogLevel level) const { return level >= level_; }
   // `detail` is key=value pairs, values with spaces in double quotes; `node=` of them counts for
   // the limit. Lines of the process itself are not limited.
   void line(TimePoint now, LogLevel level, const std::string& event, const std::string& detail);
@@ -35,6 +35,7 @@ class Log {
   std::uint64_t dropped() const { return writer_.dropped(); }
 
  private:
+  LogLevel level_ = LogLevel::info;
   bool as_json_;
   LineLimiter limiter_;
   LogWriter writer_;

@@ -247,8 +247,9 @@ void Resolver::ask(const std::string& host) {
 int Resolver::descriptor() const { return shared_->wakes_owner; }
 
 std::vector<Resolver::Answer> Resolver::take() {
-  unpoke(shared_->wakes_owner);
   const std::lock_guard lock(shared_->mutex);
+  if (shared_->answers.empty()) return {};
+  unpoke(shared_->wakes_owner);
   return std::exchange(shared_->answers, {});
 }
 
