@@ -82,7 +82,8 @@ void Inbound::look_after(TimePoint now, const Intake::NothingWaits& nothing_wait
   std::vector<int> silent, endless;
   for (auto& [descriptor, each] : connections_) {
     const bool said_nothing = each.last_heard == TimePoint::min();
-    if (each.intake.is_endless(descriptor, bounds_.intake, nothing_waits)) {
+    const std::uint64_t received = bytes_received(descriptor).value_or(0);
+    if (each.intake.is_endless(descriptor, received, bounds_.intake, nothing_waits)) {
       endless.push_back(descriptor);
     } else if (said_nothing && now - each.since >= limits::silent_connection_max) {
       silent.push_back(descriptor);

@@ -24,12 +24,14 @@ class Intake {
 
   Intake() = default;
   // Of a connection that was not watched from its beginning: what was read of it so far is heard.
-  explicit Intake(int descriptor);
+  explicit Intake(std::uint64_t received) : heard_bytes_(received) {}
 
   // A whole message of so many bytes, as they were sent.
   void heard(std::size_t bytes) { heard_bytes_ += bytes; }
-  // Whether it is amid a message that is longer than any may be.
-  bool is_endless(int descriptor, Bounds bounds, const NothingWaits& nothing_waits);
+  // Whether it is amid a message that is longer than any may be. `received`: all that came over it
+  // so far.
+  bool is_endless(int descriptor, std::uint64_t received, Bounds bounds,
+                  const NothingWaits& nothing_waits);
 
  private:
   std::uint64_t heard_bytes_ = 0;

@@ -93,6 +93,7 @@ void Links::look_whether_up(TimePoint now) {
   for (const LinkKey& link : dialer_.links()) {
     const auto endpoint = endpoints_.find(link);
     const bool up = endpoint != endpoints_.end() && transport_.is_up(link, endpoint->second);
+    if (up && !dialer_.is_up(link)) transport_.came_up();
     dialer_.set_up(now, link, up);
     const LinkTrouble trouble = dialer_.trouble(link);
     const auto [told, is_new] = told_.try_emplace(link, LinkTrouble::none);

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "lib/base/limits.h"
 #include "sidecar/tcp_connection.h"
 
 namespace radixmesh {
@@ -39,7 +40,7 @@ Outbound::Connection* Outbound::find(int descriptor) {
   if (found != connections_.end()) return &found->second;
   std::string ends = ends_of(descriptor);
   if (ends.empty()) return nullptr;
-  return &(connections_[descriptor] = {std::move(ends), {}, looks_});
+  return &(connections_[descriptor] = {std::move(ends), {}});
 }
 
 void Outbound::heard(int descriptor, std::size_t bytes) {
@@ -56,28 +57,46 @@ bool Outbound::cut(int descriptor) {
   return true;
 }
 
-void Outbound::look_after(const Intake::NothingWaits& nothing_waits,
-                          const std::function<bool(int)>& is_inbound) {
-  ++looks_;
-  std::vector<int> endless;
-  for_each_descriptor([&](int descriptor) {
-    if (is_inbound(descriptor)) return;
-    Connection* connection = find(descriptor);
-    if (connection == nullptr) return;
-    connection->look = looks_;
-    const bool is_endless =
-        connection->is_cut || connection->intake.is_endless(descriptor, bounds_, nothing_waits);
-    if (!is_endless) return;
-    // Only now: most are well, and there may be thousands.
-    std::string ends = ends_of(descriptor);
-    if (ends != connection->ends) {
-      *connection = {std::move(ends), Intake(descriptor), looks_};
-    } else if (!connection->is_cut) {
-      endless.push_back(descriptor);
+void Outbound::look_after(TimePoint now, const Intake::NothingWaits& nothing_waits,
+                          const IsInbound& is_inbound) {
+  bool is_search_due = now >= search_at_;
+  for (auto each = connections_.begin(); each != connections_.end();) {
+    if (!is_inbound(each->first) && look_at(each->first, each->second, nothing_waits)) {
+      ++each;
+    } else {
+      each = connections_.erase(each);
+      is_search_due = true;
     }
+  }
+  if (!is_search_due) return;
+  search_at_ = now + limits::connections_searched_every;
+  search(nothing_waits, is_inbound);
+}
+
+bool Outbound::look_at(int descriptor, Connection& connection,
+                       const Intake::NothingWaits& nothing_waits) {
+  const auto received = bytes_received(descriptor);
+  if (!received) return false;
+  if (!connection.is_cut &&
+      !connection.intake.is_endless(descriptor, *received, bounds_, nothing_waits)) {
+    return true;
+  }
+  // Only now: most are well, and there may be thousands.
+  std::string ends = ends_of(descriptor);
+  if (ends != connection.ends) {
+    connection = {std::move(ends), Intake(*received)};
+  } else if (!connection.is_cut) {
+    endless_ += cut(descriptor) ? 1 : 0;
+  }
+  return true;
+}
+
+void Outbound::search(const Intake::NothingWaits& nothing_waits, const IsInbound& is_inbound) {
+  for_each_descriptor([&](int descriptor) {
+    if (is_inbound(descriptor) || connections_.contains(descriptor)) return;
+    Connection* found = find(descriptor);
+    if (found != nullptr) look_at(descriptor, *found, nothing_waits);
   });
-  for (const int descriptor : endless) endless_ += cut(descriptor) ? 1 : 0;
-  std::erase_if(connections_, [&](const auto& each) { return each.second.look != looks_; });
 }
 
 }  // namespace radixmesh

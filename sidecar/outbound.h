@@ -1,6 +1,7 @@
 // The connections that we made: who sends a message over one that does not come to an end is cut.
 // libzmq tells the number of a connection with a message that came over it, or to a monitor, which
-// costs two sockets for each of ours; so they are looked for among this process's descriptors.
+// costs two sockets for each of ours; so they are searched for among this process's descriptors,
+// when there may be new ones.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <map>
 #include <string>
 
+#include "lib/base/time.h"
 #include "sidecar/intake.h"
 
 struct __dirstream;
@@ -16,6 +18,8 @@ namespace radixmesh {
 
 class Outbound {
  public:
+  using IsInbound = std::function<bool(int)>;
+
   explicit Outbound(Intake::Bounds bounds);  // of one connection
   ~Outbound();
   Outbound(const Outbound&) = delete;
@@ -24,10 +28,13 @@ class Outbound {
   void heard(int descriptor, std::size_t bytes);
   // Where it is known, and still there to be cut.
   bool cut(int descriptor);
-  // Cuts those that do not come to an end. `is_inbound`: those that others made. O(open
-  // descriptors); to be called every limits::connections_looked_at_every.
-  void look_after(const Intake::NothingWaits& nothing_waits,
-                  const std::function<bool(int)>& is_inbound);
+  // One came up: the next look searches.
+  void came_up() { search_at_ = TimePoint::min(); }
+  // Cuts those that do not come to an end. `is_inbound`: those that others made. O(connections),
+  // and O(open descriptors) where it searches: after one came up or went, and every
+  // limits::connections_searched_every. To be called every limits::connections_looked_at_every.
+  void look_after(TimePoint now, const Intake::NothingWaits& nothing_waits,
+                  const IsInbound& is_inbound);
 
   std::uint64_t cuts() const { return cuts_; }
   // Of them, those that were amid a message without end.
@@ -37,11 +44,13 @@ class Outbound {
   struct Connection {
     std::string ends;
     Intake intake;
-    std::uint64_t look = 0;  // the last that found it
-    bool is_cut = false;     // what of it is heard still says nothing of who has its number now
+    bool is_cut = false;  // what of it is heard still says nothing of who has its number now
   };
   // Null where the number is that of no connection.
   Connection* find(int descriptor);
+  // Whether it is there still; if it is another one by now, that one's account is begun.
+  bool look_at(int descriptor, Connection& connection, const Intake::NothingWaits& nothing_waits);
+  void search(const Intake::NothingWaits& nothing_waits, const IsInbound& is_inbound);
   template <class Visit>
   void for_each_descriptor(Visit&& visit);
 
@@ -49,7 +58,8 @@ class Outbound {
   // Kept open: where there are no descriptors left is no time to look away.
   __dirstream* descriptors_;
   std::map<int, Connection> connections_;
-  std::uint64_t looks_ = 0, cuts_ = 0, endless_ = 0;
+  TimePoint search_at_ = TimePoint::min();
+  std::uint64_t cuts_ = 0, endless_ = 0;
 };
 
 }  // namespace radixmesh

@@ -39,8 +39,15 @@ void SocketPoller::touched(zmq::socket_t& socket) {
   if (found != entries_.end()) touched_.insert(found->second.get());
 }
 
-bool SocketPoller::readable(const Entry& entry) {
-  return (entry.socket->get(zmq::sockopt::events) & ZMQ_POLLIN) != 0;
+bool SocketPoller::writable(zmq::socket_t& socket) const {
+  const auto found = entries_.find(socket.handle());
+  return found != entries_.end() && found->second->writable;
+}
+
+bool SocketPoller::readable(Entry& entry) {
+  const int events = entry.socket->get(zmq::sockopt::events);
+  entry.writable = (events & ZMQ_POLLOUT) != 0;
+  return (events & ZMQ_POLLIN) != 0;
 }
 
 bool SocketPoller::settle() {

@@ -38,6 +38,7 @@ class SocketPoller {
     NodeId peer;  // of a dealer
     zmq::socket_t* socket;
     int descriptor = -1;
+    bool writable = false;  // when it was asked last
   };
 
   SocketPoller();
@@ -47,6 +48,9 @@ class SocketPoller {
   // The socket must be removed before it is closed or moved.
   void add(Kind kind, NodeId peer, zmq::socket_t& socket);
   void remove(zmq::socket_t& socket);
+  // Whether something can be sent there: as of the last settle() or take_ready(), which ask what
+  // has changed.
+  bool writable(zmq::socket_t& socket) const;
   // To be called after sending, subscribing, and reading that may have left something.
   void touched(zmq::socket_t& socket);
 
@@ -60,7 +64,8 @@ class SocketPoller {
   std::vector<Entry> take_ready();
 
  private:
-  static bool readable(const Entry& entry);
+  // Asks the socket.
+  static bool readable(Entry& entry);
 
   int epoll_ = -1;
   std::map<void*, std::unique_ptr<Entry>> entries_;  // by the socket's handle

@@ -25,19 +25,17 @@ std::string ends_of(int descriptor) {
   return theirs.empty() ? theirs : theirs + end_of(descriptor, ::getsockname);
 }
 
-std::uint64_t bytes_received(int descriptor) {
+std::optional<std::uint64_t> bytes_received(int descriptor) {
   tcp_info info{};
   socklen_t size = sizeof info;
-  if (::getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return 0;
+  if (::getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
   return info.tcpi_bytes_received;
 }
 
-bool has_read_more_than(int descriptor, std::uint64_t bytes) {
-  const std::uint64_t received = bytes_received(descriptor);
-  if (received <= bytes) return false;
+std::uint64_t bytes_waiting(int descriptor) {
   int waiting = 0;
-  if (::ioctl(descriptor, FIONREAD, &waiting) != 0) waiting = 0;
-  return received - bytes > static_cast<std::uint64_t>(waiting);
+  if (::ioctl(descriptor, FIONREAD, &waiting) != 0) return 0;
+  return static_cast<std::uint64_t>(waiting);
 }
 
 bool reset(int descriptor, const std::string& ends) {

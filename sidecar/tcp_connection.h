@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace radixmesh {
@@ -11,11 +12,11 @@ namespace radixmesh {
 // ended.
 std::string ends_of(int descriptor);
 
-// All that came over it since it was opened; 0 where the kernel does not say.
-std::uint64_t bytes_received(int descriptor);
+// All that came over it since it was opened; nothing where it is no TCP connection.
+std::optional<std::uint64_t> bytes_received(int descriptor);
 
-// Whether libzmq has read more than `bytes` of it: what it has not yet waits in the kernel.
-bool has_read_more_than(int descriptor, std::uint64_t bytes);
+// Of them, what nobody has read yet.
+std::uint64_t bytes_waiting(int descriptor);
 
 // Resets the connection, and libzmq sees that and closes it; false where the number is not that of
 // the connection with these ends. After shutdown() libzmq reads on for as long as more comes; it is

@@ -198,9 +198,7 @@ bool Transport::is_up(LinkKey link, const std::string& endpoint) {
   if (found == peers_.end()) return false;
   if (link.kind == LinkKind::publish) return subscriber_of(found->second).is_up(endpoint);
   auto& dealer = link.kind == LinkKind::control ? found->second.control : found->second.bulk;
-  if (!dealer) return false;
-  poller_.touched(*dealer);
-  return (dealer->get(zmq::sockopt::events) & ZMQ_POLLOUT) != 0;
+  return dealer && poller_.writable(*dealer);
 }
 
 // ---- connections -------------------------------------------------------------------------------
@@ -228,7 +226,7 @@ void Transport::look_after(TimePoint now) {
     poller_.touched(bound->socket());
     bound->look_after_listener();
   }
-  outbound_.look_after(nothing_waits(), [this](int descriptor) {
+  outbound_.look_after(now, nothing_waits(), [this](int descriptor) {
     return control_.inbound().knows(descriptor) || publisher_.inbound().knows(descriptor) ||
            bulk_.inbound().knows(descriptor);
   });

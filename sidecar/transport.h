@@ -51,6 +51,8 @@ class Transport {
   bool connect(LinkKey link, const std::string& endpoint);
   void disconnect(LinkKey link, const std::string& endpoint);
   bool is_up(LinkKey link, const std::string& endpoint);
+  // It was not up before.
+  void came_up() { outbound_.came_up(); }
   void ask_markers();
   void listen_to_group(std::uint32_t group);
 

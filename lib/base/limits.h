@@ -200,6 +200,8 @@ inline constexpr std::size_t connections_max = 2048;
 inline constexpr std::size_t read_ahead_bytes_max = 16 * 1024;
 // Between two looks at all connections: a stranger fills for so long what nobody saw.
 inline constexpr std::chrono::milliseconds connections_looked_at_every = 250ms;
+// Between two searches for connections of ours that nothing has told of.
+inline constexpr std::chrono::seconds connections_searched_every = 2s;
 // Topics of one connection: two lanes, a group's, a marker's, a watcher's, and those of a group
 // before.
 inline constexpr std::uint32_t topics_of_a_connection_max = 16;

@@ -5,8 +5,10 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <memory>
 #include <set>
 
+#include "lib/base/limits.h"
 #include "sidecar/outbound.h"
 #include "tests/unit/tcp_pair.h"
 
@@ -25,8 +27,9 @@ class OneDialled {
   void hears(std::size_t bytes) { outbound.heard(pair.descriptor(), bytes); }
   // All of this process's descriptors are looked at, but for the listener's side.
   void look() {
-    outbound.look_after([this] { return nothing_waits; },
-                        [this](int descriptor) { return not_ours.contains(descriptor); });
+    outbound.look_after(
+        now, [this] { return nothing_waits; },
+        [this](int descriptor) { return not_ours.contains(descriptor); });
   }
   // After more looks than one.
   bool is_cut() {
@@ -34,6 +37,7 @@ class OneDialled {
     return pair.is_cut();
   }
 
+  TimePoint now{};
   bool nothing_waits = true;
   TcpListener listener;
   TcpPair pair{listener};
@@ -93,10 +97,39 @@ TEST_CASE("of a connection that was cut nothing is read any more, whatever came 
   CHECK(dialled.pair.is_cut());
 }
 
+TEST_CASE(
+    "a connection of which nobody told is found, in time; one that came up or went, at once") {
+  OneDialled dialled;
+  dialled.look();
+  const auto silent = [&] {
+    auto pair = std::make_unique<TcpPair>(dialled.listener);
+    dialled.not_ours.insert(pair->theirs());
+    pair->say(kMost + 1);
+    pair->read(kMost + 1);
+    return pair;
+  };
+  const auto untold = silent();
+  dialled.now += limits::connections_searched_every - Duration{1};
+  dialled.look();
+  CHECK(!untold->is_cut());
+  dialled.now += Duration{1};
+  dialled.look();
+  CHECK(untold->is_cut());
+  const auto told = silent();
+  dialled.outbound.came_up();
+  dialled.look();
+  CHECK(told->is_cut());
+  const auto instead = silent();
+  dialled.pair.close_ours();
+  dialled.look();
+  CHECK(instead->is_cut());
+}
+
 TEST_CASE("connections of others, and numbers that nobody knows, are left alone") {
   OneDialled dialled;
   dialled.comes(2 * kMost);
-  dialled.outbound.look_after([] { return true; }, [](int) { return true; });
+  dialled.outbound.look_after(
+      dialled.now, [] { return true; }, [](int) { return true; });
   CHECK(!dialled.pair.is_cut());
   dialled.hears(1);
   dialled.outbound.heard(-1, 1);

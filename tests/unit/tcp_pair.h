@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 #include <vector>
 
 namespace radixmesh {
@@ -50,6 +51,7 @@ class TcpPair {
 
   int descriptor() const { return ours_; }
   int theirs() const { return theirs_; }
+  void close_ours() { ::close(std::exchange(ours_, -1)); }
   bool is_cut() const {
     char byte = 0;
     errno = 0;
