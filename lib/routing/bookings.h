@@ -21,6 +21,8 @@
 namespace radixmesh {
 
 using BookingId = StrongInt<struct BookingIdTag, std::uint64_t>;
+// After all others.
+inline constexpr BookingId kLastBooking{~std::uint64_t{0}};
 
 struct Booking {
   std::optional<NodeId> prefill, decode;

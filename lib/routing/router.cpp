@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <limits>
 #include <set>
 
@@ -126,10 +125,7 @@ void Router::forget(TimePoint now, NodeId node) {
   drop_promises_of(now, node);
   bookings_.drop_node(node);
   speculation_.drop_node(node);
-  std::erase_if(fresh_chunks_, [&](const BookedChunks& each) {
-    if (each.first == node) fresh_count_ -= each.second.size();
-    return each.first == node;
-  });
+  chunk_news_.drop_node(node);
   traffic_.erase(node);
   // A booking that is gone was a promise to its other node as well.
   for (const auto& [other, promise] : bookings_.promises()) refresh(now, other);
@@ -300,53 +296,19 @@ void Router::book_chunks(TimePoint now, BookingId id, const Routed& routed) {
 }
 
 void Router::tell_chunks(TimePoint now, BookingId id) {
-  for (const BookedChunks& each : bookings_.chunks_of(id)) {
-    speculation_.note(now, each.first, each.second);
-    fresh_count_ += each.second.size();
-    fresh_chunks_.push_back(each);
-  }
-  // What is too much is told with the next repetition.
-  while (fresh_count_ > limits::booked_chunks_max) {
-    fresh_count_ -= fresh_chunks_.front().second.size();
-    fresh_chunks_.pop_front();
-  }
+  for (const auto& [node, chunks] : bookings_.chunks_of(id)) speculation_.note(now, node, chunks);
+  chunk_news_.tell(bookings_.chunks_of(id));
 }
 
 void Router::repeat_chunks(TimePoint now) {
-  constexpr BookingId kLast{~std::uint64_t{0}};
-  bool any = false;
-  for (auto id = bookings_.latest_with_chunks(kLast); id; id = bookings_.latest_with_chunks(*id)) {
+  auto id = bookings_.latest_with_chunks(kLastBooking);
+  next_repeat_ = id ? now + chunks_repeat() : kNever;
+  if (id) chunk_news_.repeat();
+  for (; id; id = bookings_.latest_with_chunks(*id)) {
     for (const auto& [node, chunks] : bookings_.chunks_of(*id)) {
       speculation_.note(now, node, chunks);
     }
-    any = true;
   }
-  next_repeat_ = any ? now + chunks_repeat() : kNever;
-  // One that is still on its way goes on: so the oldest have their turn as well.
-  if (any && !repeat_before_) repeat_before_ = kLast;
-}
-
-std::vector<BookedChunks> Router::take_chunk_news(std::size_t chunks_max) {
-  std::vector<BookedChunks> out;
-  while (!fresh_chunks_.empty() && fresh_chunks_.front().second.size() <= chunks_max) {
-    chunks_max -= fresh_chunks_.front().second.size();
-    fresh_count_ -= fresh_chunks_.front().second.size();
-    out.push_back(std::move(fresh_chunks_.front()));
-    fresh_chunks_.pop_front();
-  }
-  while (fresh_chunks_.empty() && repeat_before_) {
-    const auto id = bookings_.latest_with_chunks(*repeat_before_);
-    std::size_t count = 0;
-    if (id) {
-      for (const BookedChunks& each : bookings_.chunks_of(*id)) count += each.second.size();
-    }
-    if (id && count > chunks_max) break;
-    repeat_before_ = id;
-    if (!id) break;
-    chunks_max -= count;
-    std::ranges::copy(bookings_.chunks_of(*id), std::back_inserter(out));
-  }
-  return out;
 }
 
 bool Router::prefill_done(TimePoint now, BookingId id, std::optional<std::uint32_t> hit_tokens) {

@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <span>
@@ -25,6 +24,7 @@
 #include "lib/oplog/message.h"
 #include "lib/routing/bookings.h"
 #include "lib/routing/candidate.h"
+#include "lib/routing/chunk_news.h"
 #include "lib/routing/cost.h"
 #include "lib/routing/settings.h"
 #include "lib/routing/speculation.h"
@@ -133,10 +133,11 @@ class Router {
 
   const std::map<NodeId, Promise>& promises() const { return bookings_.promises(); }
   std::uint64_t promises_version() const { return bookings_.version(); }
-  // Chunks that the other routers are to be told, at most so many: what is new first, and then of
-  // open bookings, the latest first, what was told before.
-  std::vector<BookedChunks> take_chunk_news(std::size_t chunks_max);
-  bool has_chunk_news() const { return !fresh_chunks_.empty() || repeat_before_; }
+  // Chunks that the other routers are to be told, at most so many.
+  std::vector<BookedChunks> take_chunk_news(std::size_t chunks_max) {
+    return chunk_news_.take(bookings_, chunks_max);
+  }
+  bool has_chunk_news() const { return !chunk_news_.empty(); }
   const Traffic* traffic(NodeId node) const;
   KnownRate rate(NodeId node) const;
   std::uint64_t routed(RouteReason reason) const {
@@ -180,9 +181,7 @@ class Router {
   Bookings bookings_;
   std::map<NodeId, OtherRouter> others_;
   Speculation speculation_;
-  std::deque<BookedChunks> fresh_chunks_;
-  std::size_t fresh_count_ = 0;
-  std::optional<BookingId> repeat_before_;  // a repetition is on its way: what comes next
+  ChunkNews chunk_news_;
   TimePoint next_repeat_ = kNever;
   double mean_prompt_tokens_;
   std::array<std::uint64_t, kRouteReasons> routed_{};
