@@ -64,16 +64,34 @@ bool Router::note_promises(TimePoint now, NodeId router, Epoch epoch, std::uint6
   other.heard = now;
   other.epoch = epoch;
   other.version = version;
-  std::map<NodeId, Promise> before = std::exchange(other.promises, {});
-  for (const auto& [node, promise] : promises) other.promises[node] = promise;
-  for (const auto& [node, promise] : other.promises) {
-    const auto known = before.find(node);
-    if (known == before.end() || known->second != promise) refresh(now, node);
-    before.erase(node);
+  std::vector<PromiseRow> before(promises.begin(), promises.end());
+  if (!std::ranges::is_sorted(before, {}, &PromiseRow::first)) {
+    std::ranges::stable_sort(before, {}, &PromiseRow::first);
   }
-  for (const auto& [node, promise] : before) refresh(now, node);
+  const auto again = std::ranges::unique(before, {}, &PromiseRow::first);
+  before.erase(again.begin(), again.end());
+  before.swap(other.promises);
+  refresh_changed(now, before, other.promises);
   note_chunks(now, other, chunks);
   return true;
+}
+
+const Promise* Router::OtherRouter::promise(NodeId node) const {
+  const auto found = std::ranges::lower_bound(promises, node, {}, &PromiseRow::first);
+  return found != promises.end() && found->first == node ? &found->second : nullptr;
+}
+
+// Both by node.
+void Router::refresh_changed(TimePoint now, std::span<const PromiseRow> before,
+                             std::span<const PromiseRow> after) {
+  auto old = before.begin();
+  for (const PromiseRow& each : after) {
+    for (; old != before.end() && old->first < each.first; ++old) refresh(now, old->first);
+    const bool is_known = old != before.end() && old->first == each.first;
+    if (!is_known || old->second != each.second) refresh(now, each.first);
+    if (is_known) ++old;
+  }
+  for (; old != before.end(); ++old) refresh(now, old->first);
 }
 
 void Router::note_chunks(TimePoint now, OtherRouter& router, std::span<const BookedChunks> chunks) {
@@ -104,8 +122,7 @@ void Router::refresh(TimePoint now, NodeId node) {
   const auto own = bookings_.promises().find(node);
   if (own != bookings_.promises().end()) sum = own->second;
   for (const auto& [id, other] : others_) {
-    const auto found = other.promises.find(node);
-    if (found != other.promises.end()) sum += found->second;
+    if (const Promise* promised = other.promise(node)) sum += *promised;
   }
   // Who is forgotten does not come back by what is over.
   if (sum.is_zero() && !traffic_.contains(node)) return;
@@ -116,7 +133,7 @@ void Router::refresh(TimePoint now, NodeId node) {
 void Router::drop_promises_of(TimePoint now, NodeId router) {
   const auto found = others_.find(router);
   if (found == others_.end()) return;
-  const std::map<NodeId, Promise> gone = std::move(found->second.promises);
+  const std::vector<PromiseRow> gone = std::move(found->second.promises);
   others_.erase(found);
   for (const auto& [node, promise] : gone) refresh(now, node);
 }

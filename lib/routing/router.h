@@ -152,7 +152,8 @@ class Router {
     Epoch epoch;
     std::uint64_t version = 0;
     TimePoint heard;
-    std::map<NodeId, Promise> promises;
+    std::vector<PromiseRow> promises;  // by node
+    const Promise* promise(NodeId node) const;
     std::size_t chunks = 0;  // heard since
     TimePoint chunks_since;
   };
@@ -163,6 +164,8 @@ class Router {
   RouteChoice choose(TimePoint now, const RouteQuery& query, const Routed& seen) const;
   std::optional<BookingId> book(TimePoint now, const Routed& routed);
   void refresh(TimePoint now, NodeId node);
+  void refresh_changed(TimePoint now, std::span<const PromiseRow> before,
+                       std::span<const PromiseRow> after);
   void drop_promises_of(TimePoint now, NodeId router);
   void note_chunks(TimePoint now, OtherRouter& router, std::span<const BookedChunks> chunks);
   void book_chunks(TimePoint now, BookingId id, const Routed& routed);

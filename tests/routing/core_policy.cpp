@@ -16,18 +16,12 @@ TimePoint at(double seconds) {
 NodeId node_id_of(std::size_t node) { return NodeId{node * 0x9E3779B97F4A7C15ull + 7}; }
 NodeId router_id_of(std::size_t router) { return NodeId{~node_id_of(router).value}; }
 
-RoutingSettings settings_for(RoutingPolicy policy) {
-  RoutingSettings settings;  // the defaults: what an operator gets
-  settings.policy = policy;
-  return settings;
-}
-
 }  // namespace
 
-CorePolicy::CorePolicy(const FleetView& fleet, std::uint64_t seed, RoutingPolicy policy)
-    : Policy(fleet, seed), router_(settings_for(policy), kPageSize, Epoch{1}, seed, at(0)) {}
+CorePolicy::CorePolicy(const FleetView& fleet, std::uint64_t seed, const RoutingSettings& settings)
+    : Policy(fleet, seed), router_(settings, kPageSize, Epoch{1}, seed, at(0)) {}
 
-Policy::Choice CorePolicy::route(double now_s, const Query& query) {
+std::optional<Policy::Choice> CorePolicy::route(double now_s, const Query& query) {
   tokens_.clear();
   for (std::uint32_t block : query.request.blocks) {
     tokens_.insert(tokens_.end(), kBlockTokens, TokenId{block});
@@ -35,12 +29,18 @@ Policy::Choice CorePolicy::route(double now_s, const Query& query) {
   std::vector<RouteNode> nodes;
   for (std::size_t node = 0; node < query.depths.size(); ++node) {
     if (query.depths[node] < 0) continue;
-    nodes.push_back({node_id_of(node), NodeRank{static_cast<std::uint32_t>(node)}, Role::unified,
+    const Role splits = node < fleet_.prefill_nodes ? Role::prefill : Role::decode;
+    nodes.push_back({node_id_of(node), NodeRank{static_cast<std::uint32_t>(node)},
+                     fleet_.prefill_nodes > 0 ? splits : Role::unified,
                      static_cast<std::uint32_t>(query.depths[node]) * kBlockTokens});
   }
   static const CacheNamespace kDefault;
   const Routed routed = router_.route(at(now_s), {kDefault, tokens_}, nodes, true);
-  return {routed.candidates[*routed.choice.prefill].rank.value, routed.booking->value};
+  Choice choice;
+  choice.node = routed.candidates[*routed.choice.prefill].rank.value;
+  if (fleet_.prefill_nodes > 0) choice.decode = routed.candidates[*routed.choice.decode].rank.value;
+  choice.ticket = routed.booking->value;
+  return choice;
 }
 
 void CorePolicy::prefill_done(double now_s, std::uint64_t ticket) {

@@ -9,13 +9,15 @@ namespace radixmesh::routing {
 
 class CorePolicy final : public Policy {
  public:
-  CorePolicy(const FleetView& fleet, std::uint64_t seed, RoutingPolicy policy);
+  CorePolicy(const FleetView& fleet, std::uint64_t seed, const RoutingSettings& settings);
 
-  Choice route(double now_s, const Query& query) override;
+  std::optional<Choice> route(double now_s, const Query& query) override;
   void prefill_done(double now_s, std::uint64_t ticket) override;
   void finish(double now_s, std::uint64_t ticket) override;
   void hear_load(double now_s, std::size_t node, const Load& load) override;
   void node_died(double now_s, std::size_t node) override;
+  // The sidecar lives on, and nobody ends what was booked with it.
+  void gateway_crashed() override {}
   bool tells() const override { return true; }
   bool has_news() const override;
   RouterNews take_news() override;

@@ -5,129 +5,148 @@
 namespace radixmesh::routing {
 
 Engine::Engine(const EngineSettings& settings)
-    : settings_(settings), capacity_blocks_(settings.kv_tokens / kBlockTokens) {}
+    : settings_(settings), cache_(settings.kv_tokens / kBlockTokens) {
+  cache_.on_evict = [this](std::uint32_t block) {
+    if (on_change) on_change(block, false);
+  };
+}
 
 void Engine::submit(Job* job) {
-  job->hit_blocks = cached_blocks(job->request->blocks);
+  job->hit_blocks = job->computed_blocks = cached_blocks(job->request->blocks);
+  job->begun = false;
   queued_blocks_ += job->request->blocks.size() - job->hit_blocks;
   queue_.push_back(job);
 }
 
-std::uint32_t Engine::cached_blocks(const std::vector<std::uint32_t>& blocks) const {
-  std::uint32_t count = 0;
-  while (count < blocks.size() && cache_.contains(blocks[count])) ++count;
-  return count;
+bool Engine::begin(Job* job, std::uint32_t hit) {
+  const auto& blocks = job->request->blocks;
+  if (!cache_.take(blocks, hit)) return false;
+  queued_blocks_ -= blocks.size() - job->hit_blocks;
+  job->hit_blocks = job->computed_blocks = hit;
+  queued_blocks_ += blocks.size() - hit;
+  return job->begun = true;
 }
 
-// From the deepest up, so that the oldest block is always a leaf.
-void Engine::touch(const std::vector<std::uint32_t>& blocks) {
-  for (std::size_t i = blocks.size(); i-- > 0;) {
-    const auto found = cache_.find(blocks[i]);
-    if (found == cache_.end()) continue;
-    recency_.splice(recency_.end(), recency_, found->second.place);
-  }
-}
-
-void Engine::pin(const std::vector<std::uint32_t>& blocks, int change) {
-  for (std::uint32_t block : blocks) {
-    Block& entry = cache_.at(block);
-    if (change > 0 && entry.users++ == 0) ++pinned_;
-    if (change < 0 && --entry.users == 0) --pinned_;
-  }
-}
-
-bool Engine::make_room(std::size_t blocks) {
-  if (pinned_ + blocks > capacity_blocks_) return false;
-  for (auto at = recency_.begin(); cache_.size() + blocks > capacity_blocks_;) {
-    const auto found = cache_.find(*at);
-    ++at;
-    if (found->second.users > 0) continue;
-    if (on_change) on_change(found->first, false);
-    recency_.erase(found->second.place);
-    cache_.erase(found);
-  }
-  return true;
+double Engine::takes_s(std::uint32_t from, std::uint32_t until) const {
+  const double tokens = double{kBlockTokens} * (until - from);
+  const double middle = double{kBlockTokens} * (until + from) / 2;
+  const double longer =
+      settings_.attention_tokens > 0 ? 1 + middle / settings_.attention_tokens : 1;
+  return tokens * longer / settings_.prefill_rate;
 }
 
 double Engine::begin_batch(double now_s) {
   if (!batch_.empty() || queue_.empty()) return -1;
-  double tokens = 0;
-  while (!queue_.empty() && running_.size() + batch_.size() < settings_.decode_slots) {
-    Job* job = queue_.front();
-    const auto& blocks = job->request->blocks;
-    const std::uint32_t hit = cached_blocks(blocks);
-    const double missing = static_cast<double>(blocks.size() - hit) * kBlockTokens;
-    if (!batch_.empty() && tokens + missing > settings_.batch_tokens) break;
-    touch(blocks);
-    // What is hit must not be evicted to make room for the rest.
-    const std::vector<std::uint32_t> held(blocks.begin(), blocks.begin() + hit);
-    pin(held, 1);
-    const bool fits = make_room(blocks.size() - hit);
-    pin(held, -1);
-    if (!fits) break;  // until something running ends
-    for (std::uint32_t i = hit; i < blocks.size(); ++i) {
-      cache_[blocks[i]].place = recency_.insert(recency_.end(), blocks[i]);
+  double tokens = 0, takes = settings_.batch_overhead_s;
+  for (auto at = queue_.begin();
+       at != queue_.end() && running_.size() + batch_.size() < settings_.decode_slots;) {
+    Job* job = *at;
+    if (job->ready_s > now_s) {
+      ++at;
+      continue;
     }
-    touch(blocks);
-    pin(blocks, 1);
-    queued_blocks_ -= blocks.size() - job->hit_blocks;
-    job->hit_blocks = hit;
-    queued_blocks_ += blocks.size() - hit;
-    tokens += missing;
-    batch_.push_back(job);
-    queue_.pop_front();
+    const auto size = static_cast<std::uint32_t>(job->request->blocks.size());
+    const std::uint32_t from =
+        job->begun ? job->computed_blocks : cached_blocks(job->request->blocks);
+    std::uint32_t until = size;
+    if (settings_.chunked) {
+      const auto room =
+          static_cast<std::uint32_t>((settings_.batch_tokens - tokens) / kBlockTokens);
+      until = std::min(size, from + room);
+      if (until == from && from < size) break;
+    } else if (!batch_.empty() &&
+               tokens + double{kBlockTokens} * (size - from) > settings_.batch_tokens) {
+      break;
+    }
+    if (!job->begun && !begin(job, from)) break;  // until something running ends
+    tokens += double{kBlockTokens} * (until - from);
+    takes += takes_s(from, until);
+    batch_.push_back({job, until});
+    if (until < size) break;
+    at = queue_.erase(at);
   }
   if (batch_.empty()) return -1;
-  const double takes_s = settings_.batch_overhead_s + tokens / settings_.prefill_rate;
-  busy_s_ += takes_s;
-  return now_s + takes_s;
+  const double decoding = static_cast<double>(running_.size());
+  takes *= 1 + settings_.decode_slows_prefill * decoding / settings_.decode_slots;
+  for (Job* job : running_) job->ends_s += settings_.prefill_slows_decode * takes;
+  busy_s_ += takes;
+  computed_tokens_ += tokens;
+  return now_s + takes;
 }
 
-std::vector<Engine::Started> Engine::end_batch(double now_s) {
-  std::vector<Started> started;
-  for (Job* job : batch_) running_.push_back(job);
-  for (Job* job : batch_) {
-    job->done_s = now_s;
-    queued_blocks_ -= job->request->blocks.size() - job->hit_blocks;
+std::vector<Job*> Engine::end_batch(double now_s) {
+  std::vector<Job*> done;
+  for (const auto& [job, until] : batch_) {
+    if (until == job->request->blocks.size()) done.push_back(job);
+  }
+  running_.insert(running_.end(), done.begin(), done.end());
+  for (const auto& [job, until] : batch_) {
+    queued_blocks_ -= until - job->computed_blocks;
     const auto& blocks = job->request->blocks;
-    for (std::size_t i = job->hit_blocks; on_change && i < blocks.size(); ++i) {
+    for (std::uint32_t i = job->computed_blocks; on_change && i < until; ++i) {
       on_change(blocks[i], true);
     }
-    const double step_s =
-        settings_.step_s + settings_.step_per_request_s * static_cast<double>(running_.size());
-    started.push_back({job, now_s + step_s * job->request->output_tokens});
+    job->computed_blocks = until;
   }
+  for (Job* job : done) start_decoding(now_s, job);
   batch_.clear();
-  return started;
+  return done;
+}
+
+void Engine::start_decoding(double now_s, Job* job) {
+  const double step_s =
+      settings_.step_s + settings_.step_per_request_s * static_cast<double>(running_.size());
+  job->done_s = now_s;
+  job->ends_s = now_s + step_s * job->request->output_tokens;
+}
+
+bool Engine::adopt(double now_s, Job* job) {
+  if (running_.size() >= settings_.decode_slots) return false;
+  const auto& blocks = job->request->blocks;
+  const std::uint32_t hit = cached_blocks(blocks);
+  if (!cache_.take(blocks, hit)) return false;
+  for (std::uint32_t i = hit; on_change && i < blocks.size(); ++i) on_change(blocks[i], true);
+  running_.push_back(job);
+  start_decoding(now_s, job);
+  return true;
 }
 
 void Engine::finish(const Job& job) {
   std::erase(running_, &job);
-  pin(job.request->blocks, -1);
+  cache_.release(job.request->blocks);
+}
+
+bool Engine::withdraw(Job* job) {
+  const auto found = std::ranges::find(queue_, job);
+  if (found == queue_.end() || job->begun) return false;
+  queued_blocks_ -= job->request->blocks.size() - job->hit_blocks;
+  queue_.erase(found);
+  return true;
 }
 
 std::vector<Job*> Engine::die() {
   std::vector<Job*> lost(queue_.begin(), queue_.end());
-  lost.insert(lost.end(), batch_.begin(), batch_.end());
+  for (const Part& each : batch_) {
+    if (std::ranges::find(lost, each.job) == lost.end()) lost.push_back(each.job);
+  }
   queue_.clear();
   batch_.clear();
   running_.clear();
-  for (const auto& [block, entry] : cache_) {
-    if (on_change) on_change(block, false);
-  }
   cache_.clear();
-  recency_.clear();
-  pinned_ = queued_blocks_ = 0;
+  queued_blocks_ = 0;
   return lost;
 }
 
 Load Engine::load() const {
   Load load;
-  load.running = static_cast<std::uint32_t>(running_.size() + batch_.size());
+  const auto ends = [](const Part& each) { return each.until == each.job->request->blocks.size(); };
+  load.running = static_cast<std::uint32_t>(running_.size()) +
+                 static_cast<std::uint32_t>(std::ranges::count_if(batch_, ends));
   load.waiting = static_cast<std::uint32_t>(queue_.size());
   load.queued_tokens = queued_blocks_ * kBlockTokens;
-  load.kv_used = pinned_ * kBlockTokens;
-  load.kv_total = capacity_blocks_ * kBlockTokens;
+  load.kv_used = cache_.pinned() * kBlockTokens;
+  load.kv_total = cache_.capacity() * kBlockTokens;
+  if (settings_.tells_rate) load.prefill_rate = static_cast<std::uint32_t>(settings_.prefill_rate);
   return load;
 }
 

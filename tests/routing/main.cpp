@@ -2,55 +2,61 @@
 // fleet. Every figure is the mean of some seeds, with their spread.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <atomic>
-#include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "tests/routing/comparison.h"
+#include "tests/routing/matrix.h"
 #include "tests/routing/policy.h"
-#include "tests/routing/simulation.h"
+#include "tests/routing/stress.h"
 
 namespace {
 
 using namespace radixmesh::routing;
 
 struct Options {
-  std::vector<std::string> traces, policies = policy_names();
+  std::vector<std::string> traces, policies = policy_names(), cells;
   std::vector<std::uint32_t> nodes = {8, 16, 48}, routers = {1, 16};
   std::vector<double> loads = {0.2, 0.3};
+  std::string stress;
   std::uint32_t seeds = 3, jobs = std::max(1u, std::thread::hardware_concurrency());
   std::size_t requests = 0;
   std::string json;
-  bool check = false;
+  bool check = false, matrix = false;
+  double bound = 0;
   RunSettings run;
 };
 
-// All policies on one trace, fleet and load.
-struct Cell {
-  const Workload* workload = nullptr;
-  std::uint32_t nodes = 0, routers = 0;
-  double load = 0;
-};
-struct Figure {
-  double mean = 0, low = 0, high = 0;
-};
-using Figures = std::map<std::string, Figure>;
+// As many of a trace that is made here, where nobody says so: in the matrix fewer, as it is long.
+constexpr std::size_t kMade = 6000, kMadeForMatrix = 2000;
+const std::vector<std::string> kMadeTraces = {"synthetic", "agentic", "conversations"};
+
+std::string stress_text() {
+  std::string text = "what is unlike the plain fleet:";
+  for (const StressCase& each : stress_cases()) text += "\n" + each.name + ": " + each.what;
+  return text;
+}
 
 void describe(CLI::App& app, Options& options) {
   const auto list = [&](const char* flag, auto& value, const char* text) {
     app.add_option(flag, value, text)->delimiter(',')->capture_default_str();
   };
-  app.add_option("--trace", options.traces,
-                 "in the Mooncake format; several: several (default: one made here)");
+  app.add_option(
+      "--trace", options.traces,
+      "synthetic, agentic or conversations, made here, or a file in the Mooncake format; "
+      "several: several (default: agentic; with --matrix the three)");
   app.add_option("--requests", options.requests, "only the first of each trace (0: all)");
   list("--policies", options.policies, "which");
   list("--nodes", options.nodes, "fleets of so many");
   list("--routers", options.routers, "with so many routers");
   list("--load", options.loads,
        "tokens that even a cache without bounds has to compute, by what the fleet can compute");
+  app.add_flag("--closed", options.run.closed,
+               "a request waits for the answer to the one that it continues");
+  app.add_option("--stress", options.stress, stress_text());
   app.add_option("--seeds", options.seeds, "runs of each")->capture_default_str();
   app.add_option("--load-interval", options.run.load_interval_s, "seconds between reports of load")
       ->capture_default_str();
@@ -63,67 +69,37 @@ void describe(CLI::App& app, Options& options) {
       ->capture_default_str();
   app.add_option("--kv", options.run.engine.kv_tokens, "tokens of KV of a node")
       ->capture_default_str();
-  app.add_option("--json", options.json, "write all figures there");
+  app.add_option("--affinity", options.run.core.weights.affinity, "of the project's own policies")
+      ->capture_default_str();
+  app.add_option("--json", options.json,
+                 "write all figures there; with --matrix a line for each cell, and those that are "
+                 "there are not run again");
+  app.add_flag("--matrix", options.matrix,
+               "the first policy against the best other one, in all cells of the traces: 8, 16 and "
+               "48 nodes, 1, 4 and 16 routers, loads of 0.2 to 0.9, closed loops, stress cases");
+  list("--cells", options.cells, "of the matrix only those whose name has one of these in it");
+  app.add_option("--bound", options.bound, "of the matrix: exit with 1 where a ratio is above it");
   app.add_flag(
       "--check", options.check,
       "exit with 1 where the first policy is far behind: twice the best other's mean or p99");
   app.add_option("--jobs", options.jobs, "runs at once")->capture_default_str();
 }
 
-std::map<std::string, double> figures_of(const RunResult& result) {
-  return {{"hit_rate", result.hit_rate},
-          {"ttft_mean_s", result.ttft_mean_s},
-          {"ttft_p50_s", result.ttft_p50_s},
-          {"ttft_p99_s", result.ttft_p99_s},
-          {"goodput_share", result.goodput_share},
-          {"imbalance", result.imbalance},
-          {"utilisation", result.utilisation},
-          {"late_share", result.late_share},
-          {"route_us", result.route_us}};
-}
-
-Figures join(const std::vector<RunResult>& results) {
-  Figures joined;
-  for (const RunResult& result : results) {
-    for (const auto& [name, value] : figures_of(result)) {
-      Figure& figure = joined.try_emplace(name, Figure{0, value, value}).first->second;
-      figure.mean += value / static_cast<double>(results.size());
-      figure.low = std::min(figure.low, value);
-      figure.high = std::max(figure.high, value);
-    }
-  }
-  return joined;
-}
-
-// The policies of a cell, in their order.
-std::vector<Figures> run_cell(const Cell& cell, const Options& options) {
-  const Workload workload =
-      at_load(*cell.workload, cell.load, cell.nodes, options.run.engine.prefill_rate);
-  std::vector<std::vector<RunResult>> results(options.policies.size(),
-                                              std::vector<RunResult>(options.seeds));
-  std::atomic<std::size_t> next = 0;
-  const auto work = [&] {
-    for (std::size_t i; (i = next++) < options.policies.size() * options.seeds;) {
-      RunSettings settings = options.run;
-      settings.policy = options.policies[i / options.seeds];
-      settings.nodes = cell.nodes;
-      settings.routers = cell.routers;
-      settings.seed = 1 + i % options.seeds;
-      results[i / options.seeds][i % options.seeds] = run(workload, settings);
-    }
-  };
-  std::vector<std::thread> threads;
-  for (std::uint32_t i = 0; i < options.jobs; ++i) threads.emplace_back(work);
-  for (std::thread& thread : threads) thread.join();
-  std::vector<Figures> out;
-  for (const auto& each : results) out.push_back(join(each));
-  return out;
+Comparison comparison_of(const Options& options) {
+  const std::size_t made = options.requests > 0 ? options.requests
+                           : options.matrix     ? kMadeForMatrix
+                                                : kMade;
+  return {options.run, options.jobs,
+          [made, first = options.requests](const std::string& trace, std::uint64_t seed) {
+            if (trace == "synthetic") return make_synthetic(seed, made);
+            if (trace == "agentic") return make_agentic(seed, made);
+            if (trace == "conversations") return make_conversations(seed, made);
+            return read_workload(trace, first);
+          }};
 }
 
 void print_cell(const Cell& cell, const Options& options, const std::vector<Figures>& all) {
-  std::printf("\n%s, %u nodes, %u routers, load %.2f: best possible hit rate %.1f %%\n",
-              cell.workload->name.c_str(), cell.nodes, cell.routers, cell.load,
-              100 * cell.workload->best_hit_rate());
+  std::printf("\n%s\n", cell.name().c_str());
   std::printf("%-19s %6s %8s %8s %8s %17s %7s %6s %6s %5s\n", "policy", "hit %", "mean s", "p50 s",
               "p99 s", "(spread)", "in time", "imbal.", "busy %", "us");
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -139,11 +115,10 @@ void print_cell(const Cell& cell, const Options& options, const std::vector<Figu
 }
 
 nlohmann::json to_json(const Cell& cell, const Options& options, const std::vector<Figures>& all) {
-  nlohmann::json out = {{"trace", cell.workload->name},
+  nlohmann::json out = {{"trace", cell.trace},
                         {"nodes", cell.nodes},
                         {"routers", cell.routers},
                         {"load", cell.load},
-                        {"best_hit_rate", cell.workload->best_hit_rate()},
                         {"policies", nlohmann::json::object()}};
   for (std::size_t i = 0; i < all.size(); ++i) {
     nlohmann::json& of = out["policies"][options.policies[i]];
@@ -166,10 +141,8 @@ std::string shortfall(const Cell& cell, const Options& options, const std::vecto
     const double ours = all[0].at(name).mean, theirs = all[best].at(name).mean;
     if (ours <= theirs * margin) continue;
     char line[200];
-    std::snprintf(line, sizeof line,
-                  "  %s, %u nodes, %u routers, load %.2f: %s %.3f, %s has %.3f\n",
-                  cell.workload->name.c_str(), cell.nodes, cell.routers, cell.load, name, ours,
-                  options.policies[best].c_str(), theirs);
+    std::snprintf(line, sizeof line, "  %s: %s %.3f, %s has %.3f\n", cell.name().c_str(), name,
+                  ours, options.policies[best].c_str(), theirs);
     out += line;
   }
   return out;
@@ -186,23 +159,17 @@ bool is_far_behind(const std::vector<Figures>& all) {
 }
 
 int compare(const Options& options) {
-  std::vector<Workload> workloads;
-  for (const std::string& path : options.traces) {
-    workloads.push_back(read_workload(path, options.requests));
-  }
-  if (workloads.empty()) {
-    workloads.push_back(make_workload(1, options.requests > 0 ? options.requests : 6000));
-  }
+  const Comparison comparison = comparison_of(options);
   nlohmann::json all = nlohmann::json::array();
   std::string behind;
   std::size_t cells = 0;
   bool failed = false;
-  for (const Workload& workload : workloads) {
+  for (const std::string& trace : options.traces) {
     for (const std::uint32_t nodes : options.nodes) {
       for (const std::uint32_t routers : options.routers) {
         for (const double load : options.loads) {
-          const Cell cell{&workload, nodes, routers, load};
-          const std::vector<Figures> figures = run_cell(cell, options);
+          const Cell cell{trace, nodes, routers, load, options.run.closed, options.stress};
+          const auto figures = comparison.compare(cell, options.policies, options.seeds);
           print_cell(cell, options, figures);
           std::fflush(stdout);
           all.push_back(to_json(cell, options, figures));
@@ -220,6 +187,12 @@ int compare(const Options& options) {
   return failed ? 1 : 0;
 }
 
+int matrix(const Options& options) {
+  const MatrixSettings settings{options.traces, options.policies, options.cells,
+                                options.seeds,  options.json,     options.bound};
+  return run_matrix(settings, comparison_of(options)) ? 0 : 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -228,7 +201,9 @@ int main(int argc, char** argv) {
   describe(app, options);
   CLI11_PARSE(app, argc, argv);
   try {
-    return compare(options);
+    const std::vector<std::string> agentic = {"agentic"};
+    if (options.traces.empty()) options.traces = options.matrix ? kMadeTraces : agentic;
+    return options.matrix ? matrix(options) : compare(options);
   } catch (const std::exception& error) {
     std::cerr << "radixmesh_routing: " << error.what() << "\n";
     return 1;

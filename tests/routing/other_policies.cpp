@@ -29,16 +29,25 @@ class LeastLoaded final : public Policy {
   }
 };
 
-// By rendezvous of the second block: the first is the same for whole tenants.
+// SMG's prefix_hash: by the prompt's beginning, here the second block, as the first is the same for
+// whole tenants. Of those whose load is at most so much of the mean the one that draws the highest.
+template <int LoadPercent>
 class PrefixHash final : public Policy {
   using Policy::Policy;
   std::size_t choose(double, const Query& query) override {
     const auto& blocks = query.request.blocks;
     const std::uint64_t seen = blocks[std::min<std::size_t>(1, blocks.size() - 1)];
+    double sum = 1, alive = 0;
+    for (std::size_t node = 0; node < query.depths.size(); ++node) {
+      if (query.depths[node] < 0) continue;
+      sum += own_requests(node);
+      ++alive;
+    }
     return least(query, [&](std::size_t node) {
+      const bool full = 100 * own_requests(node) >= LoadPercent * sum / alive;
       std::uint64_t z = (seen << 20 | node) * 0x9E3779B97F4A7C15ull;
       z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
-      return static_cast<double>((z ^ (z >> 27)) >> 12);
+      return static_cast<double>((z ^ (z >> 27)) >> 12) + (full ? 1e18 : 0);
     });
   }
 };
@@ -52,10 +61,11 @@ class LongestMatch final : public Policy {
   }
 };
 
-// SMG's cache_aware. Load is what this router has under way; where (max - min) > 64 and max > 1.5
-// min, the least loaded. Otherwise the longest match: with KV events of any length, and without if
-// it covers 30 % of the prompt (its tree is approximate; here it is exact), else the least loaded.
-template <int CoversPercent>
+// SMG's cache_aware. Load is what this router has under way; where max - min and max / min are
+// large, the least loaded. Otherwise the longest match: with KV events of any length, and without
+// if it covers so much of the prompt (its tree is approximate; here it is exact), else the least
+// loaded. The command line's defaults are 30 %, 64 and 1.5, those of the library 50 %, 32 and 1.1.
+template <int CoversPercent, int More, int TimesPercent>
 class SmgCacheAware final : public Policy {
   using Policy::Policy;
   std::size_t choose(double, const Query& query) override {
@@ -67,7 +77,7 @@ class SmgCacheAware final : public Policy {
       high = std::max(high, own_requests(node));
       deepest = std::max(deepest, query.depths[node]);
     }
-    const bool imbalanced = high - low > 64 && high > 1.5 * low;
+    const bool imbalanced = high - low > More && 100 * high > TimesPercent * low;
     const bool covers =
         100 * deepest >= CoversPercent * static_cast<double>(query.request.blocks.size());
     return least(query, [&](std::size_t node) {
@@ -125,18 +135,21 @@ class AffinityGate final : public Policy {
   }
 };
 
-// Dynamo, in blocks: max((A + isl) / bs - overlap, 0) + D, where D are the distinct blocks of the
-// requests that a node has under way, and those that this one adds. Its routers tell each other.
+// Dynamo, in blocks: weight x max((A + isl) / bs - overlap, 0) + D, where D are the distinct blocks
+// of the requests that a node has under way, and those that this one adds. Its routers tell each
+// other.
+template <int WeightPercent>
 class DynamoCost final : public Policy {
  public:
   DynamoCost(const FleetView& fleet, std::uint64_t seed)
       : Policy(fleet, seed), active_(fleet.nodes) {}
   bool tells() const override { return true; }
 
-  Choice route(double now_s, const Query& query) override {
-    const Choice made = Policy::route(now_s, query);
-    for (std::uint32_t block : query.request.blocks) ++active_[made.node][block];
-    under_way_[made.ticket] = {made.node, &query.request};
+  std::optional<Choice> route(double now_s, const Query& query) override {
+    const auto made = Policy::route(now_s, query);
+    const std::size_t holds = made->decode.value_or(made->node);
+    for (std::uint32_t block : query.request.blocks) ++active_[holds][block];
+    under_way_[made->ticket] = {holds, &query.request};
     return made;
   }
   void finish(double now_s, std::uint64_t ticket) override {
@@ -162,6 +175,11 @@ class DynamoCost final : public Policy {
     }
     return news;
   }
+  void gateway_crashed() override {
+    Policy::gateway_crashed();
+    active_.assign(fleet_.nodes, {});
+    under_way_.clear();
+  }
 
  private:
   std::size_t choose(double, const Query& query) override {
@@ -172,7 +190,7 @@ class DynamoCost final : public Policy {
       for (std::uint32_t block : query.request.blocks) {
         decode += active_[node].contains(block) ? 0 : 1;
       }
-      return std::max(blocks - query.depths[node], 0.0) + decode;
+      return WeightPercent / 100.0 * std::max(blocks - query.depths[node], 0.0) + decode;
     });
   }
 
@@ -210,38 +228,69 @@ class TwoChoices final : public Policy {
   std::mt19937_64 drawn_;
 };
 
+// Selective pushing: a request stays at its router until there is a node at which none waits; of
+// those it goes to the one that has most of it.
+class SelectivePushing final : public Policy {
+  using Policy::Policy;
+  bool is_free(std::size_t node) const {
+    return reported_waiting(node) == 0 && own_prefills(node) <= 1;
+  }
+  bool may_send(const Query& query) const override {
+    for (std::size_t node = 0; node < query.depths.size(); ++node) {
+      if (query.depths[node] >= 0 && is_free(node)) return true;
+    }
+    return false;
+  }
+  std::size_t choose(double, const Query& query) override {
+    return least(query, [&](std::size_t node) {
+      return -1e6 * query.depths[node] + reported_requests(node) + (is_free(node) ? 0 : 1e12);
+    });
+  }
+};
+
 template <class P>
-std::unique_ptr<Policy> make(const FleetView& fleet, std::uint64_t seed) {
+std::unique_ptr<Policy> make(const FleetView& fleet, std::uint64_t seed, const RoutingSettings&) {
   return std::make_unique<P>(fleet, seed);
+}
+template <RoutingPolicy Which>
+std::unique_ptr<Policy> make_core(const FleetView& fleet, std::uint64_t seed,
+                                  const RoutingSettings& core) {
+  RoutingSettings settings = core;
+  settings.policy = Which;
+  return std::make_unique<CorePolicy>(fleet, seed, settings);
 }
 
 struct Kind {
   std::string name;
-  std::function<std::unique_ptr<Policy>(const FleetView&, std::uint64_t)> make;
+  std::function<std::unique_ptr<Policy>(const FleetView&, std::uint64_t, const RoutingSettings&)>
+      make;
 };
+// Where one has a parameter, its source's defaults and two values beside.
 const std::vector<Kind>& kinds() {
   static const std::vector<Kind> all = {
-      {"cost",
-       [](const FleetView& fleet, std::uint64_t seed) {
-         return std::make_unique<CorePolicy>(fleet, seed, RoutingPolicy::cost);
-       }},
-      {"prefix_first",
-       [](const FleetView& fleet, std::uint64_t seed) {
-         return std::make_unique<CorePolicy>(fleet, seed, RoutingPolicy::prefix_first);
-       }},
+      {"cost", make_core<RoutingPolicy::cost>},
+      {"prefix_first", make_core<RoutingPolicy::prefix_first>},
       {"round_robin", make<RoundRobin>},
       {"least_loaded", make<LeastLoaded>},
-      {"prefix_hash", make<PrefixHash>},
+      {"two_choices", make<TwoChoices>},
+      {"prefix_hash", make<PrefixHash<125>>},
+      {"prefix_hash_2", make<PrefixHash<200>>},
+      {"prefix_hash_unbound", make<PrefixHash<1'000'000>>},
       {"longest_match", make<LongestMatch>},
-      {"smg_cache_aware", make<SmgCacheAware<30>>},
-      {"smg_events", make<SmgCacheAware<0>>},
+      {"smg_cache_aware", make<SmgCacheAware<30, 64, 150>>},
+      {"smg_library", make<SmgCacheAware<50, 32, 110>>},
+      {"smg_events", make<SmgCacheAware<0, 64, 150>>},
       {"llmd_2_1_1", make<LlmdWeighted<2, 1, 1>>},
       {"llmd_3_2_2", make<LlmdWeighted<3, 2, 2>>},
+      {"llmd_1_1_1", make<LlmdWeighted<1, 1, 1>>},
       {"llmd_gate_5", make<AffinityGate<5>>},
       {"llmd_gate_18", make<AffinityGate<18>>},
-      {"dynamo_cost", make<DynamoCost>},
+      {"llmd_gate_2", make<AffinityGate<2>>},
+      {"dynamo", make<DynamoCost<100>>},
+      {"dynamo_half", make<DynamoCost<50>>},
+      {"dynamo_2", make<DynamoCost<200>>},
       {"lmetric", make<LMetric>},
-      {"two_choices", make<TwoChoices>},
+      {"selective_pushing", make<SelectivePushing>},
   };
   return all;
 }
@@ -258,9 +307,9 @@ const std::vector<std::string>& policy_names() {
 }
 
 std::unique_ptr<Policy> make_policy(std::string_view name, const FleetView& fleet,
-                                    std::uint64_t seed) {
+                                    std::uint64_t seed, const RoutingSettings& core) {
   for (const Kind& each : kinds()) {
-    if (each.name == name) return each.make(fleet, seed);
+    if (each.name == name) return each.make(fleet, seed, core);
   }
   throw std::runtime_error("no policy: " + std::string(name));
 }

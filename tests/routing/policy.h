@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -15,14 +16,16 @@
 #include "lib/base/booked_chunks.h"
 #include "lib/base/promise.h"
 #include "lib/oplog/message.h"
+#include "lib/routing/settings.h"
 #include "tests/routing/workload.h"
 
 namespace radixmesh::routing {
 
 struct FleetView {
   std::uint32_t nodes = 0;
-  double prefill_rate = 0;  // tokens/s
-  double kv_tokens = 0;     // of a node
+  std::uint32_t prefill_nodes = 0;  // the first; the others decode. 0: all do both
+  double prefill_rate = 0;          // tokens/s
+  double kv_tokens = 0;             // of a node
 };
 
 // A request with how many of its blocks each node has by the index; -1: the node is not alive.
@@ -53,16 +56,20 @@ class Policy {
         random_(seed) {}
   virtual ~Policy() = default;
 
-  // Chooses a node, and remembers what it sent there under the returned ticket.
+  // Chooses a node, and remembers what it sent there under the returned ticket. Nothing: it keeps
+  // the request for now.
   struct Choice {
     std::size_t node = 0;
+    std::optional<std::size_t> decode;  // where the others decode
     std::uint64_t ticket = 0;
   };
-  virtual Choice route(double now_s, const Query& query);
+  virtual std::optional<Choice> route(double now_s, const Query& query);
   virtual void prefill_done(double now_s, std::uint64_t ticket);
   virtual void finish(double now_s, std::uint64_t ticket);
   virtual void hear_load(double now_s, std::size_t node, const Load& load);
   virtual void node_died(double now_s, std::size_t node);
+  // Its process begins anew, and what it sent is nobody's.
+  virtual void gateway_crashed();
   // What it would tell the other routers, if its kind does.
   virtual bool tells() const { return false; }
   virtual bool has_news() const { return version_ != told_; }
@@ -71,11 +78,14 @@ class Policy {
 
  protected:
   virtual std::size_t choose(double now_s, const Query& query) = 0;
+  // Whether it sends to one of these now.
+  virtual bool may_send(const Query&) const { return true; }
 
   // Requests, prompt tokens and KV that this router, and those that it hears, sent and that are not
   // done; and what the node reported, with what this router sent since.
   double requests(std::size_t node) const { return own_[node].requests + others_[node].requests; }
   double own_requests(std::size_t node) const { return own_[node].requests; }
+  double own_prefills(std::size_t node) const { return own_[node].prefills; }
   double own_prefill_tokens(std::size_t node) const {
     return static_cast<double>(own_[node].prefill_tokens);
   }
@@ -99,7 +109,7 @@ class Policy {
 
  private:
   struct Sent {
-    std::size_t node = 0;
+    std::size_t node = 0, decode = 0;
     std::uint32_t prefill_tokens = 0, tokens = 0;
     bool prefilled = false;
   };
@@ -107,6 +117,8 @@ class Policy {
     Load load;
     double sent_since = 0;
   };
+  Query only(const Query& query, bool prefill) const;
+
   Promises own_, others_;
   std::unordered_map<std::size_t, Promises> by_router_;
   std::vector<Reported> loads_;
@@ -118,8 +130,9 @@ class Policy {
 // The names of all policies, the project's own first.
 const std::vector<std::string>& policy_names();
 // Throws std::runtime_error for a name that is none.
+// `core`: of the project's own.
 std::unique_ptr<Policy> make_policy(std::string_view name, const FleetView& fleet,
-                                    std::uint64_t seed);
+                                    std::uint64_t seed, const RoutingSettings& core);
 
 template <class Cost>
 std::size_t Policy::least(const Query& query, Cost&& cost) {

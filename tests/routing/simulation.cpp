@@ -4,11 +4,13 @@
 #include <chrono>
 #include <deque>
 #include <memory>
-#include <queue>
 #include <random>
-#include <unordered_set>
+#include <stdexcept>
+#include <unordered_map>
 
-#include "tests/routing/policy.h"
+#include "tests/routing/events.h"
+#include "tests/routing/fleet_index.h"
+#include "tests/routing/gateways.h"
 
 namespace radixmesh::routing {
 namespace {
@@ -17,64 +19,40 @@ namespace {
 constexpr double kRetryS = 1;
 // Times the span from the first arrival to the last.
 constexpr double kGiveUp = 2;
-
-struct Event {
-  double at_s = 0;
-  std::uint64_t order = 0;
-  std::function<void()> happen;
-  bool operator>(const Event& other) const {
-    return at_s != other.at_s ? at_s > other.at_s : order > other.order;
-  }
-};
-
-// What routers see of one engine's cache, some time later.
-struct IndexedNode {
-  struct Change {
-    double at_s;
-    std::uint32_t block;
-    bool held;
-  };
-  std::deque<Change> coming;
-  std::unordered_set<std::uint32_t> held;
-
-  int depth(double now_s, const std::vector<std::uint32_t>& blocks) {
-    while (!coming.empty() && coming.front().at_s <= now_s) {
-      coming.front().held ? void(held.insert(coming.front().block))
-                          : void(held.erase(coming.front().block));
-      coming.pop_front();
-    }
-    int depth = 0;
-    for (std::uint32_t block : blocks) {
-      if (!held.contains(block)) break;
-      ++depth;
-    }
-    return depth;
-  }
-};
+// Until who gave up a request that it never sent says so, and from an answer to the next request.
+constexpr double kCancelS = 2, kThinkS = 1;
+constexpr double kSlow = 2;
 
 class Run {
  public:
   Run(const Workload& workload, const RunSettings& settings)
-      : workload_(workload), settings_(settings), random_(settings.seed) {
-    const FleetView fleet{settings.nodes, settings.engine.prefill_rate,
-                          static_cast<double>(settings.engine.kv_tokens)};
+      : workload_(workload),
+        settings_(settings),
+        random_(settings.seed),
+        lots_(settings.seed * 7919),
+        index_(settings.nodes, settings.index_delay_s),
+        gateways_(events_, settings.promises_delay_s) {
+    FleetView fleet;
+    fleet.nodes = settings.nodes;
+    fleet.prefill_nodes = static_cast<std::uint32_t>(settings.prefill_share * settings.nodes);
+    fleet.prefill_rate = settings.engine.prefill_rate;
+    fleet.kv_tokens = static_cast<double>(settings.engine.kv_tokens);
+    splits_ = fleet.prefill_nodes > 0;
     for (std::uint32_t i = 0; i < settings.routers; ++i) {
-      routers_.push_back(make_policy(settings.policy, fleet, settings.seed * 1000 + i));
+      gateways_.add(make_policy(settings.policy, fleet, settings.seed * 1000 + i, settings.core));
     }
-    telling_.resize(settings.routers);
-    index_.resize(settings.nodes);
-    known_alive_.assign(settings.nodes, true);
-    alive_.assign(settings.nodes, true);
-    life_.assign(settings.nodes, 0);
+    nodes_.resize(settings.nodes);
     for (std::uint32_t i = 0; i < settings.nodes; ++i) {
-      engines_.push_back(std::make_unique<Engine>(settings.engine));
+      EngineSettings engine = settings.engine;
+      if (i < settings.slow_share * settings.nodes) engine.prefill_rate /= kSlow;
+      engines_.push_back(std::make_unique<Engine>(engine));
       engines_.back()->on_change = [this, i](std::uint32_t block, bool held) {
-        index_[i].coming.push_back({now_s_ + settings_.index_delay_s, block, held});
+        index_.changed(events_.now_s(), i, block, held);
       };
     }
   }
 
-  RunResult operator()() {
+  RunOutcome operator()() {
     jobs_.resize(workload_.requests.size());
     left_ = jobs_.size();
     for (std::size_t i = 0; i < jobs_.size(); ++i) {
@@ -82,162 +60,252 @@ class Run {
       job.request = &workload_.requests[i];
       job.arrival_s = job.request->arrival_s;
       job.router = random_() % settings_.routers;
-      at(job.arrival_s, [this, &job] { dispatch(job); });
+      job.leaks = draw(settings_.leaked_share);
+      events_.at(job.arrival_s, [this, &job] {
+        job.due = true;
+        send(job);
+      });
     }
-    for (std::uint32_t node = 0; node < settings_.nodes; ++node) {
+    if (settings_.closed) chain();
+    for (std::uint32_t node = 0; node < settings_.nodes && settings_.reports; ++node) {
       // Not all at the same moment.
       report_load(node, settings_.load_interval_s * node / settings_.nodes);
     }
-    for (std::uint32_t i = 1; i <= settings_.deaths; ++i) {
-      const std::size_t victim = random_() % settings_.nodes;
-      at(workload_.span_s * i / (settings_.deaths + 1), [this, victim] { kill(victim); });
-    }
+    spread(settings_.deaths, [this] { kill(random_() % settings_.nodes, settings_.detect_s); });
+    spread(settings_.restarts, [this] { kill(random_() % settings_.nodes, 0); });
+    spread(settings_.crashes, [this] { crash(random_() % settings_.routers); });
+    events_.at(workload_.span_s, [this] { note_queues(); });
     // Who is so far behind has collapsed, and will not be waited for.
-    while (left_ > 0 && now_s_ < kGiveUp * workload_.span_s) {
-      Event event = std::move(const_cast<Event&>(events_.top()));
-      events_.pop();
-      now_s_ = event.at_s;
-      event.happen();
-    }
-    return result();
+    while (left_ > 0 && events_.now_s() < kGiveUp * workload_.span_s) events_.step();
+    return outcome();
   }
 
  private:
-  void at(double at_s, std::function<void()> happen) {
-    events_.push({at_s, next_order_++, std::move(happen)});
+  struct Node {
+    bool alive = true, known_alive = true;
+    std::uint64_t life = 0;
+    double link_free_s = 0;        // into this node
+    std::deque<Job*> handed_over;  // that wait for room
+  };
+
+  bool draw(double share) { return share > 0 && std::uniform_real_distribution<>()(lots_) < share; }
+  template <class Happens>
+  void spread(std::uint32_t times, Happens happens) {
+    for (std::uint32_t i = 1; i <= times; ++i) {
+      events_.at(workload_.span_s * i / (times + 1), happens);
+    }
   }
 
+  // ---- arrivals --------------------------------------------------------------------------------
+
+  // Each waits for the latest before it whose whole prompt it continues.
+  void chain() {
+    std::unordered_map<std::uint32_t, std::size_t> ends;  // last block -> request
+    for (std::size_t i = 0; i < jobs_.size(); ++i) {
+      const auto& blocks = jobs_[i].request->blocks;
+      for (std::size_t k = blocks.size(); k-- > 0;) {
+        const auto found = ends.find(blocks[k]);
+        if (found == ends.end()) continue;
+        jobs_[i].waits = true;
+        jobs_[found->second].next.push_back(i);
+        break;
+      }
+      ends[blocks.back()] = i;
+    }
+  }
+  void send(Job& job) {
+    if (job.sent || !job.due || job.waits) return;
+    job.sent = true;
+    job.arrival_s = events_.now_s();
+    dispatch(job);
+  }
+  // It is answered, or nobody waits for an answer any more.
+  void ended(Job& job) {
+    for (std::size_t next : std::exchange(job.next, {})) {
+      events_.at(events_.now_s() + kThinkS, [this, next] {
+        jobs_[next].waits = false;
+        send(jobs_[next]);
+      });
+    }
+  }
+
+  // ---- a request's way -------------------------------------------------------------------------
+
   void dispatch(Job& job) {
-    Query query{*job.request, {}};
+    if (job.cancelled) return;
+    Query query{*job.request, index_.depths(events_.now_s(), job.request->blocks)};
     for (std::uint32_t node = 0; node < settings_.nodes; ++node) {
-      query.depths.push_back(known_alive_[node] ? index_[node].depth(now_s_, job.request->blocks)
-                                                : -1);
+      if (!nodes_[node].known_alive) query.depths[node] = -1;
     }
     const auto begin = std::chrono::steady_clock::now();
-    const Policy::Choice choice = routers_[job.router]->route(now_s_, query);
+    const auto choice = gateways_.route(job, query);
     route_time_ += std::chrono::steady_clock::now() - begin;
     ++routed_;
-    job.node = choice.node;
-    job.ticket = choice.ticket;
-    tell(job.router);
-    if (!alive_[job.node]) {
-      at(now_s_ + kRetryS, [this, &job] { dispatch(job); });
+    if (!choice) return;
+    job.node = choice->node;
+    job.decode = choice->decode;
+    job.ticket = choice->ticket;
+    if (draw(settings_.cancelled_share)) return cancel(job);
+    if (!nodes_[job.node].alive) {
+      events_.at(events_.now_s() + kRetryS, [this, &job] { dispatch(job); });
       return;
     }
     engines_[job.node]->submit(&job);
     pump(job.node);
   }
 
+  // It was booked, and is never sent.
+  void cancel(Job& job) {
+    --left_;
+    job.cancelled = true;
+    ended(job);
+    events_.at(events_.now_s() + kCancelS, [this, &job] { gateways_.finish(job); });
+  }
+
   void pump(std::size_t node) {
-    const double done_s = engines_[node]->begin_batch(now_s_);
+    const double done_s = engines_[node]->begin_batch(events_.now_s());
     if (done_s < 0) return;
-    at(done_s, [this, node, life = life_[node]] {
-      if (life != life_[node]) return;
-      for (const Engine::Started& started : engines_[node]->end_batch(now_s_)) {
-        Job& job = *started.job;
-        --left_;
-        hit_blocks_ += job.hit_blocks;
-        routers_[job.router]->prefill_done(now_s_, job.ticket);
-        tell(job.router);
-        at(started.ends_s, [this, &job, node, life] {
-          if (life == life_[node]) engines_[node]->finish(job);
-          routers_[job.router]->finish(now_s_, job.ticket);
-          tell(job.router);
-          pump(node);
-        });
-      }
+    events_.at(done_s, [this, node, life = nodes_[node].life] {
+      if (life != nodes_[node].life) return;
+      for (Job* job : engines_[node]->end_batch(events_.now_s())) computed(*job, node);
       pump(node);
     });
   }
 
+  void computed(Job& job, std::size_t node) {
+    if (job.cancelled) {
+      engines_[node]->finish(job);
+      return;
+    }
+    gateways_.prefill_done(job);
+    try_held(job.router);
+    if (job.decode && *job.decode != node) return hand_over(job);
+    --left_;
+    decode(job, node);
+  }
+
+  void decode(Job& job, std::size_t node) {
+    events_.at(job.ends_s, [this, &job, node, life = nodes_[node].life] {
+      // Batches held it up.
+      if (life == nodes_[node].life && job.ends_s > events_.now_s()) return decode(job, node);
+      if (life == nodes_[node].life) engines_[node]->finish(job);
+      ended(job);
+      gateways_.finish(job);
+      pump(node);
+      take_in(node);
+    });
+  }
+
+  // Through the decode node's link, one after the other.
+  void hand_over(Job& job) {
+    job.done_s = -1;
+    Node& to = nodes_[*job.decode];
+    const auto& blocks = job.request->blocks;
+    const double missing =
+        static_cast<double>(blocks.size() - engines_[*job.decode]->cached_blocks(blocks));
+    to.link_free_s =
+        std::max(to.link_free_s, events_.now_s()) + missing * kBlockTokens / settings_.link_rate;
+    events_.at(to.link_free_s, [this, &job, life = nodes_[job.node].life] {
+      if (life == nodes_[job.node].life) engines_[job.node]->finish(job);
+      pump(job.node);
+      nodes_[*job.decode].handed_over.push_back(&job);
+      take_in(*job.decode);
+    });
+  }
+  void take_in(std::size_t node) {
+    auto& waiting = nodes_[node].handed_over;
+    while (!waiting.empty() && engines_[node]->adopt(events_.now_s(), waiting.front())) {
+      --left_;
+      decode(*waiting.front(), node);
+      waiting.pop_front();
+    }
+  }
+
+  // ---- what nodes and gateways do --------------------------------------------------------------
+
   void report_load(std::uint32_t node, double at_s) {
-    at(at_s, [this, node] {
-      if (alive_[node]) {
-        const Load load = engines_[node]->load();
-        for (auto& router : routers_) router->hear_load(now_s_, node, load);
-      }
-      report_load(node, now_s_ + settings_.load_interval_s);
+    events_.at(at_s, [this, node] {
+      if (nodes_[node].alive) gateways_.hear_load(node, engines_[node]->load());
+      for (std::size_t router = 0; router < gateways_.size(); ++router) try_held(router);
+      report_load(node, events_.now_s() + settings_.load_interval_s);
     });
   }
 
-  // To all other routers, some time later and not with every change.
-  void tell(std::size_t router) {
-    if (routers_.size() == 1 || !routers_[router]->tells() || telling_[router]) return;
-    if (!routers_[router]->has_news()) return;
-    telling_[router] = true;
-    at(now_s_ + settings_.promises_delay_s, [this, router] {
-      telling_[router] = false;
-      const RouterNews news = routers_[router]->take_news();
-      for (std::size_t other = 0; other < routers_.size(); ++other) {
-        if (other != router) routers_[other]->hear_news(now_s_, router, news);
-      }
-      tell(router);  // there may be more than one message holds
-    });
+  void try_held(std::size_t router) {
+    gateways_.try_held(router, [this](Job& job) { dispatch(job); });
   }
 
-  // It is back, empty, when it is known to be dead.
-  void kill(std::size_t node) {
-    if (!alive_[node]) return;
-    alive_[node] = false;
-    ++life_[node];
+  // It is back, empty, when it is known to be dead; or at once, and nobody knew.
+  void kill(std::size_t node, double detect_s) {
+    if (!nodes_[node].alive) return;
+    ++nodes_[node].life;
     for (Job* job : engines_[node]->die()) {
-      at(now_s_ + kRetryS, [this, job] { dispatch(*job); });
+      events_.at(events_.now_s() + kRetryS, [this, job] {
+        gateways_.finish(*job);
+        dispatch(*job);
+      });
     }
-    at(now_s_ + settings_.detect_s, [this, node] {
-      known_alive_[node] = false;
-      for (auto& router : routers_) router->node_died(now_s_, node);
+    if (detect_s == 0) return;
+    nodes_[node].alive = false;
+    events_.at(events_.now_s() + detect_s, [this, node] {
+      nodes_[node].known_alive = false;
+      gateways_.node_died(node);
     });
-    at(now_s_ + 2 * settings_.detect_s, [this, node] { alive_[node] = known_alive_[node] = true; });
+    events_.at(events_.now_s() + 2 * detect_s,
+               [this, node] { nodes_[node].alive = nodes_[node].known_alive = true; });
   }
 
-  RunResult result() const {
-    RunResult out;
-    out.requests = jobs_.size();
-    out.hit_rate = static_cast<double>(hit_blocks_) * kBlockTokens /
-                   static_cast<double>(workload_.input_tokens);
-    std::vector<double> ttft;
-    double good = 0;
-    for (const Job& job : jobs_) {
-      ttft.push_back((job.done_s >= 0 ? job.done_s : now_s_) - job.arrival_s);
-      out.ttft_mean_s += ttft.back() / static_cast<double>(jobs_.size());
-      good += ttft.back() <= settings_.slo_s ? 1 : 0;
+  // Who waited for it has gone, and engines see that.
+  void crash(std::size_t router) {
+    gateways_.crash(router);
+    for (Job& job : jobs_) {
+      if (job.router != router || !job.sent || job.cancelled || job.done_s >= 0) continue;
+      job.cancelled = job.leaks = true;
+      --left_;
+      engines_[job.node]->withdraw(&job);
+      ended(job);
     }
-    std::ranges::sort(ttft);
-    out.ttft_p50_s = ttft[ttft.size() / 2];
-    out.ttft_p99_s = ttft[ttft.size() * 99 / 100];
-    out.goodput_share = good / static_cast<double>(jobs_.size());
-    double busy = 0, busiest = 0;
-    for (const auto& engine : engines_) {
-      busy += engine->busy_s();
-      busiest = std::max(busiest, engine->busy_s());
-    }
-    out.imbalance = busiest * settings_.nodes / busy;
-    out.utilisation = busy / settings_.nodes / now_s_;
-    out.late_share = std::max(0.0, now_s_ / workload_.span_s - 1);
+  }
+
+  void note_queues() {
+    double tokens = 0;
+    for (const auto& engine : engines_)
+      tokens += static_cast<double>(*engine->load().queued_tokens);
+    queued_s_ = tokens / settings_.nodes / settings_.engine.prefill_rate;
+  }
+
+  RunOutcome outcome() const {
+    RunOutcome out = outcome_of(jobs_, engines_, events_.now_s(), settings_.slo_s);
+    out.queued_s = queued_s_;
+    out.late_share = std::max(0.0, events_.now_s() / workload_.span_s - 1);
     out.route_us = std::chrono::duration<double, std::micro>(route_time_).count() /
                    static_cast<double>(routed_);
+    if (workload_.rush_ends_s > 0) {
+      out.recovered_s =
+          recovery(jobs_, events_.now_s(), workload_.rush_begins_s, workload_.rush_ends_s);
+    }
     return out;
   }
 
   const Workload& workload_;
   RunSettings settings_;
-  std::mt19937_64 random_;
-  std::vector<std::unique_ptr<Policy>> routers_;
+  std::mt19937_64 random_, lots_;
+  Events events_;
+  FleetIndex index_;
+  Gateways gateways_;
   std::vector<std::unique_ptr<Engine>> engines_;
-  std::vector<IndexedNode> index_;
-  std::vector<bool> known_alive_, alive_, telling_;
-  std::vector<std::uint64_t> life_;
+  std::vector<Node> nodes_;
   std::vector<Job> jobs_;
-  std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
-  std::uint64_t next_order_ = 0, routed_ = 0, hit_blocks_ = 0;
+  bool splits_ = false;
+  std::uint64_t routed_ = 0;
   std::size_t left_ = 0;
   std::chrono::steady_clock::duration route_time_{};
-  double now_s_ = 0;
+  double queued_s_ = 0;
 };
 
 }  // namespace
 
-RunResult run(const Workload& workload, const RunSettings& settings) {
+RunOutcome run(const Workload& workload, const RunSettings& settings) {
   return Run(workload, settings)();
 }
 

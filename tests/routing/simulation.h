@@ -5,6 +5,8 @@
 #include <string>
 
 #include "tests/routing/engine.h"
+#include "tests/routing/outcome.h"
+#include "tests/routing/policy.h"
 #include "tests/routing/workload.h"
 
 namespace radixmesh::routing {
@@ -16,25 +18,25 @@ struct RunSettings {
   double index_delay_s = 0.002;     // from an engine's change to all routers
   double load_interval_s = 1;       // between an engine's reports
   double promises_delay_s = 0.021;  // from a router's booking to the other routers
-  std::uint32_t deaths = 0;         // of nodes, spread over the run
-  double detect_s = 3;              // until routers know that one is dead
+  double detect_s = 3;              // until routers know that a node is dead
   double slo_s = 2;                 // a first token after this is not good
   std::uint64_t seed = 1;
+
+  // ---- what may be unlike this -----------------------------------------------------------------
+  bool closed = false;         // a request waits for the answer to the one that it continues
+  double slow_share = 0;       // of the nodes: as fast by half
+  bool reports = true;         // engines tell their load
+  std::uint32_t deaths = 0;    // of nodes, spread over the run
+  std::uint32_t restarts = 0;  // the same, but they are back at once, empty
+  std::uint32_t crashes = 0;   // of gateways: their requests are dropped, and nobody tells of it
+  double cancelled_share = 0;  // of requests: booked, and never sent
+  double leaked_share = 0;     // of requests: the router never learns what became of them
+  double prefill_share =
+      0;  // of the nodes: they compute for the others, which decode; 0: all do both
+  double link_rate = 100'000;  // tokens/s of KV into a decode node
+  RoutingSettings core;        // of the project's own policies
 };
 
-struct RunResult {
-  std::uint64_t requests = 0;
-  double hit_rate = 0;  // of input tokens, as the engines found them
-  double ttft_mean_s = 0, ttft_p50_s = 0, ttft_p99_s = 0;
-  double goodput_share = 0;  // of requests whose first token came in time
-  double imbalance = 0;      // busiest node's prefill time by the mean
-  double utilisation = 0;    // of prefill, until the last request was done
-  // The run's length past the last arrival, by its span. At 1 it was given up: what was not done
-  // then counts as if it had been done then.
-  double late_share = 0;
-  double route_us = 0;  // real time of a decision
-};
-
-RunResult run(const Workload& workload, const RunSettings& settings);
+RunOutcome run(const Workload& workload, const RunSettings& settings);
 
 }  // namespace radixmesh::routing

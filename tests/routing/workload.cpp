@@ -4,6 +4,7 @@
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <random>
 #include <stdexcept>
 #include <unordered_map>
@@ -15,7 +16,8 @@ namespace {
 // So that the bursts of two copies of a trace do not coincide.
 constexpr double kCopiesApartS = 7.3;
 
-// Counts, and begins at 0.
+}  // namespace
+
 void settle(Workload& workload) {
   auto& requests = workload.requests;
   std::ranges::stable_sort(requests, {}, &Request::arrival_s);
@@ -30,8 +32,6 @@ void settle(Workload& workload) {
   workload.distinct_tokens = distinct.size() * kBlockTokens;
   workload.span_s = requests.back().arrival_s;
 }
-
-}  // namespace
 
 Workload read_workload(const std::string& path, std::size_t requests_max) {
   std::ifstream file(path);
@@ -63,37 +63,6 @@ Workload read_workload(const std::string& path, std::size_t requests_max) {
   return workload;
 }
 
-Workload make_workload(std::uint64_t seed, std::size_t count) {
-  constexpr std::size_t kTenants = 24, kSharedBlocks = 12, kTurnBlocks = 2, kFanOut = 6;
-  std::mt19937_64 random(seed);
-  const auto uniform = [&] { return std::uniform_real_distribution<>()(random); };
-  Workload workload;
-  workload.name = "made";
-  std::uint32_t next = kTenants * kSharedBlocks;
-  double session_s = 0;
-  while (workload.requests.size() < count) {
-    session_s -= 3 * std::log(1 - uniform());
-    // The first tenants are asked for far more often than the last.
-    const auto tenant = static_cast<std::uint32_t>(kTenants * uniform() * uniform() * uniform());
-    const std::size_t branches = uniform() < 0.1 ? kFanOut : 1;
-    for (std::size_t branch = 0; branch < branches; ++branch) {
-      Request request;
-      request.arrival_s = session_s + 0.5 * uniform();
-      request.output_tokens = 150;
-      for (std::uint32_t i = 0; i < kSharedBlocks; ++i) {
-        request.blocks.push_back(static_cast<std::uint32_t>(tenant * kSharedBlocks + i));
-      }
-      for (auto turns = static_cast<int>(4 + 20 * uniform()); turns > 0; --turns) {
-        for (std::size_t i = 0; i < kTurnBlocks; ++i) request.blocks.push_back(next++);
-        workload.requests.push_back(request);
-        request.arrival_s += 1 - 6 * std::log(1 - uniform());
-      }
-    }
-  }
-  settle(workload);
-  return workload;
-}
-
 Workload at_load(const Workload& workload, double load, std::uint32_t nodes, double rate) {
   // Tokens a second that must be computed at the trace's own pace, and those that are wanted.
   const double own = static_cast<double>(workload.distinct_tokens) / workload.span_s;
@@ -114,6 +83,50 @@ Workload at_load(const Workload& workload, double load, std::uint32_t nodes, dou
   }
   settle(out);
   return out;
+}
+
+Workload with_rush(Workload workload, double factor, double seconds) {
+  const double begin_s = workload.span_s / 2, length_s = seconds * factor;
+  for (Request& each : workload.requests) {
+    if (each.arrival_s < begin_s) continue;
+    each.arrival_s = each.arrival_s < begin_s + length_s
+                         ? begin_s + (each.arrival_s - begin_s) / factor
+                         : each.arrival_s - length_s + seconds;
+  }
+  settle(workload);
+  workload.rush_begins_s = begin_s;
+  workload.rush_ends_s = begin_s + seconds;
+  return workload;
+}
+
+Workload with_common_prompt(Workload workload, double share, std::uint32_t blocks) {
+  // By the first block, which whole tenants share.
+  std::unordered_map<std::uint32_t, std::size_t> groups;
+  std::uint32_t ids = 0;
+  for (const Request& each : workload.requests) {
+    ++groups[each.blocks.front()];
+    ids = std::max(ids, *std::ranges::max_element(each.blocks) + 1);
+  }
+  std::vector<std::pair<std::uint32_t, std::size_t>> order(groups.begin(), groups.end());
+  std::ranges::sort(order);
+  std::ranges::shuffle(order, std::mt19937_64(5));
+  std::unordered_set<std::uint32_t> chosen;
+  double left = share * static_cast<double>(workload.requests.size());
+  for (const auto& [block, count] : order) {
+    if (static_cast<double>(count) > left) continue;
+    chosen.insert(block);
+    left -= static_cast<double>(count);
+  }
+  std::vector<std::uint32_t> common(blocks);
+  std::iota(common.begin(), common.end(), 2 * ids);
+  for (Request& each : workload.requests) {
+    if (!chosen.contains(each.blocks.front())) continue;
+    // What follows other tokens is other KV.
+    for (std::uint32_t& block : each.blocks) block += ids;
+    each.blocks.insert(each.blocks.begin(), common.begin(), common.end());
+  }
+  settle(workload);
+  return workload;
 }
 
 }  // namespace radixmesh::routing
