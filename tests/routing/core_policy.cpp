@@ -62,21 +62,14 @@ bool CorePolicy::has_news() const {
 
 RouterNews CorePolicy::take_news() {
   told_ = router_.promises_version();
-  RouterNews news{++beat_, Promises(fleet_.nodes), {}};
-  for (std::size_t node = 0; node < news.promises.size(); ++node) {
-    const auto found = router_.promises().find(node_id_of(node));
-    if (found != router_.promises().end()) news.promises[node] = found->second;
-  }
+  RouterNews news{++beat_, {}, {router_.promises().begin(), router_.promises().end()}, {}};
   news.chunks = router_.take_chunk_news(limits::booked_chunks_per_message_max);
   return news;
 }
 
 void CorePolicy::hear_news(double now_s, std::size_t router, const RouterNews& news) {
-  std::vector<Router::PromiseRow> rows;
-  for (std::size_t node = 0; node < news.promises.size(); ++node) {
-    rows.emplace_back(node_id_of(node), news.promises[node]);
-  }
-  router_.note_promises(at(now_s), router_id_of(router), Epoch{1}, news.version, rows, news.chunks);
+  router_.note_promises(at(now_s), router_id_of(router), Epoch{1}, news.version, news.rows,
+                        news.chunks);
 }
 
 }  // namespace radixmesh::routing

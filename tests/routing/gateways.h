@@ -44,6 +44,14 @@ class Gateways {
     routers_[router].policy->gateway_crashed();
     routers_[router].held.clear();
   }
+  // Blocks of the requests that routers keep.
+  double held_blocks() const {
+    double blocks = 0;
+    for (const Router& router : routers_) {
+      for (const Job* job : router.held) blocks += static_cast<double>(job->request->blocks.size());
+    }
+    return blocks;
+  }
   // Sends what the router kept, in order, until it keeps one again.
   template <class Dispatch>
   void try_held(std::size_t router, Dispatch dispatch) {

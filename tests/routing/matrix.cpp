@@ -18,7 +18,7 @@ using nlohmann::json;
 // The others that run with all seeds: so many of the best by each figure.
 constexpr std::size_t kBest = 3;
 // A cell is drowned where every policy has so much queued at the last arrival, in seconds of work.
-constexpr double kDrownedS = 1;
+constexpr double kDrownedS = 5;
 // Below this a figure is not told from another.
 constexpr double kLeast = 1e-6;
 constexpr std::size_t kWorstShown = 15;

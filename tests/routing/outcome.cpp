@@ -28,14 +28,16 @@ RunOutcome outcome_of(const std::vector<Job>& jobs,
                       double slo_s) {
   RunOutcome out;
   std::vector<double> ttft;
-  double good = 0, hit_blocks = 0, blocks = 0;
+  double good = 0, hit_blocks = 0, blocks = 0, done = 0;
   for (const Job& job : jobs) {
     if (job.cancelled || !job.sent) continue;
     ttft.push_back(ttft_of(job, now_s));
     out.ttft_mean_s += ttft.back();
     good += ttft.back() <= slo_s ? 1 : 0;
     blocks += static_cast<double>(job.request->blocks.size());
-    if (job.done_s >= 0) hit_blocks += job.hit_blocks;
+    if (job.done_s < 0) continue;
+    hit_blocks += job.hit_blocks;
+    ++done;
   }
   if (ttft.empty()) return out;
   const auto count = static_cast<double>(ttft.size());
@@ -50,7 +52,7 @@ RunOutcome outcome_of(const std::vector<Job>& jobs,
   for (const auto& engine : engines) {
     busy += engine->busy_s();
     busiest = std::max(busiest, engine->busy_s());
-    out.computed_tokens += engine->computed_tokens() / count;
+    out.computed_tokens += engine->computed_tokens() / std::max(done, 1.0);
   }
   out.imbalance = busiest * static_cast<double>(engines.size()) / busy;
   out.utilisation = busy / static_cast<double>(engines.size()) / now_s;

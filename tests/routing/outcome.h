@@ -17,8 +17,8 @@ struct RunOutcome {
   double goodput_share = 0;    // of requests whose first token came in time
   double imbalance = 0;        // busiest node's prefill time by the mean
   double utilisation = 0;      // of prefill, until the last request was done
-  double computed_tokens = 0;  // by all nodes, a request
-  double queued_s = 0;         // of work, the mean of the nodes at the last arrival
+  double computed_tokens = 0;  // by all nodes, a request that has its first token
+  double queued_s = 0;         // of work, by nodes, at the last arrival
   // The run's length past the last arrival, by its span. At 1 it was given up: what was not done
   // then counts as if it had been done then.
   double late_share = 0;

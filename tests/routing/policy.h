@@ -43,6 +43,8 @@ using Promises = std::vector<Promise>;
 struct RouterNews {
   std::uint64_t version = 0;
   Promises promises;
+  // Of the project's own instead of these.
+  std::vector<std::pair<NodeId, Promise>> rows;
   std::vector<BookedChunks> chunks;
 };
 
@@ -73,7 +75,7 @@ class Policy {
   // What it would tell the other routers, if its kind does.
   virtual bool tells() const { return false; }
   virtual bool has_news() const { return version_ != told_; }
-  virtual RouterNews take_news() { return {told_ = version_, own_, {}}; }
+  virtual RouterNews take_news() { return {told_ = version_, own_, {}, {}}; }
   virtual void hear_news(double now_s, std::size_t router, const RouterNews& news);
 
  protected:

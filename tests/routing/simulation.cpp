@@ -268,7 +268,14 @@ class Run {
   }
 
   void note_queues() {
-    double tokens = 0;
+    // Of what routers keep a part may be hit: as large a part as of the rest.
+    double hit = 0, all = 1;
+    for (const Job& job : jobs_) {
+      if (job.done_s < 0) continue;
+      hit += job.hit_blocks;
+      all += static_cast<double>(job.request->blocks.size());
+    }
+    double tokens = gateways_.held_blocks() * kBlockTokens * (1 - hit / all);
     for (const auto& engine : engines_)
       tokens += static_cast<double>(*engine->load().queued_tokens);
     queued_s_ = tokens / settings_.nodes / settings_.engine.prefill_rate;
