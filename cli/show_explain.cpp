@@ -35,12 +35,19 @@ std::string depth_text(const Json& row) {
          count_text(depth.get<std::uint64_t>() - indexed.get<std::uint64_t>()) + ")";
 }
 
+std::string lot_text(const Json& explanation) {
+  const Json& near = field(explanation, "near_equals");
+  if (!near.is_number_unsigned() || near == 0) return "";
+  return "; drawn by lot, " + cell(near) + " others are about as good";
+}
+
 }  // namespace
 
 std::string explain_text(const Json& explanation) {
   std::string out = "policy " + plain_cell(field(explanation, "policy")) + ", " +
                     cell(field(explanation, "tokens")) +
-                    " tokens; reason: " + plain_cell(field(explanation, "reason")) + "\n\n";
+                    " tokens; reason: " + plain_cell(field(explanation, "reason")) +
+                    lot_text(explanation) + "\n\n";
   Table table({{"chosen"},
                {"rank", Align::right},
                {"addr"},
@@ -53,6 +60,8 @@ std::string explain_text(const Json& explanation) {
                {"wait", Align::right},
                {"compute", Align::right},
                {"delay", Align::right},
+               {"balance", Align::right},
+               {"room", Align::right},
                {"duplicate", Align::right},
                {"transfer", Align::right},
                {"step", Align::right},
@@ -70,6 +79,7 @@ std::string explain_text(const Json& explanation) {
                whole(field(row, "queued_tokens")), whole(field(row, "prefill_rate")),
                plain_cell(field(row, "rate_source")), millis(field(terms, "wait_s")),
                millis(field(terms, "compute_s")), millis(field(terms, "delay_s")),
+               millis(field(terms, "balance_s")), millis(field(terms, "room_s")),
                millis(field(terms, "duplicate_s")), millis(field(terms, "transfer_s")),
                millis(field(terms, "step_s")), millis(field(row, "prefill_cost_s")),
                millis(field(row, "decode_cost_s"))});

@@ -18,10 +18,12 @@ void pack_target(Packer& packer, const std::optional<TargetView>& target) {
 }
 
 void pack_terms(Packer& packer, const CostTerms& terms) {
-  packer.pack_map(6);
+  packer.pack_map(8);
   pair(packer, "wait_s", terms.wait);
   pair(packer, "compute_s", terms.compute);
   pair(packer, "delay_s", terms.delay);
+  pair(packer, "balance_s", terms.balance);
+  pair(packer, "room_s", terms.room);
   pair(packer, "duplicate_s", terms.duplicate);
   pair(packer, "transfer_s", terms.transfer);
   pair(packer, "step_s", terms.step);
@@ -35,7 +37,7 @@ void pack_cost(Packer& packer, std::string_view name, bool serves, double cost) 
 
 void pack_candidate(Packer& packer, const CandidateView& row) {
   const bool may_be = row.excluded.empty();
-  packer.pack_map(15 + kWorkFields);
+  packer.pack_map(17 + kWorkFields);
   pair(packer, "addr", std::string_view(row.addr));
   pair(packer, "rank", std::uint64_t{row.rank.value});
   pair(packer, "role", role_name(row.role));
@@ -49,6 +51,9 @@ void pack_candidate(Packer& packer, const CandidateView& row) {
   pair(packer, "requests", std::uint64_t{row.requests});
   pair(packer, "queued_tokens", row.queued_tokens);
   pair(packer, "decode_tokens", row.decode_tokens);
+  pair(packer, "busy", row.busy);
+  key(packer, "kv_free");
+  row.kv_free ? packer.pack_double(*row.kv_free) : packer.pack_nil();
   key(packer, "terms");
   pack_terms(packer, row.terms);
   pack_cost(packer, "prefill_cost_s", may_be && serves_prefill(row.role), row.terms.as_prefill());
@@ -94,10 +99,11 @@ void pack_redirect(Packer& packer, const RedirectView& redirect) {
 }
 
 void pack_explain(Packer& packer, const ExplainView& explain) {
-  packer.pack_map(6);
+  packer.pack_map(7);
   pair(packer, "tokens", std::uint64_t{explain.tokens});
   pair(packer, "policy", explain.policy);
   pair(packer, "reason", explain.reason);
+  pair(packer, "near_equals", std::uint64_t{explain.near_equals});
   key(packer, "prefill");
   pack_target(packer, explain.prefill);
   key(packer, "decode");

@@ -26,6 +26,7 @@ bool differs_much(const Load& now, const Load& told) {
   return differs(now.waiting, told.waiting, kLoadRequestsMin) ||
          differs(now.running, told.running, kLoadRequestsMin) ||
          differs(now.queued_tokens.value_or(0), told.queued_tokens.value_or(0), kLoadTokensMin) ||
+         differs(now.kv_used, told.kv_used, kLoadTokensMin) ||
          now.prefill_rate != told.prefill_rate;
 }
 
@@ -185,6 +186,7 @@ ExplainView Replica::explain(TimePoint now, const CacheNamespace& name,
   view.tokens = routed.tokens;
   view.policy = policy_name(settings_.routing.policy);
   view.reason = reason_name(routed.choice.reason);
+  view.near_equals = routed.choice.near_equals;
   view.prefill = target(routed, routed.choice.prefill);
   view.decode = target(routed, routed.choice.decode);
   for (NodeId id : by_rank_) {
@@ -205,6 +207,8 @@ ExplainView Replica::explain(TimePoint now, const CacheNamespace& name,
       row.queued_tokens = at->queued_tokens;
       row.requests = at->requests;
       row.decode_tokens = at->decode_tokens;
+      row.busy = at->busy;
+      row.kv_free = at->kv_free;
       row.terms = routed.terms[index];
       row.is_prefill = routed.choice.prefill == index;
       row.is_decode = routed.choice.decode == index;

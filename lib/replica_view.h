@@ -67,13 +67,15 @@ struct CandidateView {
   std::optional<Load> load;
   WorkView work;
   std::uint32_t requests = 0;
-  double queued_tokens = 0, decode_tokens = 0;
+  double queued_tokens = 0, decode_tokens = 0, busy = 0;
+  std::optional<double> kv_free;
   CostTerms terms;
   bool is_prefill = false, is_decode = false;  // the choice
 };
 struct ExplainView {
   std::uint32_t tokens = 0;
   std::string_view policy, reason;
+  std::uint32_t near_equals = 0;
   std::optional<TargetView> prefill, decode;
   std::vector<CandidateView> candidates;
 };

@@ -25,6 +25,12 @@ struct RouteCandidate {
   double queued_tokens = 0;       // of prompts, before this one
   double decode_tokens = 0;       // of KV that its running requests read with every step
   double prefill_rate = 1;        // tokens/s
+  double busy = 0;                // the share of the last minute in which it computed
+  // Tokens of KV that no request has, nor what is queued will have; nothing: its engine does not
+  // say. And how many of those that requests have become free in a second.
+  std::optional<double> kv_free = std::nullopt;
+  double kv_freed_rate = 0;
+  double kv_used = 0;  // the share of all that is not free
 };
 
 // Whether so little is missing at a decode node that it computes that itself. A unified node is
@@ -54,6 +60,7 @@ constexpr std::string_view reason_name(RouteReason reason) {
 struct RouteChoice {
   std::optional<std::size_t> prefill, decode;
   RouteReason reason = RouteReason::nobody;
+  std::uint32_t near_equals = 0;  // others that were about as good: a lot was drawn among them
 };
 
 }  // namespace radixmesh

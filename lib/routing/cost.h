@@ -5,11 +5,13 @@
 //   wait      queued tokens / rate             transfer  tokens that d lacks / transfer rate
 //   compute   uncached tokens / rate           step      KV that its requests read / decode rate
 //   delay     affinity x crowd x compute
+//   balance   3 x (busy - mean busy) x compute
 //
-//   at both     duplicate  3 x tokens that it lacks and another of its role has / rate
+//   at both     room       tokens that it lacks and has no room for / tokens freed in a second
+//               duplicate  tokens that it lacks and another of its role has / rate x fullness
 //
-//   cost(p, d) = wait + compute + delay at p  +  (transfer unless p is d) + step at d
-//                + duplicate at p and, unless p is d, at d
+//   cost(p, d) = wait + compute + delay + balance at p  +  (transfer unless p is d) + step at d
+//                + room + duplicate at p and, unless p is d, at d
 //
 // `delay` is what the computation costs others. A second of work that is added to a queue is waited
 // for by all who come until the queue has run empty, and in that time about as many come as wait in
@@ -24,12 +26,21 @@
 // Work that is added goes where there is room, so it is the common queue that counts, and not that
 // of a node at which a hot prefix waits while others are idle: from there it is to spread.
 //
-// `duplicate` is 0 but at nodes whose engine cannot free single slots: what is made there a second
-// time takes room for good. So it is made only where those that have it are busy for several times
-// as long.
+// `balance`: who computes a prompt computes what follows it, a conversation's next turns, as they
+// find their beginning there. So where a prompt is placed decides not over its own work only, and
+// the queue of the moment, which is mostly empty, tells nothing of what is to come; how busy the
+// node has been lately does. It counts for what must be computed: nobody leaves what is cached, but
+// who must be computed anyway, with all that follows, goes to who has been idle. With nodes of
+// unlike speeds it keeps the fast ones from getting all that begins. About 3 s of work follow one
+// second; between 2 and 6 nothing changes much. It takes back at most what `compute` costs.
 //
-// A pair's terms belong to p or to d alone, but for the transfer, which a unified node that does
-// both saves. So the best pair is found in O(candidates), not in their square.
+// `room`: until so much of what requests hold is given back. Where nothing is ever given back the
+// node comes last.
+//
+// `duplicate`: the copy takes room. Fullness is f^2 / (1 - f), where requests have the share f of a
+// node's KV: what goes for it is missed the sooner the less else there is. At nodes whose engine
+// cannot free single slots it stays for good: there it is 3, and the copy is made only where those
+// that have it are busy for several times as long.
 #pragma once
 
 #include <cstdint>
@@ -43,25 +54,21 @@ struct CostWeights {
   double transfer_rate = 100'000;   // tokens/s from a prefill node to a decode node
   double decode_rate = 10'000'000;  // tokens/s of KV that a decode step reads
   double affinity = 1;              // see `delay`
-  double duplicate = 3;             // see `duplicate`
+  double duplicate = 3;             // see `duplicate`: where a copy stays for good
   std::uint32_t decode_only_tokens = 0;
 };
 
 // Seconds. Those of the other role are 0.
 struct CostTerms {
-  double wait = 0, compute = 0, delay = 0, transfer = 0, step = 0, duplicate = 0;
-  double as_prefill() const { return wait + compute + delay + duplicate; }
-  double as_decode() const { return transfer + step + duplicate; }
-  double as_both() const { return wait + compute + delay + step + duplicate; }
+  double wait = 0, compute = 0, delay = 0, balance = 0, room = 0, transfer = 0, step = 0,
+         duplicate = 0;
+  double as_prefill() const { return wait + compute + delay + balance + room + duplicate; }
+  double as_decode() const { return transfer + step + room + duplicate; }
+  double as_both() const { return as_prefill() + step; }
 };
 
 // One for each candidate. O(candidates).
 std::vector<CostTerms> cost_terms(const std::vector<RouteCandidate>& candidates,
                                   std::uint32_t tokens, const CostWeights& weights);
-
-// Among equals the hash of the first pages decides.
-RouteChoice least_cost(const std::vector<RouteCandidate>& candidates,
-                       const std::vector<CostTerms>& terms, std::uint32_t tokens,
-                       std::uint64_t first_pages, const CostWeights& weights);
 
 }  // namespace radixmesh

@@ -7,6 +7,7 @@
 
 #include "lib/base/limits.h"
 #include "lib/routing/first_pages.h"
+#include "lib/routing/least_cost.h"
 #include "lib/routing/prefix_first.h"
 
 namespace radixmesh {
@@ -19,6 +20,8 @@ constexpr Duration kPromisesLive = std::chrono::seconds(10);
 constexpr double kRatesDiffer = 4.0 / 3;
 // Before any prompt was seen; then the mean of about the last hundred.
 constexpr double kPromptTokens = 1000, kPromptShare = 0.01;
+// As good as any: then it does not count.
+constexpr double kNoRate = 1e12;
 // A booked prompt is taken as computed after three times what it should take, and some seconds.
 constexpr double kPrefillPatience = 3;
 // Of smaller prompts it is the fixed part of a batch's time that is seen, and not the rate.
@@ -48,12 +51,14 @@ Router::Router(const RoutingSettings& settings, std::uint32_t page_size, Epoch l
       started_(now),
       bookings_(BookingId{life.value}),
       speculation_(settings.speculation, salt),
+      salt_(salt),
       mean_prompt_tokens_(kPromptTokens) {}
 
 // ---- news --------------------------------------------------------------------------------------
 
 void Router::report_load(TimePoint now, NodeId node, const Load& load) {
-  traffic_[node].report(now, load, mean_prompt_tokens_);
+  Traffic& traffic = traffic_[node];
+  traffic.report(now, load, mean_prompt_tokens_, rate_of(&traffic, fleet_rate()).tokens_per_second);
 }
 
 bool Router::note_promises(TimePoint now, NodeId router, Epoch epoch, std::uint64_t version,
@@ -71,6 +76,7 @@ bool Router::note_promises(TimePoint now, NodeId router, Epoch epoch, std::uint6
   const auto again = std::ranges::unique(before, {}, &PromiseRow::first);
   before.erase(again.begin(), again.end());
   before.swap(other.promises);
+  other.has_promises = !std::ranges::all_of(other.promises, &Promise::is_zero, &PromiseRow::second);
   refresh_changed(now, before, other.promises);
   note_chunks(now, other, chunks);
   return true;
@@ -114,6 +120,7 @@ std::uint64_t Router::promises_heard(NodeId router) const {
 void Router::disbelieve_promises(TimePoint now, NodeId router, std::uint64_t version) {
   OtherRouter& other = others_[router];
   other.version = version;
+  other.has_promises = false;
   for (const auto& [node, promise] : std::exchange(other.promises, {})) refresh(now, node);
 }
 
@@ -214,12 +221,27 @@ RouteCandidate Router::candidate(TimePoint now, const RouteNode& node,
   out.prefills = count(known->prefills());
   out.queued_tokens = known->queued_tokens(now, out.prefill_rate);
   out.decode_tokens = known->decode_tokens();
+  out.busy = known->busy(now, out.prefill_rate);
+  if (known->load() && known->load()->kv_total > 0) {
+    const auto total = static_cast<double>(known->load()->kv_total);
+    const double used = static_cast<double>(known->load()->kv_used) + out.queued_tokens;
+    out.kv_free = std::max(0.0, total - used);
+    out.kv_used = std::min(1.0, used / total);
+    // Before any request was seen to its end nothing is known of that.
+    out.kv_freed_rate = mean_held_s_ > 0 ? used / mean_held_s_ : kNoRate;
+  }
   return out;
 }
 
 bool Router::warming_up(TimePoint now) const {
   if (warm_up_over_) return false;
   return requests_ < settings_.warm_up_requests || now < started_ + settings_.warm_up;
+}
+
+Lots Router::lots() const {
+  const auto routes = [](const auto& each) { return each.second.has_promises; };
+  const auto others = static_cast<double>(std::ranges::count_if(others_, routes));
+  return {others / (others + 1), (salt_ + requests_) * 0x9E3779B97F4A7C15ull};
 }
 
 RouteChoice Router::choose(TimePoint now, const RouteQuery& query, const Routed& seen) const {
@@ -233,7 +255,7 @@ RouteChoice Router::choose(TimePoint now, const RouteQuery& query, const Routed&
   if (settings_.policy == RoutingPolicy::prefix_first) {
     return prefix_first(seen.candidates, seen.tokens, hash, settings_.weights.decode_only_tokens);
   }
-  return least_cost(seen.candidates, seen.terms, seen.tokens, hash, settings_.weights);
+  return least_cost(seen.candidates, seen.terms, seen.tokens, hash, settings_.weights, lots());
 }
 
 Routed Router::look(TimePoint now, const RouteQuery& query,
@@ -354,6 +376,8 @@ bool Router::finish(TimePoint now, BookingId id) {
   tell_chunks(now, id);  // so that the time after it begins now
   const auto booking = bookings_.finish(id);
   if (!booking) return false;
+  const double held_s = static_cast<double>((now - booking->made).count()) / 1e6;
+  mean_held_s_ += (mean_held_s_ > 0 ? kPromptShare : 1) * (held_s - mean_held_s_);
   for (const auto& each : {booking->prefill, booking->decode}) {
     if (each) refresh(now, *each);
   }

@@ -26,6 +26,7 @@
 #include "lib/routing/candidate.h"
 #include "lib/routing/chunk_news.h"
 #include "lib/routing/cost.h"
+#include "lib/routing/least_cost.h"
 #include "lib/routing/settings.h"
 #include "lib/routing/speculation.h"
 #include "lib/routing/traffic.h"
@@ -153,6 +154,7 @@ class Router {
     std::uint64_t version = 0;
     TimePoint heard;
     std::vector<PromiseRow> promises;  // by node
+    bool has_promises = false;         // some of them are not zero
     const Promise* promise(NodeId node) const;
     std::size_t chunks = 0;  // heard since
     TimePoint chunks_since;
@@ -161,6 +163,7 @@ class Router {
   RouteCandidate candidate(TimePoint now, const RouteNode& node, const KnownRate& fleet) const;
   KnownRate rate_of(const Traffic* traffic, const KnownRate& fleet) const;
   KnownRate fleet_rate() const;
+  Lots lots() const;
   RouteChoice choose(TimePoint now, const RouteQuery& query, const Routed& seen) const;
   std::optional<BookingId> book(TimePoint now, const Routed& routed);
   void refresh(TimePoint now, NodeId node);
@@ -184,9 +187,11 @@ class Router {
   Bookings bookings_;
   std::map<NodeId, OtherRouter> others_;
   Speculation speculation_;
+  std::uint64_t salt_;
   ChunkNews chunk_news_;
   TimePoint next_repeat_ = kNever;
   double mean_prompt_tokens_;
+  double mean_held_s_ = 0;  // from a booking to its end; 0: none has ended
   std::array<std::uint64_t, kRouteReasons> routed_{};
   std::uint64_t requests_ = 0, expired_ = 0;
 };

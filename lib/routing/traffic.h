@@ -45,7 +45,8 @@ class Traffic {
  public:
   // A report contains what was promised before it; so what it tells beyond that is work that no
   // router knows of.
-  void report(TimePoint now, const Load& load, double mean_prompt_tokens) {
+  void report(TimePoint now, const Load& load, double mean_prompt_tokens, double rate) {
+    note_busy(now, rate);
     load_ = load;
     reported_at_ = now;
     const double queued = load.queued_tokens ? static_cast<double>(*load.queued_tokens)
@@ -63,6 +64,7 @@ class Traffic {
   void promise(TimePoint now, const Promise& promised, double rate) {
     const double sum = static_cast<double>(promised.prefill_tokens);
     const double before = static_cast<double>(promised_.prefill_tokens);
+    note_busy(now, rate);
     left_ = sum < before ? sum : left(now, rate) + sum - before;
     left_at_ = now;
     promised_ = promised;
@@ -82,10 +84,24 @@ class Traffic {
     return left(now, rate) + std::max(0.0, others);
   }
 
+  // The share of the last minute or so in which it had something to compute, by what was queued.
+  double busy(TimePoint now, double rate) const {
+    const double seconds = static_cast<double>((now - busy_at_).count()) / 1e6;
+    if (seconds <= 0) return busy_;
+    const double worked_s = std::min(seconds, queued_tokens(busy_at_, rate) / rate);
+    return busy_ + (worked_s / seconds - busy_) * seconds / (seconds + kBusyFadesS);
+  }
+
   RateMeter meter;
   HitRecord hits;
 
  private:
+  static constexpr double kBusyFadesS = 60;
+
+  void note_busy(TimePoint now, double rate) {
+    busy_ = busy(now, rate);
+    busy_at_ = now;
+  }
   static double worked(TimePoint since, TimePoint now, double rate) {
     return static_cast<double>((now - since).count()) / 1e6 * rate;
   }
@@ -98,7 +114,8 @@ class Traffic {
   std::optional<Load> load_;
   Promise promised_;
   double left_ = 0;  // of the promised prompts, at left_at_
-  TimePoint left_at_{}, reported_at_{};
+  TimePoint left_at_{}, reported_at_{}, busy_at_{};
+  double busy_ = 0;  // until busy_at_
   double other_queued_ = 0, other_waiting_ = 0, other_requests_ = 0, other_decode_ = 0;
 };
 

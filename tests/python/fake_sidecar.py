@@ -400,7 +400,8 @@ class FakeSidecar(_Listener):
 
     def explain(self, tokens, namespace=None):
         target = self._target(tokens, namespace)
-        names = ("wait_s", "compute_s", "delay_s", "duplicate_s", "transfer_s", "step_s")
+        names = ("wait_s", "compute_s", "delay_s", "balance_s", "room_s", "duplicate_s")
+        names += ("transfer_s", "step_s")
         terms = dict.fromkeys(names, 0.25)
         candidate = {
             **target,
@@ -412,6 +413,8 @@ class FakeSidecar(_Listener):
             "requests": 2,
             "queued_tokens": 1500.0,
             "decode_tokens": 0.0,
+            "busy": 0.5,
+            "kv_free": None,
             "terms": terms,
             "prefill_cost_s": 0.75,
             "decode_cost_s": 0.5,

@@ -182,12 +182,25 @@ def test_a_missing_field_or_item_is_refused(name, path):
 
 
 def test_what_older_sidecars_do_not_say_is_0():
-    place = ("candidates", 0, "terms", "duplicate_s")
-    said = with_change(EXPLANATION, place, put(1.5))
-    assert answers.explain(said).candidates[0].terms.duplicate_s == 1.5
-    assert answers.explain(EXPLANATION).candidates[0].terms.duplicate_s == 0
-    with pytest.raises(ReportBug, match="duplicate_s"):
-        answers.explain(with_change(EXPLANATION, place, put("1")))
+    first = ("candidates", 0)
+    places = [(*first, "terms", name) for name in ("duplicate_s", "balance_s", "room_s")]
+    for place in [*places, (*first, "busy"), (*first, "kv_free"), ("near_equals",)]:
+        said = with_change(EXPLANATION, place, put(3))
+        assert value_at(answers.explain(said), place) == 3
+        assert not value_at(answers.explain(EXPLANATION), place)
+        with pytest.raises(ReportBug, match=place[-1]):
+            answers.explain(with_change(EXPLANATION, place, put("1")))
+
+
+def test_who_has_been_idler_than_others_has_a_negative_balance():
+    said = with_change(EXPLANATION, ("candidates", 0, "terms", "balance_s"), put(-0.5))
+    assert answers.explain(said).candidates[0].terms.balance_s == -0.5
+
+
+def value_at(answer, place):
+    for each in place:
+        answer = answer[each] if isinstance(each, int) else getattr(answer, each)
+    return answer
 
 
 def test_the_refusal_names_the_place():

@@ -233,7 +233,7 @@ class TwoChoices final : public Policy {
 class SelectivePushing final : public Policy {
   using Policy::Policy;
   bool is_free(std::size_t node) const {
-    return reported_waiting(node) == 0 && own_prefills(node) <= 1;
+    return load(node).waiting == 0 && own_prefills(node) == 0;
   }
   bool may_send(const Query& query) const override {
     for (std::size_t node = 0; node < query.depths.size(); ++node) {

@@ -76,7 +76,9 @@ class Run {
     spread(settings_.crashes, [this] { crash(random_() % settings_.routers); });
     events_.at(workload_.span_s, [this] { note_queues(); });
     // Who is so far behind has collapsed, and will not be waited for.
-    while (left_ > 0 && events_.now_s() < kGiveUp * workload_.span_s) events_.step();
+    while (left_ > 0 && !events_.empty() && events_.now_s() < kGiveUp * workload_.span_s) {
+      events_.step();
+    }
     return outcome();
   }
 

@@ -424,49 +424,52 @@ TEST_CASE("a request is sent on from where it is booked as if it were not") {
   CHECK(sent.to == 1);
 }
 
-// ---- what a computation costs others -----------------------------------------------------------
-
-RouteCandidate unified(std::uint32_t rank, std::uint32_t depth, std::uint32_t prefills) {
-  return {.id = NodeId{1000 + rank},
-          .rank = NodeRank{rank},
-          .role = Role::unified,
-          .depth = depth,
-          .prefills = prefills,
-          .queued_tokens = 1000.0 * prefills,
-          .prefill_rate = 1000};
+TEST_CASE("how busy a node has been is what was queued there, by its rate, and fades") {
+  TestRouter router;
+  Fleet fleet{U};
+  const auto busy = [&] { return router.ask(fleet, tokens_from(0, 16)).candidates[0].busy; };
+  CHECK(busy() == 0);
+  // 3 s of work at the rate that is configured.
+  router.ask(fleet, tokens_from(1000, 30'000), true);
+  router.now += std::chrono::seconds(3);
+  const double after = busy();
+  CHECK(after == doctest::Approx(3.0 / 63).epsilon(0.01));
+  router.now += std::chrono::seconds(60);
+  CHECK(busy() < after);
+  CHECK(busy() > 0);
 }
 
-std::vector<double> delays(const std::vector<RouteCandidate>& candidates) {
-  std::vector<double> out;
-  for (const CostTerms& each : cost_terms(candidates, 1000, {})) out.push_back(each.delay);
-  return out;
+TEST_CASE("lots are drawn as soon as another router has something under way") {
+  TestRouter here, there;
+  Fleet fleet{U, U, U};
+  fleet.with_depths({512, 512, 512});
+  const auto tokens = tokens_from(0, 4096);
+  CHECK(here.ask(fleet, tokens).choice.near_equals == 0);
+  Fleet elsewhere{U, U, U, U};
+  elsewhere.nodes.erase(elsewhere.nodes.begin(), elsewhere.nodes.begin() + 3);
+  const auto booked = there.ask(elsewhere, tokens, true).booking;
+  there.tell(here, NodeId{7});
+  CHECK(here.ask(fleet, tokens).choice.near_equals == 2);
+  there.finish(there.now, *booked);
+  there.tell(here, NodeId{7});
+  CHECK(here.ask(fleet, tokens).choice.near_equals == 0);
 }
 
-TEST_CASE("what must be computed is dearer the more wait, by all and not by one") {
-  // Nobody computes; one of two computes; all do, and nobody waits.
-  CHECK(delays({unified(0, 0, 0), unified(1, 0, 0)})[0] == 0);
-  CHECK(delays({unified(0, 0, 1), unified(1, 0, 0)})[0] == doctest::Approx(0.1));
-  CHECK(delays({unified(0, 0, 1), unified(1, 500, 1)}) == std::vector<double>{0.2, 0.1});
-  // Three wait at each; at one of three a hundred.
-  CHECK(delays({unified(0, 0, 4), unified(1, 0, 4)})[0] == doctest::Approx(3.2));
-  CHECK(delays({unified(0, 0, 101), unified(1, 0, 1), unified(2, 0, 1)})[0] ==
-        doctest::Approx(0.2));
-  CHECK(delays({unified(0, 0, 101)})[0] == doctest::Approx(100.2));
-  // Who never says that a prompt was computed is not waited for any longer than it takes.
-  auto silent = unified(0, 0, 50);
-  silent.queued_tokens = 0;
-  CHECK(delays({silent, silent})[0] == 0);
-}
-
-TEST_CASE("where all have queues nobody is moved for less than it costs; a hot prefix spreads") {
-  const auto choose = [](const std::vector<RouteCandidate>& candidates) {
-    const auto terms = cost_terms(candidates, 1000, {});
-    return *least_cost(candidates, terms, 1000, 1, {}).prefill;
-  };
-  // 5 s of queue beside 4 s and all to compute: that would gain the request nothing to speak of.
-  CHECK(choose({unified(0, 1000, 5), unified(1, 0, 3), unified(2, 0, 3)}) == 0);
-  // All of it is at one node, and the others are idle.
-  CHECK(choose({unified(0, 1000, 5), unified(1, 0, 0), unified(2, 0, 0)}) != 0);
+TEST_CASE("room is by what engines report, and by how long requests were seen to hold theirs") {
+  TestRouter router;
+  Fleet fleet{U};
+  const auto ask = [&] { return router.ask(fleet, tokens_from(0, 4096)); };
+  Load full = load_of(0, 0);
+  full.kv_used = 9000;
+  full.kv_total = 10'000;
+  router.report_load(router.now, fleet.id(0), full);
+  CHECK(ask().candidates[0].kv_free == 1000);
+  CHECK(ask().terms[0].room < 1e-6);  // nothing was seen to end yet
+  const auto booked = router.ask(fleet, tokens_from(0, 16), true).booking;
+  router.now += std::chrono::seconds(9);
+  router.finish(router.now, *booked);
+  // What is held for 9 s comes back at 1,000 tokens a second.
+  CHECK(ask().terms[0].room == doctest::Approx(3.096).epsilon(0.01));
 }
 
 TEST_CASE("of what a node has by the index nothing is told, and each node is told what it lacks") {

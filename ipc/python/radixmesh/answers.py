@@ -77,6 +77,12 @@ class Fields:
     def real(self, field: str) -> float:
         return real(self.any(field), self.name(field))
 
+    def signed(self, field: str) -> float:
+        value = self.any(field)
+        if type(value) not in (int, float):
+            raise _wrong(self.name(field), "a number", value)
+        return float(value)
+
     def flag(self, field: str) -> bool:
         value = self.any(field)
         if not isinstance(value, bool):
@@ -246,6 +252,7 @@ def explain(value: object) -> Explanation:
         prefill=fields.optional("prefill", _target),
         decode=fields.optional("decode", _target),
         candidates=fields.each("candidates", _candidate),
+        near_equals=fields.number("near_equals") if fields.has("near_equals") else 0,
     )
 
 
@@ -268,6 +275,8 @@ def _candidate(value: object, what: str) -> Candidate:
         decode_cost_s=fields.optional("decode_cost_s", real),
         is_prefill=fields.flag("is_prefill"),
         is_decode=fields.flag("is_decode"),
+        busy=fields.real("busy") if fields.has("busy") else 0.0,
+        kv_free=fields.optional("kv_free", real) if fields.has("kv_free") else None,
     )
 
 
@@ -287,10 +296,10 @@ def _numbers(kind: Callable[..., T], fields: Fields, name: str) -> T:
 
 def _terms(fields: Fields) -> CostTerms:
     inner = Fields(fields.any("terms"), fields.name("terms"))
-    names = [name for name in CostTerms.__annotations__ if name != "duplicate_s"]
-    if inner.has("duplicate_s"):
-        names.append("duplicate_s")
-    return CostTerms(**{name: inner.real(name) for name in names})
+    newer = ("duplicate_s", "balance_s", "room_s")
+    names = [name for name in CostTerms.__annotations__ if name not in newer or inner.has(name)]
+    read = {name: inner.signed if name == "balance_s" else inner.real for name in names}
+    return CostTerms(**{name: read[name](name) for name in names})
 
 
 def _target(value: object, what: str) -> Target:

@@ -175,8 +175,9 @@ class Hits:
 @dataclass(frozen=True, **_SLOTS)
 class CostTerms:
     """Seconds: until the node is free, to compute what is not cached, what that costs others, to
-    transfer what the decode node lacks, a decode step; and what a copy counts that would stay there
-    for good (0 of older sidecars)."""
+    transfer what the decode node lacks, a decode step; and, 0 of older sidecars, what a copy counts
+    there, by how much busier than others the node has been (less than 0: idler), until it has room
+    for the KV."""
 
     wait_s: float
     compute_s: float
@@ -184,6 +185,8 @@ class CostTerms:
     transfer_s: float
     step_s: float
     duplicate_s: float = 0.0
+    balance_s: float = 0.0
+    room_s: float = 0.0
 
 
 @dataclass(frozen=True, **_SLOTS)
@@ -209,6 +212,8 @@ class Candidate:
     decode_cost_s: Optional[float]
     is_prefill: bool  # it is the choice
     is_decode: bool
+    busy: float = 0.0  # the share of the last minute or so in which it computed prompts
+    kv_free: Optional[float] = None  # tokens that no request has or will have, if its engine says
 
 
 @dataclass(frozen=True, **_SLOTS)
@@ -221,6 +226,7 @@ class Explanation:
     prefill: Optional[Target]
     decode: Optional[Target]
     candidates: Tuple[Candidate, ...]  # in order of rank; those that are excluded, too
+    near_equals: int = 0  # others that were about as good: a lot was drawn among them
 
 
 @dataclass(frozen=True, **_SLOTS)

@@ -1,0 +1,135 @@
+// The terms of the policy `cost`, and the choice by them.
+#include <doctest/doctest.h>
+
+#include <map>
+#include <vector>
+
+#include "lib/routing/cost.h"
+#include "lib/routing/least_cost.h"
+
+namespace radixmesh {
+namespace {
+
+RouteCandidate unified_node(std::uint32_t rank, std::uint32_t depth, std::uint32_t prefills) {
+  return {.id = NodeId{1000 + rank},
+          .rank = NodeRank{rank},
+          .role = Role::unified,
+          .depth = depth,
+          .prefills = prefills,
+          .queued_tokens = 1000.0 * prefills,
+          .prefill_rate = 1000};
+}
+
+std::vector<double> delays(const std::vector<RouteCandidate>& candidates) {
+  std::vector<double> out;
+  for (const CostTerms& each : cost_terms(candidates, 1000, {})) out.push_back(each.delay);
+  return out;
+}
+
+std::size_t chosen(const std::vector<RouteCandidate>& candidates) {
+  return *least_cost(candidates, cost_terms(candidates, 1000, {}), 1000, 1, {}).prefill;
+}
+
+TEST_CASE("what must be computed is dearer the more wait, by all and not by one") {
+  // Nobody computes; one of two computes; all do, and nobody waits.
+  CHECK(delays({unified_node(0, 0, 0), unified_node(1, 0, 0)})[0] == 0);
+  CHECK(delays({unified_node(0, 0, 1), unified_node(1, 0, 0)})[0] == doctest::Approx(0.1));
+  CHECK(delays({unified_node(0, 0, 1), unified_node(1, 500, 1)}) == std::vector<double>{0.2, 0.1});
+  // Three wait at each; at one of three a hundred.
+  CHECK(delays({unified_node(0, 0, 4), unified_node(1, 0, 4)})[0] == doctest::Approx(3.2));
+  CHECK(delays({unified_node(0, 0, 101), unified_node(1, 0, 1), unified_node(2, 0, 1)})[0] ==
+        doctest::Approx(0.2));
+  CHECK(delays({unified_node(0, 0, 101)})[0] == doctest::Approx(100.2));
+  // Who never says that a prompt was computed is not waited for any longer than it takes.
+  auto silent = unified_node(0, 0, 50);
+  silent.queued_tokens = 0;
+  CHECK(delays({silent, silent})[0] == 0);
+}
+
+TEST_CASE("where all have queues nobody is moved for less than it costs; a hot prefix spreads") {
+  // 5 s of queue beside 4 s and all to compute: that would gain the request nothing to speak of.
+  CHECK(chosen({unified_node(0, 1000, 5), unified_node(1, 0, 3), unified_node(2, 0, 3)}) == 0);
+  // All of it is at one node, and the others are idle.
+  CHECK(chosen({unified_node(0, 1000, 5), unified_node(1, 0, 0), unified_node(2, 0, 0)}) != 0);
+}
+
+TEST_CASE("who has been busy gets no more that begins, and nobody leaves what is cached for that") {
+  auto busy = unified_node(0, 0, 0), idle = unified_node(1, 0, 0);
+  busy.busy = 0.6;
+  idle.busy = 0.2;
+  const auto terms = cost_terms({busy, idle}, 1000, {});
+  CHECK(terms[0].balance == doctest::Approx(3 * 0.2));
+  CHECK(terms[1].balance == doctest::Approx(-3 * 0.2));
+  CHECK(chosen({busy, idle}) == 1);
+  busy.depth = 1000;
+  CHECK(chosen({busy, idle}) == 0);
+  // What it takes back is at most what the computation costs.
+  idle.busy = 0;
+  busy.busy = 1;
+  CHECK(cost_terms({busy, idle}, 1000, {})[1].balance == doctest::Approx(-1));
+}
+
+TEST_CASE(
+    "a node waits for room as long as requests take to give it back; where none do it is last") {
+  auto full = unified_node(0, 0, 0), free = unified_node(1, 0, 0);
+  full.kv_free = 400;
+  full.kv_freed_rate = 300;
+  free.kv_free = 1000;
+  free.queued_tokens = 1500;
+  CHECK(cost_terms({full, free}, 1000, {})[0].room == doctest::Approx(2));
+  CHECK(cost_terms({full, free}, 1000, {})[1].room == 0);
+  CHECK(chosen({full, free}) == 1);
+  full.depth = 600;
+  CHECK(cost_terms({full, free}, 1000, {})[0].room == 0);
+  CHECK(chosen({full, free}) == 0);
+  full.kv_free = 0;
+  full.kv_freed_rate = 0;
+  free.queued_tokens = 100'000;
+  CHECK(chosen({full, free}) == 1);
+  // For a decode node as well.
+  auto decodes = full, other = free;
+  decodes.role = other.role = Role::decode;
+  const auto terms = cost_terms({unified_node(2, 0, 0), decodes, other}, 1000, {});
+  CHECK(terms[1].as_decode() > 1e5);
+  CHECK(terms[2].as_decode() < 1);
+}
+
+TEST_CASE("the fuller a node's KV is with requests, the dearer is a copy there") {
+  const auto duplicate = [](double used) {
+    auto holds = unified_node(0, 1000, 0), lacks = unified_node(1, 0, 0);
+    lacks.kv_used = used;
+    return cost_terms({holds, lacks}, 1000, {})[1].duplicate;
+  };
+  CHECK(duplicate(0) == 0);
+  CHECK(duplicate(0.5) == doctest::Approx(0.5));
+  CHECK(duplicate(0.9) == doctest::Approx(8.1));
+  CHECK(duplicate(1) == doctest::Approx(50));
+}
+
+TEST_CASE("where others route too, one of those that are about as good is drawn by lot") {
+  const std::vector<RouteCandidate> candidates = {unified_node(0, 500, 0), unified_node(1, 500, 0),
+                                                  unified_node(2, 500, 0), unified_node(3, 0, 0)};
+  auto near = candidates;
+  near[1].queued_tokens = 60;   // 0.06 s; a quarter of what it adds is 0.125 s
+  near[2].queued_tokens = 130;  // too much
+  const auto drawn = [&](double share) {
+    const auto terms = cost_terms(near, 1000, {});
+    std::map<std::size_t, int> times;
+    for (std::uint64_t lot = 0; lot < 1000; ++lot) {
+      const RouteChoice choice = least_cost(near, terms, 1000, 1, {}, {share, lot * 7919});
+      CHECK(choice.near_equals == (share > 0.5 ? 1 : 0));
+      ++times[*choice.prefill];
+      CHECK(choice.decode == choice.prefill);
+    }
+    return times;
+  };
+  CHECK(drawn(0) == std::map<std::size_t, int>{{0, 1000}});
+  CHECK(drawn(0.4) == std::map<std::size_t, int>{{0, 1000}});
+  const auto times = drawn(0.9);
+  REQUIRE(times.size() == 2);
+  CHECK(times.at(0) > 400);
+  CHECK(times.at(1) > 400);
+}
+
+}  // namespace
+}  // namespace radixmesh
