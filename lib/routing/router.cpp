@@ -245,15 +245,20 @@ Lots Router::lots() const {
 }
 
 RouteChoice Router::choose(TimePoint now, const RouteQuery& query, const Routed& seen) const {
-  const std::uint64_t hash = first_pages_hash(query.name, query.tokens, page_size_);
+  const bool by_prefix = settings_.policy == RoutingPolicy::prefix_first;
+  const std::uint32_t common = by_prefix ? common_.of(query.name, query.tokens) : 0;
+  // Where that is most of it, they are to meet all the same, as far as there is room.
+  const auto own = query.tokens.subspan(2 * common < query.tokens.size() ? common : 0);
+  const std::uint64_t hash = first_pages_hash(query.name, own, page_size_);
   if (warming_up(now)) {
     RouteChoice choice{hash_choice(seen.candidates, serves_prefill, hash),
                        hash_choice(seen.candidates, serves_decode, hash)};
     if (choice.prefill || choice.decode) choice.reason = RouteReason::warm_up;
     return choice;
   }
-  if (settings_.policy == RoutingPolicy::prefix_first) {
-    return prefix_first(seen.candidates, seen.tokens, hash, settings_.weights.decode_only_tokens);
+  if (by_prefix) {
+    return prefix_first(seen.candidates, seen.tokens, common, hash,
+                        settings_.weights.decode_only_tokens);
   }
   return least_cost(seen.candidates, seen.terms, seen.tokens, hash, settings_.weights, lots());
 }
@@ -281,6 +286,7 @@ Routed Router::route(TimePoint now, const RouteQuery& query, std::span<const Rou
   Routed routed = look(now, query, nodes);
   ++requests_;
   ++routed_[static_cast<std::size_t>(routed.choice.reason)];
+  if (settings_.policy == RoutingPolicy::prefix_first) common_.note(query.name, query.tokens);
   mean_prompt_tokens_ += kPromptShare * (routed.tokens - mean_prompt_tokens_);
   if (book) routed.booking = this->book(now, routed);
   return routed;

@@ -25,6 +25,7 @@
 #include "lib/routing/bookings.h"
 #include "lib/routing/candidate.h"
 #include "lib/routing/chunk_news.h"
+#include "lib/routing/common_beginning.h"
 #include "lib/routing/cost.h"
 #include "lib/routing/least_cost.h"
 #include "lib/routing/settings.h"
@@ -188,6 +189,7 @@ class Router {
   std::map<NodeId, OtherRouter> others_;
   Speculation speculation_;
   std::uint64_t salt_;
+  CommonBeginning common_;  // for prefix_first
   ChunkNews chunk_news_;
   TimePoint next_repeat_ = kNever;
   double mean_prompt_tokens_;

@@ -424,6 +424,57 @@ TEST_CASE("a request is sent on from where it is booked as if it were not") {
   CHECK(sent.to == 1);
 }
 
+TEST_CASE("prefix_first: what all prompts begin with does not decide") {
+  TestRouter router(prefix_first_settings());
+  Fleet fleet{U, U, U, U};
+  const auto prompt = [&](std::uint32_t own, std::size_t count) {
+    auto tokens = tokens_from(0, 512);
+    const auto more = tokens_from(100'000 * (1 + own), count);
+    tokens.insert(tokens.end(), more.begin(), more.end());
+    return tokens;
+  };
+  std::vector<int> chosen(4);
+  for (std::uint32_t i = 0; i < 80; ++i) {
+    fleet.with_depths({512, 0, 0, 0});
+    const Routed first = router.ask(fleet, prompt(i, 1024), true);
+    const std::size_t node = *first.choice.prefill;
+    if (i >= CommonBeginning::kEnough) ++chosen[node];
+    CHECK(first.choice.decode == node);
+    // ... but what one of them continues does.
+    CHECK(router.ask(fleet, prompt(i, 2048)).choice.prefill == node);
+    router.finish(router.now, *first.booking);
+  }
+  for (int each : chosen) CHECK(each > 5);
+}
+
+TEST_CASE("what prompts have in common is what half of the last ones have") {
+  CommonBeginning common;
+  const auto prompt = [](std::size_t shared, std::uint32_t own) {
+    auto tokens = tokens_from(0, shared);
+    const auto more = tokens_from(100'000 * (1 + own), 100);
+    tokens.insert(tokens.end(), more.begin(), more.end());
+    return tokens;
+  };
+  const CacheNamespace name;
+  CacheNamespace other;
+  other.parts[0].kind = NamespacePart::Kind::text;
+  for (std::uint32_t i = 0; i + 1 < CommonBeginning::kEnough; ++i)
+    common.note(name, prompt(300, i));
+  CHECK(common.of(name, prompt(300, 50)) == 0);
+  common.note(name, prompt(300, 30));
+  CHECK(common.of(name, prompt(300, 50)) == 300);
+  CHECK(common.of(name, prompt(200, 50)) == 200);
+  CHECK(common.of(name, tokens_from(0, 40)) == 40);
+  CHECK(common.of(name, {}) == 0);
+  CHECK(common.of(other, prompt(300, 50)) == 0);
+  for (std::uint32_t i = 0; i < CommonBeginning::kPrompts; ++i) common.note(name, prompt(0, i));
+  CHECK(common.of(name, prompt(300, 50)) == 0);
+  for (std::uint32_t i = 0; i < CommonBeginning::kPrompts; ++i) {
+    common.note(name, tokens_from(0, 1'000'000));
+  }
+  CHECK(common.of(name, tokens_from(0, 1'000'000)) == CommonBeginning::kTokensMax);
+}
+
 TEST_CASE("how busy a node has been is what was queued there, by its rate, and fades") {
   TestRouter router;
   Fleet fleet{U};
