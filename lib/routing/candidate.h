@@ -26,11 +26,11 @@ struct RouteCandidate {
   double decode_tokens = 0;       // of KV that its running requests read with every step
   double prefill_rate = 1;        // tokens/s
   double busy = 0;                // the share of the last minute in which it computed
-  // Tokens of KV that no request has, nor what is queued will have; nothing: its engine does not
-  // say. And how many of those that requests have become free in a second.
+  // Tokens of KV that no request has, nor what is queued will have, and those of which that is not
+  // so; nothing: its engine does not say. And how long a request has its own, as far as is known.
   std::optional<double> kv_free = std::nullopt;
-  double kv_freed_rate = 0;
-  double kv_used = 0;  // the share of all that is not free
+  double kv_taken = 0;
+  std::optional<double> kv_held_s = std::nullopt;
 };
 
 // Whether so little is missing at a decode node that it computes that itself. A unified node is

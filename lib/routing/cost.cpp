@@ -1,7 +1,7 @@
 #include "lib/routing/cost.h"
 
 #include <algorithm>
-#include <map>
+#include <array>
 
 namespace radixmesh {
 namespace {
@@ -17,79 +17,88 @@ constexpr double kFollows = 3;
 // Seconds: nobody is chosen at this cost where there is another.
 constexpr double kLast = 1e6;
 
-// How many prompts wait at a prefill node, see `delay` in the header.
-double crowd_of(const std::vector<RouteCandidate>& candidates) {
-  std::vector<std::uint32_t> waiting;
-  double computing = 0;
-  for (const RouteCandidate& each : candidates) {
-    if (!serves_prefill(each.role)) continue;
-    // Who never says that a prompt is computed: by its time it is.
-    const std::uint32_t prefills = each.queued_tokens > 0 ? each.prefills : 0;
-    waiting.push_back(std::max(prefills, 1u) - 1);
-    computing += prefills > 0 ? 1 : 0;
+// What the terms of all candidates need.
+class Fleet {
+ public:
+  Fleet(const std::vector<RouteCandidate>& candidates, std::uint32_t tokens) {
+    std::vector<std::uint32_t> waiting;
+    waiting.reserve(candidates.size());
+    double computing = 0, busy = 0;
+    for (const RouteCandidate& each : candidates) {
+      std::uint32_t& depth = deepest_[static_cast<std::size_t>(each.role)];
+      depth = std::max(depth, std::min(each.depth, tokens));
+      if (!serves_prefill(each.role)) continue;
+      // Who never says that a prompt is computed: by its time it is.
+      const std::uint32_t prefills = each.queued_tokens > 0 ? each.prefills : 0;
+      waiting.push_back(std::max(prefills, 1u) - 1);
+      computing += prefills > 0 ? 1 : 0;
+      busy += each.busy;
+    }
+    if (waiting.empty()) return;
+    const auto count = static_cast<double>(waiting.size());
+    mean_busy_ = busy / count;
+    const auto median = waiting.begin() + static_cast<std::ptrdiff_t>((waiting.size() - 1) / 2);
+    std::ranges::nth_element(waiting, median);
+    const std::uint32_t most = *median;
+    double sum = kComputes * computing;
+    for (std::uint32_t each : waiting) sum += std::min(each, most);
+    crowd_ = sum / count;
   }
-  if (waiting.empty()) return 0;
-  const auto median = waiting.begin() + static_cast<std::ptrdiff_t>((waiting.size() - 1) / 2);
-  std::ranges::nth_element(waiting, median);
-  const std::uint32_t most = *median;
-  double sum = kComputes * computing;
-  for (std::uint32_t each : waiting) sum += std::min(each, most);
-  return sum / static_cast<double>(waiting.size());
+
+  // How many prompts wait at a prefill node, see `delay` in the header.
+  double crowd() const { return crowd_; }
+  double mean_busy() const { return mean_busy_; }
+  // Tokens of the prompt that one of this role has.
+  std::uint32_t deepest(Role role) const { return deepest_[static_cast<std::size_t>(role)]; }
+
+ private:
+  std::array<std::uint32_t, 4> deepest_{};  // by role
+  double crowd_ = 0, mean_busy_ = 0;
+};
+
+// How much of what is evicted for a copy was worth as much: where requests have little of the KV
+// there is old stuff, where they have nearly all, whatever goes is missed at once.
+double fullness(const RouteCandidate& candidate) {
+  constexpr double kFreeMin = 0.02;
+  if (!candidate.kv_free) return 0;
+  const double share = candidate.kv_taken / std::max(1.0, candidate.kv_taken + *candidate.kv_free);
+  return share * share / std::max(kFreeMin, 1 - share);
+}
+
+// Until there is room for so many more tokens than there is.
+double room_s(const RouteCandidate& candidate, double lacks) {
+  if (!candidate.kv_held_s) return 0;  // nothing is known of that
+  const double freed_rate = candidate.kv_taken / std::max(1e-3, *candidate.kv_held_s);
+  return freed_rate > 0 ? std::min(lacks / freed_rate, kLast) : kLast;
 }
 
 }  // namespace
 
-double mean_busy_of(const std::vector<RouteCandidate>& candidates) {
-  double sum = 0, count = 0;
-  for (const RouteCandidate& each : candidates) {
-    if (!serves_prefill(each.role)) continue;
-    sum += each.busy;
-    ++count;
-  }
-  return count > 0 ? sum / count : 0;
-}
-
-// How much of what is evicted for a copy was worth as much: where requests have little of the KV
-// there is old stuff, where they have nearly all, whatever goes is missed at once.
-double crowding(const RouteCandidate& candidate) {
-  constexpr double kFreeMin = 0.02;
-  return candidate.kv_used * candidate.kv_used / std::max(kFreeMin, 1 - candidate.kv_used);
-}
-
-// Until the node has room for what it lacks of the prompt.
-double room_s(const RouteCandidate& candidate, std::uint32_t tokens) {
-  if (!candidate.kv_free) return 0;
-  const double lacks = missing(candidate, tokens) - *candidate.kv_free;
-  if (lacks <= 0) return 0;
-  return candidate.kv_freed_rate > 0 ? std::min(lacks / candidate.kv_freed_rate, kLast) : kLast;
-}
-
 std::vector<CostTerms> cost_terms(const std::vector<RouteCandidate>& candidates,
                                   std::uint32_t tokens, const CostWeights& weights) {
-  std::map<Role, std::uint32_t> deepest;
-  for (const RouteCandidate& each : candidates) {
-    std::uint32_t& depth = deepest[each.role];
-    depth = std::max(depth, std::min(each.depth, tokens));
-  }
-  const double crowd = crowd_of(candidates);
-  const double mean_busy = mean_busy_of(candidates);
+  const Fleet fleet(candidates, tokens);
   std::vector<CostTerms> terms(candidates.size());
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const RouteCandidate& each = candidates[i];
     CostTerms& of = terms[i];
+    const double seconds = 1 / each.prefill_rate;
+    const std::uint32_t lacks = missing(each, tokens);
     // A decode node computes what is missing where no prefill node does.
-    of.wait = each.queued_tokens / each.prefill_rate;
-    of.compute = missing(each, tokens) / each.prefill_rate;
-    of.delay = weights.affinity * crowd * of.compute;
+    of.wait = each.queued_tokens * seconds;
+    of.compute = lacks * seconds;
+    of.delay = weights.affinity * fleet.crowd() * of.compute;
     if (serves_prefill(each.role)) {
-      of.balance = std::max(kFollows * (each.busy - mean_busy), -1.0) * of.compute;
+      of.balance = std::max(kFollows * (each.busy - fleet.mean_busy()), -1.0) * of.compute;
     }
-    const std::uint32_t depth = std::min(each.depth, tokens);
-    const double copied_s = (deepest[each.role] - depth) / each.prefill_rate;
-    of.duplicate = copied_s * (each.keeps_duplicates ? weights.duplicate : crowding(each));
-    of.room = room_s(each, tokens);
+    if (each.kv_free && lacks > *each.kv_free) of.room = room_s(each, lacks - *each.kv_free);
+    // Another of its role has so much of what it lacks.
+    const std::uint32_t deepest = fleet.deepest(each.role);
+    if (deepest > each.depth) {
+      const double worth = each.keeps_duplicates ? weights.duplicate : fullness(each);
+      of.duplicate = worth * (deepest - each.depth) * seconds;
+    }
     if (serves_decode(each.role)) {
-      of.transfer = missing(each, tokens) / weights.transfer_rate;
+      of.transfer = lacks / weights.transfer_rate;
       of.step = (each.decode_tokens + tokens) / weights.decode_rate;
     }
   }

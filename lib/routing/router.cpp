@@ -1,7 +1,6 @@
 #include "lib/routing/router.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <set>
 
@@ -20,8 +19,6 @@ constexpr Duration kPromisesLive = std::chrono::seconds(10);
 constexpr double kRatesDiffer = 4.0 / 3;
 // Before any prompt was seen; then the mean of about the last hundred.
 constexpr double kPromptTokens = 1000, kPromptShare = 0.01;
-// As good as any: then it does not count.
-constexpr double kNoRate = 1e12;
 // A booked prompt is taken as computed after three times what it should take, and some seconds.
 constexpr double kPrefillPatience = 3;
 // Of smaller prompts it is the fixed part of a batch's time that is seen, and not the rate.
@@ -215,20 +212,17 @@ RouteCandidate Router::candidate(TimePoint now, const RouteNode& node,
   out.prefill_rate = rate_of(known, fleet).tokens_per_second;
   if (known == nullptr) return out;
   const auto count = [](double number) {
-    return static_cast<std::uint32_t>(std::lround(std::min(number, kCountMax)));
+    return static_cast<std::uint32_t>(std::min(number, kCountMax) + 0.5);
   };
   out.requests = count(known->requests());
   out.prefills = count(known->prefills());
   out.queued_tokens = known->queued_tokens(now, out.prefill_rate);
   out.decode_tokens = known->decode_tokens();
-  out.busy = known->busy(now, out.prefill_rate);
+  out.busy = known->busy(now);
   if (known->load() && known->load()->kv_total > 0) {
-    const auto total = static_cast<double>(known->load()->kv_total);
-    const double used = static_cast<double>(known->load()->kv_used) + out.queued_tokens;
-    out.kv_free = std::max(0.0, total - used);
-    out.kv_used = std::min(1.0, used / total);
-    // Before any request was seen to its end nothing is known of that.
-    out.kv_freed_rate = mean_held_s_ > 0 ? used / mean_held_s_ : kNoRate;
+    out.kv_taken = static_cast<double>(known->load()->kv_used) + out.queued_tokens;
+    out.kv_free = std::max(0.0, static_cast<double>(known->load()->kv_total) - out.kv_taken);
+    out.kv_held_s = mean_held_s_;
   }
   return out;
 }
@@ -383,7 +377,7 @@ bool Router::finish(TimePoint now, BookingId id) {
   const auto booking = bookings_.finish(id);
   if (!booking) return false;
   const double held_s = static_cast<double>((now - booking->made).count()) / 1e6;
-  mean_held_s_ += (mean_held_s_ > 0 ? kPromptShare : 1) * (held_s - mean_held_s_);
+  mean_held_s_ = mean_held_s_ ? *mean_held_s_ + kPromptShare * (held_s - *mean_held_s_) : held_s;
   for (const auto& each : {booking->prefill, booking->decode}) {
     if (each) refresh(now, *each);
   }

@@ -193,7 +193,7 @@ class Router {
   ChunkNews chunk_news_;
   TimePoint next_repeat_ = kNever;
   double mean_prompt_tokens_;
-  double mean_held_s_ = 0;  // from a booking to its end; 0: none has ended
+  std::optional<double> mean_held_s_;  // from a booking to its end, of those that ended
   std::array<std::uint64_t, kRouteReasons> routed_{};
   std::uint64_t requests_ = 0, expired_ = 0;
 };

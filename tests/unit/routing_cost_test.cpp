@@ -73,7 +73,8 @@ TEST_CASE(
     "a node waits for room as long as requests take to give it back; where none do it is last") {
   auto full = unified_node(0, 0, 0), free = unified_node(1, 0, 0);
   full.kv_free = 400;
-  full.kv_freed_rate = 300;
+  full.kv_taken = 3000;
+  full.kv_held_s = 10;
   free.kv_free = 1000;
   free.queued_tokens = 1500;
   CHECK(cost_terms({full, free}, 1000, {})[0].room == doctest::Approx(2));
@@ -83,7 +84,7 @@ TEST_CASE(
   CHECK(cost_terms({full, free}, 1000, {})[0].room == 0);
   CHECK(chosen({full, free}) == 0);
   full.kv_free = 0;
-  full.kv_freed_rate = 0;
+  full.kv_taken = 0;
   free.queued_tokens = 100'000;
   CHECK(chosen({full, free}) == 1);
   // For a decode node as well.
@@ -97,7 +98,8 @@ TEST_CASE(
 TEST_CASE("the fuller a node's KV is with requests, the dearer is a copy there") {
   const auto duplicate = [](double used) {
     auto holds = unified_node(0, 1000, 0), lacks = unified_node(1, 0, 0);
-    lacks.kv_used = used;
+    lacks.kv_taken = 10'000 * used;
+    lacks.kv_free = 10'000 - lacks.kv_taken;
     return cost_terms({holds, lacks}, 1000, {})[1].duplicate;
   };
   CHECK(duplicate(0) == 0);
