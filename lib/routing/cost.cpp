@@ -14,6 +14,8 @@ std::uint32_t missing(const RouteCandidate& candidate, std::uint32_t tokens) {
 constexpr double kComputes = 0.2;
 // Seconds of work that follow one at the node that does it, see `balance`.
 constexpr double kFollows = 3;
+// More than this share of their time the nodes may well be busy, and for how long nobody knows.
+constexpr double kBusyMax = 0.9;
 // Seconds: nobody is chosen at this cost where there is another.
 constexpr double kLast = 1e6;
 
@@ -42,7 +44,7 @@ class Fleet {
     const std::uint32_t most = *median;
     double sum = kComputes * computing;
     for (std::uint32_t each : waiting) sum += std::min(each, most);
-    crowd_ = sum / count;
+    crowd_ = sum / count / (1 - std::min(mean_busy_, kBusyMax));
   }
 
   // How many prompts wait at a prefill node, see `delay` in the header.

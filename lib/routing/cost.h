@@ -14,13 +14,15 @@
 //                + room + duplicate at p and, unless p is d, at d
 //
 // `delay` is what the computation costs others. A second of work that is added to a queue is waited
-// for by all who come until the queue has run empty, and in that time about as many come as wait in
-// it now. So it is `crowd`, how many prompts wait at a prefill node behind the one that is
-// computed, times `compute`: the longer the queues, the dearer is what must be computed, without a
-// bound, and a request is not moved away from what is cached to gain less than the fleet loses.
-// Such moves made the queues longer from which they fled. Where nobody waits, only who comes during
-// the computation waits for the rest of it, and what is computed a second time is there for the
-// next: then `crowd` is a fifth of the share of the nodes that compute, the fleet's utilisation.
+// for by all who come until the queue has run empty. While what is in it now is worked off about as
+// many come as wait in it; their work comes on top, and so on: all in all it takes 1 / (1 - busy)
+// times as long, busy being the share of their time in which the nodes have computed lately. So it
+// is `crowd`, how many prompts wait at a prefill node behind the one that is computed, by
+// (1 - busy), times `compute`: the longer the queues and the fuller the fleet, the dearer is what
+// must be computed, and a request is not moved away from what is cached to gain less than the fleet
+// loses. Such moves made the queues longer from which they fled. Where nobody waits, only who comes
+// during the computation waits for the rest of it, and what is computed a second time is there for
+// the next: then `crowd` is a fifth of the share of the nodes that compute.
 //
 // Of those that wait it is the mean over the prefill nodes, none counting for more than the median.
 // Work that is added goes where there is room, so it is the common queue that counts, and not that

@@ -40,6 +40,12 @@ TEST_CASE("what must be computed is dearer the more wait, by all and not by one"
   CHECK(delays({unified_node(0, 0, 101), unified_node(1, 0, 1), unified_node(2, 0, 1)})[0] ==
         doctest::Approx(0.2));
   CHECK(delays({unified_node(0, 0, 101)})[0] == doctest::Approx(100.2));
+  // The fuller they have been, the longer until they are empty; with a bound, as nobody knows then.
+  for (const auto& [busy, times] : {std::pair(0.5, 2), std::pair(0.75, 4), std::pair(1.0, 10)}) {
+    auto full = unified_node(0, 0, 4);
+    full.busy = busy;
+    CHECK(delays({full, full})[0] == doctest::Approx(3.2 * times));
+  }
   // Who never says that a prompt was computed is not waited for any longer than it takes.
   auto silent = unified_node(0, 0, 50);
   silent.queued_tokens = 0;
