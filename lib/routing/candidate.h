@@ -25,7 +25,7 @@ struct RouteCandidate {
   double queued_tokens = 0;       // of prompts, before this one
   double decode_tokens = 0;       // of KV that its running requests read with every step
   double prefill_rate = 1;        // tokens/s
-  double busy = 0;                // the share of the last minute in which it computed
+  double busy = 0;                // the share of the last minute that its new prompts take
   // Tokens of KV that no request has, nor what is queued will have, and those of which that is not
   // so; nothing: its engine does not say. And how long a request has its own, as far as is known.
   std::optional<double> kv_free = std::nullopt;

@@ -14,8 +14,8 @@ std::uint32_t missing(const RouteCandidate& candidate, std::uint32_t tokens) {
 constexpr double kComputes = 0.2;
 // Seconds of work that follow one at the node that does it, see `balance`.
 constexpr double kFollows = 3;
-// More than this share of their time the nodes may well be busy, and for how long nobody knows.
-constexpr double kBusyMax = 0.9;
+// Above this share of their time nobody knows for how long the nodes will be as busy: `delay`.
+constexpr double kBusyMax = 0.5;
 // Seconds: nobody is chosen at this cost where there is another.
 constexpr double kLast = 1e6;
 

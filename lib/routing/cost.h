@@ -16,13 +16,14 @@
 // `delay` is what the computation costs others. A second of work that is added to a queue is waited
 // for by all who come until the queue has run empty. While what is in it now is worked off about as
 // many come as wait in it; their work comes on top, and so on: all in all it takes 1 / (1 - busy)
-// times as long, busy being the share of their time in which the nodes have computed lately. So it
-// is `crowd`, how many prompts wait at a prefill node behind the one that is computed, by
-// (1 - busy), times `compute`: the longer the queues and the fuller the fleet, the dearer is what
-// must be computed, and a request is not moved away from what is cached to gain less than the fleet
-// loses. Such moves made the queues longer from which they fled. Where nobody waits, only who comes
-// during the computation waits for the rest of it, and what is computed a second time is there for
-// the next: then `crowd` is a fifth of the share of the nodes that compute.
+// times as long, busy being the share of their time that the nodes have lately been given work for;
+// at most twice, as that does not go on for ever. So it is `crowd`, how many prompts wait at a
+// prefill node behind the one that is computed, by (1 - busy), times `compute`: the longer the
+// queues and the fuller the fleet, the dearer is what must be computed, and a request is not moved
+// away from what is cached to gain less than the fleet loses. Such moves made the queues longer
+// from which they fled. Where nobody waits, only who comes during the computation waits for the
+// rest of it, and what is computed a second time is there for the next: then `crowd` is a fifth of
+// the share of the nodes that compute.
 //
 // Of those that wait it is the mean over the prefill nodes, none counting for more than the median.
 // Work that is added goes where there is room, so it is the common queue that counts, and not that
@@ -30,11 +31,12 @@
 //
 // `balance`: who computes a prompt computes what follows it, a conversation's next turns, as they
 // find their beginning there. So where a prompt is placed decides not over its own work only, and
-// the queue of the moment, which is mostly empty, tells nothing of what is to come; how busy the
-// node has been lately does. It counts for what must be computed: nobody leaves what is cached, but
-// who must be computed anyway, with all that follows, goes to who has been idle. With nodes of
-// unlike speeds it keeps the fast ones from getting all that begins. About 3 s of work follow one
-// second; between 2 and 6 nothing changes much. It takes back at most what `compute` costs.
+// the queue of the moment, which is mostly empty, tells nothing of what is to come; how much work
+// the node was given lately does. It counts for what must be computed: nobody leaves what is
+// cached, but who must be computed anyway, with all that follows, goes to who has been idle. With
+// nodes of unlike speeds it keeps the fast ones from getting all that begins. About 3 s of work
+// follow one second; between 2 and 6 nothing changes much. It takes back at most what `compute`
+// costs.
 //
 // `room`: until so much of what requests hold is given back. Where nothing is ever given back the
 // node comes last.

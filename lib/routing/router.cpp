@@ -54,8 +54,7 @@ Router::Router(const RoutingSettings& settings, std::uint32_t page_size, Epoch l
 // ---- news --------------------------------------------------------------------------------------
 
 void Router::report_load(TimePoint now, NodeId node, const Load& load) {
-  Traffic& traffic = traffic_[node];
-  traffic.report(now, load, mean_prompt_tokens_, rate_of(&traffic, fleet_rate()).tokens_per_second);
+  traffic_[node].report(now, load, mean_prompt_tokens_);
 }
 
 bool Router::note_promises(TimePoint now, NodeId router, Epoch epoch, std::uint64_t version,
@@ -396,7 +395,8 @@ Redirected Router::redirect(TimePoint now, const RouteQuery& query,
   const auto& candidates = out.seen.candidates;
   const auto cost = [&](const CostTerms& of) {
     if (role == Role::decode) return of.as_decode();
-    return role == Role::unified ? of.as_both() : of.as_prefill();
+    // It is among the work that this node was given: that is no reason to get rid of it.
+    return (role == Role::unified ? of.as_both() : of.as_prefill()) - of.balance;
   };
   // A node that may not be chosen, as it leaves, is to get rid of what it has.
   double best = std::numeric_limits<double>::infinity();

@@ -45,8 +45,7 @@ class Traffic {
  public:
   // A report contains what was promised before it; so what it tells beyond that is work that no
   // router knows of.
-  void report(TimePoint now, const Load& load, double mean_prompt_tokens, double rate) {
-    busy_ = busy(now);
+  void report(TimePoint now, const Load& load, double mean_prompt_tokens) {
     load_ = load;
     reported_at_ = now;
     const double queued = load.queued_tokens ? static_cast<double>(*load.queued_tokens)
@@ -58,18 +57,19 @@ class Traffic {
     other_waiting_ = beyond(load.waiting, promised_.prefills);
     other_requests_ = beyond(double{1.0} * load.running + load.waiting, promised_.requests);
     other_decode_ = other_requests_ * mean_prompt_tokens;
-    note_work(now, rate);
   }
   // Prompts are computed one after the other: what is left of them shrinks at `rate`, and when one
   // is done, the next one begins.
   void promise(TimePoint now, const Promise& promised, double rate) {
     const double sum = static_cast<double>(promised.prefill_tokens);
     const double before = static_cast<double>(promised_.prefill_tokens);
-    busy_ = busy(now);
+    if (sum > before) {
+      given_s_ = given_s(now) + (sum - before) / rate;
+      given_at_ = now;
+    }
     left_ = sum < before ? sum : left(now, rate) + sum - before;
     left_at_ = now;
     promised_ = promised;
-    note_work(now, rate);
   }
 
   const std::optional<Load>& load() const { return load_; }
@@ -86,22 +86,19 @@ class Traffic {
     return left(now, rate) + std::max(0.0, others);
   }
 
-  // The share of the last minute or so in which it had something to compute, by what was queued.
-  double busy(TimePoint now) const {
-    const double seconds = static_cast<double>((now - work_at_).count()) / 1e6;
-    if (seconds <= 0) return busy_;
-    return busy_ + (std::min(seconds, work_s_) - busy_ * seconds) / (seconds + kBusyFadesS);
-  }
+  // The share of the last minute or so that the prompts take which it was given since: whether it
+  // was told that they are done or not.
+  double busy(TimePoint now) const { return std::min(1.0, given_s(now) / kGivenFadesS); }
 
   RateMeter meter;
   HitRecord hits;
 
  private:
-  static constexpr double kBusyFadesS = 60;
+  static constexpr double kGivenFadesS = 60;
 
-  void note_work(TimePoint now, double rate) {
-    work_at_ = now;
-    work_s_ = queued_tokens(now, rate) / rate;
+  double given_s(TimePoint now) const {
+    const double seconds = static_cast<double>((now - given_at_).count()) / 1e6;
+    return given_s_ * kGivenFadesS / (kGivenFadesS + std::max(0.0, seconds));
   }
   static double worked(TimePoint since, TimePoint now, double rate) {
     return static_cast<double>((now - since).count()) / 1e6 * rate;
@@ -115,8 +112,8 @@ class Traffic {
   std::optional<Load> load_;
   Promise promised_;
   double left_ = 0;  // of the promised prompts, at left_at_
-  TimePoint left_at_{}, reported_at_{}, work_at_{};
-  double busy_ = 0, work_s_ = 0;  // until work_at_, and what was to be done then
+  TimePoint left_at_{}, reported_at_{}, given_at_{};
+  double given_s_ = 0;  // of work, faded, at given_at_
   double other_queued_ = 0, other_waiting_ = 0, other_requests_ = 0, other_decode_ = 0;
 };
 

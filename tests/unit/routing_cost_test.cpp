@@ -41,7 +41,8 @@ TEST_CASE("what must be computed is dearer the more wait, by all and not by one"
         doctest::Approx(0.2));
   CHECK(delays({unified_node(0, 0, 101)})[0] == doctest::Approx(100.2));
   // The fuller they have been, the longer until they are empty; with a bound, as nobody knows then.
-  for (const auto& [busy, times] : {std::pair(0.5, 2), std::pair(0.75, 4), std::pair(1.0, 10)}) {
+  for (const auto& [busy, times] :
+       {std::pair(0.2, 1.25), std::pair(0.5, 2.0), std::pair(1.0, 2.0)}) {
     auto full = unified_node(0, 0, 4);
     full.busy = busy;
     CHECK(delays({full, full})[0] == doctest::Approx(3.2 * times));

@@ -475,19 +475,26 @@ TEST_CASE("what prompts have in common is what half of the last ones have") {
   CHECK(common.of(name, tokens_from(0, 1'000'000)) == CommonBeginning::kTokensMax);
 }
 
-TEST_CASE("how busy a node has been is what was queued there, by its rate, and fades") {
+TEST_CASE("how busy a node has been is the work that it was given, told that it is done or not") {
   TestRouter router;
   Fleet fleet{U};
   const auto busy = [&] { return router.ask(fleet, tokens_from(0, 16)).candidates[0].busy; };
   CHECK(busy() == 0);
   // 3 s of work at the rate that is configured.
-  router.ask(fleet, tokens_from(1000, 30'000), true);
-  router.now += std::chrono::seconds(3);
-  const double after = busy();
-  CHECK(after == doctest::Approx(3.0 / 63).epsilon(0.01));
+  const auto booked = router.ask(fleet, tokens_from(1000, 30'000), true).booking;
+  CHECK(busy() == doctest::Approx(3.0 / 60));
+  router.prefill_done(router.now, *booked, std::nullopt);
+  CHECK(busy() == doctest::Approx(3.0 / 60));
   router.now += std::chrono::seconds(60);
-  CHECK(busy() < after);
-  CHECK(busy() > 0);
+  CHECK(busy() == doctest::Approx(1.5 / 60));
+  // Each half a second one of 0.2 s, and nobody ever says what became of it.
+  for (int i = 0; i < 2000; ++i) {
+    router.ask(fleet, tokens_from(1'000'000 + 4096 * static_cast<std::uint32_t>(i), 2000), true);
+    router.now += std::chrono::milliseconds(500);
+  }
+  CHECK(busy() == doctest::Approx(0.4).epsilon(0.05));
+  router.ask(fleet, tokens_from(1'000, 1'000'000), true);
+  CHECK(busy() == 1);
 }
 
 TEST_CASE("lots are drawn as soon as another router has something under way") {

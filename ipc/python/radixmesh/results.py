@@ -212,7 +212,7 @@ class Candidate:
     decode_cost_s: Optional[float]
     is_prefill: bool  # it is the choice
     is_decode: bool
-    busy: float = 0.0  # the share of the last minute or so in which it computed prompts
+    busy: float = 0.0  # the share of the last minute that the prompts take which it was given
     kv_free: Optional[float] = None  # tokens that no request has or will have, if its engine says
 
 
