@@ -77,7 +77,8 @@ double room_s(const RouteCandidate& candidate, double lacks) {
 }  // namespace
 
 std::vector<CostTerms> cost_terms(const std::vector<RouteCandidate>& candidates,
-                                  std::uint32_t tokens, const CostWeights& weights) {
+                                  std::uint32_t tokens, const CostWeights& weights,
+                                  double others_share) {
   const Fleet fleet(candidates, tokens);
   std::vector<CostTerms> terms(candidates.size());
   for (std::size_t i = 0; i < candidates.size(); ++i) {
@@ -88,7 +89,7 @@ std::vector<CostTerms> cost_terms(const std::vector<RouteCandidate>& candidates,
     // A decode node computes what is missing where no prefill node does.
     of.wait = each.queued_tokens * seconds;
     of.compute = lacks * seconds;
-    of.delay = weights.affinity * fleet.crowd() * of.compute;
+    of.delay = weights.affinity * (1 + others_share) * fleet.crowd() * of.compute;
     if (serves_prefill(each.role)) {
       of.balance = std::max(kFollows * (each.busy - fleet.mean_busy()), -1.0) * of.compute;
     }

@@ -4,7 +4,7 @@
 //   at a prefill node p                        at a decode node d
 //   wait      queued tokens / rate             transfer  tokens that d lacks / transfer rate
 //   compute   uncached tokens / rate           step      KV that its requests read / decode rate
-//   delay     affinity x crowd x compute
+//   delay     affinity x (1 + others' share) x crowd x compute
 //   balance   3 x (busy - mean busy) x compute
 //
 //   at both     room       tokens that it lacks and has no room for / tokens freed in a second
@@ -24,6 +24,9 @@
 // from which they fled. Where nobody waits, only who comes during the computation waits for the
 // rest of it, and what is computed a second time is there for the next: then `crowd` is a fifth of
 // the share of the nodes that compute.
+//
+// Where other routers send most of the requests it counts up to twice: they decide at the same
+// moment, and what looks idle, and worth to be moved to, has been given work already.
 //
 // Of those that wait it is the mean over the prefill nodes, none counting for more than the median.
 // Work that is added goes where there is room, so it is the common queue that counts, and not that
@@ -71,8 +74,10 @@ struct CostTerms {
   double as_both() const { return as_prefill() + step; }
 };
 
-// One for each candidate. O(candidates).
+// One for each candidate. `others_share`: of the routers that are others, see `delay`.
+// O(candidates).
 std::vector<CostTerms> cost_terms(const std::vector<RouteCandidate>& candidates,
-                                  std::uint32_t tokens, const CostWeights& weights);
+                                  std::uint32_t tokens, const CostWeights& weights,
+                                  double others_share = 0);
 
 }  // namespace radixmesh

@@ -268,7 +268,7 @@ Routed Router::look(TimePoint now, const RouteQuery& query,
     const auto at = std::ranges::find(seen.candidates, node, &RouteCandidate::id);
     if (at != seen.candidates.end()) at->depth = std::max(at->depth, end / page_size_ * page_size_);
   });
-  seen.terms = cost_terms(seen.candidates, seen.tokens, settings_.weights);
+  seen.terms = cost_terms(seen.candidates, seen.tokens, settings_.weights, lots().share);
   seen.choice = choose(now, query, seen);
   return seen;
 }
@@ -407,7 +407,7 @@ Redirected Router::redirect(TimePoint now, const RouteQuery& query,
     std::vector<RouteCandidate> without = candidates;
     const auto at = static_cast<std::size_t>(self - candidates.begin());
     without[at].depth = without[at].indexed;
-    CostTerms stays = cost_terms(without, out.seen.tokens, settings_.weights)[at];
+    CostTerms stays = cost_terms(without, out.seen.tokens, settings_.weights, lots().share)[at];
     stays.wait = std::max(0.0, stays.wait - stays.compute);
     best = cost(stays) - settings_.redirect_cost;
   }

@@ -47,6 +47,9 @@ TEST_CASE("what must be computed is dearer the more wait, by all and not by one"
     full.busy = busy;
     CHECK(delays({full, full})[0] == doctest::Approx(3.2 * times));
   }
+  // Of four routers three are others.
+  CHECK(cost_terms({unified_node(0, 0, 4)}, 1000, {}, 0.75)[0].delay ==
+        doctest::Approx(3.2 * 1.75));
   // Who never says that a prompt was computed is not waited for any longer than it takes.
   auto silent = unified_node(0, 0, 50);
   silent.queued_tokens = 0;
