@@ -16,17 +16,25 @@ COLOURS = {
     "prefix_first": "#8d99ae",
     "round_robin": "#b08968",
     "least_loaded": "#7f5539",
+    "two_choices": "#5c677d",
     "prefix_hash": "#577590",
+    "prefix_hash_2": "#6d8ba6",
+    "prefix_hash_unbound": "#8fa9c0",
     "longest_match": "#43aa8b",
     "smg_cache_aware": "#90be6d",
+    "smg_library": "#a7c957",
     "smg_events": "#4d908e",
     "llmd_2_1_1": "#f9c74f",
     "llmd_3_2_2": "#f8961e",
+    "llmd_1_1_1": "#f3722c",
+    "llmd_gate_2": "#1d5a7a",
     "llmd_gate_5": "#277da1",
     "llmd_gate_18": "#4895ef",
-    "dynamo_cost": "#9d4edd",
+    "dynamo": "#9d4edd",
+    "dynamo_half": "#7b2cbf",
+    "dynamo_2": "#c77dff",
     "lmetric": "#ff70a6",
-    "two_choices": "#5c677d",
+    "selective_pushing": "#343a40",
 }
 
 
@@ -49,8 +57,9 @@ def main(path):
         return TOP + HEIGHT * (high - math.log10(value)) / (high - low)
 
     width = LEFT + COLUMN * len(cells) + LEGEND
+    below = max(120, 20 * len(cells[0]["policies"]) - HEIGHT + 20)
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{TOP + HEIGHT + 120}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{TOP + HEIGHT + below}"'
         ' font-family="sans-serif"><rect width="100%" height="100%" fill="white"/>'
     ]
     for power in range(low, high + 1):
