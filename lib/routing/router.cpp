@@ -69,8 +69,10 @@ bool Router::note_promises(TimePoint now, NodeId router, Epoch epoch, std::uint6
   if (!std::ranges::is_sorted(before, {}, &PromiseRow::first)) {
     std::ranges::stable_sort(before, {}, &PromiseRow::first);
   }
-  const auto again = std::ranges::unique(before, {}, &PromiseRow::first);
-  before.erase(again.begin(), again.end());
+  const auto of_one_node = [](const PromiseRow& a, const PromiseRow& b) {
+    return a.first == b.first;
+  };
+  before.erase(std::unique(before.begin(), before.end(), of_one_node), before.end());
   before.swap(other.promises);
   other.has_promises = !std::ranges::all_of(other.promises, &Promise::is_zero, &PromiseRow::second);
   refresh_changed(now, before, other.promises);
