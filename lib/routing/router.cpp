@@ -239,7 +239,8 @@ Lots Router::lots() const {
   return {others / (others + 1), (salt_ + requests_) * 0x9E3779B97F4A7C15ull};
 }
 
-RouteChoice Router::choose(TimePoint now, const RouteQuery& query, const Routed& seen) const {
+RouteChoice Router::choose(TimePoint now, const RouteQuery& query, const Routed& seen,
+                           Lots lots) const {
   const bool by_prefix = settings_.policy == RoutingPolicy::prefix_first;
   const std::uint32_t common = by_prefix ? common_.of(query.name, query.tokens) : 0;
   // Where that is most of it, they are to meet all the same, as far as there is room.
@@ -255,7 +256,7 @@ RouteChoice Router::choose(TimePoint now, const RouteQuery& query, const Routed&
     return prefix_first(seen.candidates, seen.tokens, common, hash,
                         settings_.weights.decode_only_tokens);
   }
-  return least_cost(seen.candidates, seen.terms, seen.tokens, hash, settings_.weights, lots());
+  return least_cost(seen.candidates, seen.terms, seen.tokens, hash, settings_.weights, lots);
 }
 
 Routed Router::look(TimePoint now, const RouteQuery& query,
@@ -270,8 +271,9 @@ Routed Router::look(TimePoint now, const RouteQuery& query,
     const auto at = std::ranges::find(seen.candidates, node, &RouteCandidate::id);
     if (at != seen.candidates.end()) at->depth = std::max(at->depth, end / page_size_ * page_size_);
   });
-  seen.terms = cost_terms(seen.candidates, seen.tokens, settings_.weights, lots().share);
-  seen.choice = choose(now, query, seen);
+  const Lots lots = this->lots();
+  seen.terms = cost_terms(seen.candidates, seen.tokens, settings_.weights, lots.share);
+  seen.choice = choose(now, query, seen, lots);
   return seen;
 }
 

@@ -165,7 +165,7 @@ class Router {
   KnownRate rate_of(const Traffic* traffic, const KnownRate& fleet) const;
   KnownRate fleet_rate() const;
   Lots lots() const;
-  RouteChoice choose(TimePoint now, const RouteQuery& query, const Routed& seen) const;
+  RouteChoice choose(TimePoint now, const RouteQuery& query, const Routed& seen, Lots lots) const;
   std::optional<BookingId> book(TimePoint now, const Routed& routed);
   void refresh(TimePoint now, NodeId node);
   void refresh_changed(TimePoint now, std::span<const PromiseRow> before,

@@ -64,7 +64,8 @@ class Traffic {
     const double sum = static_cast<double>(promised.prefill_tokens);
     const double before = static_cast<double>(promised_.prefill_tokens);
     if (sum > before) {
-      given_s_ = given_s(now) + (sum - before) / rate;
+      // More than it can do in that time is forgotten: else a false promise would count for ever.
+      given_s_ = std::min(kGivenFadesS, given_s(now) + (sum - before) / rate);
       given_at_ = now;
     }
     left_ = sum < before ? sum : left(now, rate) + sum - before;
@@ -88,7 +89,7 @@ class Traffic {
 
   // The share of the last minute or so that the prompts take which it was given since: whether it
   // was told that they are done or not.
-  double busy(TimePoint now) const { return std::min(1.0, given_s(now) / kGivenFadesS); }
+  double busy(TimePoint now) const { return given_s(now) / kGivenFadesS; }
 
   RateMeter meter;
   HitRecord hits;

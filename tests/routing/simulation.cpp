@@ -5,7 +5,6 @@
 #include <deque>
 #include <memory>
 #include <random>
-#include <stdexcept>
 #include <unordered_map>
 
 #include "tests/routing/events.h"
@@ -37,7 +36,6 @@ class Run {
     fleet.prefill_nodes = static_cast<std::uint32_t>(settings.prefill_share * settings.nodes);
     fleet.prefill_rate = settings.engine.prefill_rate;
     fleet.kv_tokens = static_cast<double>(settings.engine.kv_tokens);
-    splits_ = fleet.prefill_nodes > 0;
     for (std::uint32_t i = 0; i < settings.routers; ++i) {
       gateways_.add(make_policy(settings.policy, fleet, settings.seed * 1000 + i, settings.core));
     }
@@ -305,7 +303,6 @@ class Run {
   std::vector<std::unique_ptr<Engine>> engines_;
   std::vector<Node> nodes_;
   std::vector<Job> jobs_;
-  bool splits_ = false;
   std::uint64_t routed_ = 0;
   std::size_t left_ = 0;
   std::chrono::steady_clock::duration route_time_{};

@@ -495,6 +495,11 @@ TEST_CASE("how busy a node has been is the work that it was given, told that it 
   CHECK(busy() == doctest::Approx(0.4).epsilon(0.05));
   router.ask(fleet, tokens_from(1'000, 1'000'000), true);
   CHECK(busy() == 1);
+  // However much another one says that it gave: once it is silent that counts no longer than else.
+  const Router::PromiseRow row{fleet.id(0), {1, 1, std::uint64_t{1} << 60, 0}};
+  router.note_promises(router.now, NodeId{7}, Epoch{1}, 1, std::span(&row, 1));
+  router.now += std::chrono::minutes(10);
+  CHECK(busy() < 0.1);
 }
 
 TEST_CASE("lots are drawn as soon as another router has something under way") {
