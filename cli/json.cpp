@@ -71,6 +71,11 @@ Json target_to_json(const std::optional<ipc::RouteTarget>& target) {
   return {{"addr", target->addr}, {"rank", target->rank}, {"depth", target->depth}};
 }
 
+Json source_to_json(const std::optional<ipc::RouteSource>& source) {
+  if (!source) return nullptr;
+  return {{"addr", source->addr}, {"depth", source->depth}, {"tokens", source->tokens}};
+}
+
 }  // namespace
 
 Json to_json(const ipc::Answer& answer) { return convert(answer.get(), 1); }
@@ -92,6 +97,7 @@ Json to_json(const ipc::MatchResult& match) {
 Json to_json(const ipc::RouteResult& route) {
   return {{"prefill", target_to_json(route.prefill)},
           {"decode", target_to_json(route.decode)},
+          {"source", source_to_json(route.source)},
           {"reason", route.reason},
           {"booking", route.booking ? Json(*route.booking) : Json(nullptr)}};
 }

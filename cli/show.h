@@ -23,6 +23,8 @@ std::string troubles_text(const std::vector<std::string>& troubles);
 // `tokens`: how many were asked for.
 std::string match_text(const Json& match, std::size_t tokens);
 std::string route_text(const Json& route, std::size_t tokens);
+// A line about what the chosen node should read from another; empty where that is nothing.
+std::string source_text(const Json& answer);
 std::string explain_text(const Json& explanation);
 std::string tree_text(const Json& tree);
 // `runs`: a round was asked for.

@@ -1,5 +1,8 @@
 // Every candidate for a request, what it has of it, how busy it is, and what it would cost.
 #include <cstdio>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "cli/show.h"
 #include "cli/table.h"
@@ -41,51 +44,82 @@ std::string lot_text(const Json& explanation) {
   return "; drawn by lot, " + cell(near) + " others are about as good";
 }
 
+// What a candidate would read from another, "4096 from 10.0.0.2:7000".
+std::string source_cell(const Json& row) {
+  const Json& source = field(row, "source");
+  if (!source.is_object()) return "";
+  return cell(field(source, "tokens")) + " from " + plain_cell(field(source, "addr"));
+}
+
+bool anybody_reads(const Json& candidates) {
+  for (const Json& row : candidates) {
+    if (field(row, "source").is_object()) return true;
+  }
+  return false;
+}
+
+std::string rows_text(const Json& explanation) {
+  const Json& candidates = field(explanation, "candidates");
+  const bool reads = anybody_reads(candidates);
+  std::vector<Table::Column> columns = {{"chosen"},
+                                        {"rank", Align::right},
+                                        {"addr"},
+                                        {"role"},
+                                        {"depth", Align::right},
+                                        {"requests", Align::right},
+                                        {"queued", Align::right},
+                                        {"tokens/s", Align::right},
+                                        {"rate"}};
+  const std::pair<const char*, const char*> terms[] = {
+      {"wait", "wait_s"},           {"pull", "pull_s"},         {"compute", "compute_s"},
+      {"delay", "delay_s"},         {"balance", "balance_s"},   {"room", "room_s"},
+      {"duplicate", "duplicate_s"}, {"transfer", "transfer_s"}, {"step", "step_s"}};
+  const auto shown = [&](const auto& term) {
+    return reads || std::string_view(term.first) != "pull";
+  };
+  for (const auto& term : terms) {
+    if (shown(term)) columns.push_back({term.first, Align::right});
+  }
+  columns.push_back({"as prefill", Align::right});
+  columns.push_back({"as decode", Align::right});
+  if (reads) columns.push_back({"reads"});
+  Table table(columns);
+  for (const Json& row : candidates) {
+    if (!field(row, "excluded").is_null()) continue;
+    std::vector<std::string> cells = {chosen_text(row),
+                                      plain_cell(field(row, "rank")),
+                                      plain_cell(field(row, "addr")),
+                                      plain_cell(field(row, "role")),
+                                      depth_text(row),
+                                      cell(field(row, "requests")),
+                                      whole(field(row, "queued_tokens")),
+                                      whole(field(row, "prefill_rate")),
+                                      plain_cell(field(row, "rate_source"))};
+    for (const auto& term : terms) {
+      if (shown(term)) cells.push_back(millis(field(field(row, "terms"), term.second)));
+    }
+    cells.push_back(millis(field(row, "prefill_cost_s")));
+    cells.push_back(millis(field(row, "decode_cost_s")));
+    if (reads) cells.push_back(source_cell(row));
+    table.add(std::move(cells));
+  }
+  return table.empty() ? "nobody may be chosen\n" : table.text() + "times are in milliseconds\n";
+}
+
 }  // namespace
 
 std::string explain_text(const Json& explanation) {
   std::string out = "policy " + plain_cell(field(explanation, "policy")) + ", " +
                     cell(field(explanation, "tokens")) +
                     " tokens; reason: " + plain_cell(field(explanation, "reason")) +
-                    lot_text(explanation) + "\n\n";
-  Table table({{"chosen"},
-               {"rank", Align::right},
-               {"addr"},
-               {"role"},
-               {"depth", Align::right},
-               {"requests", Align::right},
-               {"queued", Align::right},
-               {"tokens/s", Align::right},
-               {"rate"},
-               {"wait", Align::right},
-               {"compute", Align::right},
-               {"delay", Align::right},
-               {"balance", Align::right},
-               {"room", Align::right},
-               {"duplicate", Align::right},
-               {"transfer", Align::right},
-               {"step", Align::right},
-               {"as prefill", Align::right},
-               {"as decode", Align::right}});
-  std::string excluded;
+                    lot_text(explanation) + "\n" + source_text(explanation) + "\n" +
+                    rows_text(explanation);
   for (const Json& row : field(explanation, "candidates")) {
-    if (const Json& why = field(row, "excluded"); !why.is_null()) {
-      excluded += plain_cell(field(row, "addr")) + " is left out: " + plain_cell(why) + "\n";
-      continue;
-    }
-    const Json& terms = field(row, "terms");
-    table.add({chosen_text(row), plain_cell(field(row, "rank")), plain_cell(field(row, "addr")),
-               plain_cell(field(row, "role")), depth_text(row), cell(field(row, "requests")),
-               whole(field(row, "queued_tokens")), whole(field(row, "prefill_rate")),
-               plain_cell(field(row, "rate_source")), millis(field(terms, "wait_s")),
-               millis(field(terms, "compute_s")), millis(field(terms, "delay_s")),
-               millis(field(terms, "balance_s")), millis(field(terms, "room_s")),
-               millis(field(terms, "duplicate_s")), millis(field(terms, "transfer_s")),
-               millis(field(terms, "step_s")), millis(field(row, "prefill_cost_s")),
-               millis(field(row, "decode_cost_s"))});
+    const Json& why = field(row, "excluded");
+    if (why.is_null()) continue;
+    out += plain_cell(field(row, "addr")) + " is left out: " + plain_cell(why) + "\n";
   }
-  if (table.empty()) return out + "nobody may be chosen\n" + excluded;
-  return out + table.text() + "times are in milliseconds\n" + excluded;
+  return out;
 }
 
 }  // namespace radixmesh::cli

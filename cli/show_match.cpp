@@ -36,6 +36,14 @@ std::string match_text(const Json& match, std::size_t tokens) {
   return out + "\nsegments\n" + (segments.empty() ? "  none\n" : segments.text(2));
 }
 
+std::string source_text(const Json& answer) {
+  const Json& source = field(answer, "source");
+  if (!source.is_object()) return "";
+  return "source: " + plain_cell(field(source, "addr")) + ", to read " +
+         cell(field(source, "tokens")) + " of the " + cell(field(source, "depth")) +
+         " tokens that it has\n";
+}
+
 std::string route_text(const Json& route, std::size_t tokens) {
   Table table({{""}, {"addr"}, {"rank", Align::right}, {"depth"}});
   for (const char* part : {"prefill", "decode"}) {
@@ -44,7 +52,7 @@ std::string route_text(const Json& route, std::size_t tokens) {
                plain_cell(field(target, "rank")),
                target.is_null() ? "-" : of_tokens(field(target, "depth"), tokens)});
   }
-  return table.text() + "reason: " + plain_cell(field(route, "reason")) + "\n";
+  return table.text() + source_text(route) + "reason: " + plain_cell(field(route, "reason")) + "\n";
 }
 
 }  // namespace radixmesh::cli

@@ -62,13 +62,21 @@ struct Evicted {
   SlotRuns freed;
   std::uint64_t retiring = 0;  // tokens that go once no other node reads them: ask again
 };
+// From where the node that computes should read KV, where engines can (`--pull-rate`): it has
+// `depth` tokens of the prompt, and the last `tokens` of these come sooner than they are computed.
+struct RouteSource {
+  std::string addr;
+  std::uint32_t depth = 0, tokens = 0;
+};
 struct RouteResult {
   std::optional<RouteTarget> prefill, decode;
+  std::optional<RouteSource> source;
   std::string reason;
   std::optional<std::uint64_t> booking;  // to be ended by prefill_done() and finish()
 };
 struct RedirectResult {
   std::optional<RouteTarget> target;  // nothing: stay
+  std::optional<RouteSource> source;
   std::string reason;
 };
 

@@ -45,6 +45,13 @@ std::optional<RouteTarget> target_of(const Reader& answer) {
                      answer.field("depth").u32()};
 }
 
+std::optional<RouteSource> source_of(const Reader& answer) {
+  const auto source = answer.optional_field("source");
+  if (!source || source->is_nil()) return std::nullopt;
+  return RouteSource{source->field("addr").text(), source->field("depth").u32(),
+                     source->field("tokens").u32()};
+}
+
 }  // namespace
 
 Lease::Lease(Client* client, std::uint64_t id, MatchResult match, std::vector<Segment> segments)
@@ -153,7 +160,7 @@ RouteResult Client::route(std::span<const TokenId> tokens, const CacheNamespace&
   });
   const Reader result(answer.get());
   const Reader booking = result.field("booking");
-  return {target_of(result.field("prefill")), target_of(result.field("decode")),
+  return {target_of(result.field("prefill")), target_of(result.field("decode")), source_of(result),
           result.field("reason").text(),
           booking.is_nil() ? std::nullopt : std::optional(booking.u64())};
 }
@@ -187,7 +194,7 @@ RedirectResult Client::redirect(std::span<const TokenId> tokens, const CacheName
     for (const std::string& addr : visited) pack_text(packer, addr);
   });
   const Reader result(answer.get());
-  return {target_of(result.field("target")), result.field("reason").text()};
+  return {target_of(result.field("target")), source_of(result), result.field("reason").text()};
 }
 
 Answer Client::explain(std::span<const TokenId> tokens, const CacheNamespace& name) {

@@ -43,7 +43,7 @@ inline void pack_seconds(Packer& packer, std::string_view name, Duration duratio
 
 void pack_load(Packer& packer, const std::optional<Load>& load);
 // Four pairs of a map that the caller began.
-inline constexpr std::uint32_t kWorkFields = 4;
+inline constexpr std::uint32_t kWorkFields = 5;
 void pack_work(Packer& packer, const WorkView& work);
 
 }  // namespace radixmesh::ipc

@@ -17,9 +17,22 @@ void pack_target(Packer& packer, const std::optional<TargetView>& target) {
   pair(packer, "depth", std::uint64_t{target->depth});
 }
 
+void pack_source(Packer& packer, const std::optional<SourceView>& source) {
+  key(packer, "source");
+  if (!source) {
+    packer.pack_nil();
+    return;
+  }
+  packer.pack_map(3);
+  pair(packer, "addr", std::string_view(source->addr));
+  pair(packer, "depth", std::uint64_t{source->depth});
+  pair(packer, "tokens", std::uint64_t{source->tokens});
+}
+
 void pack_terms(Packer& packer, const CostTerms& terms) {
-  packer.pack_map(8);
+  packer.pack_map(9);
   pair(packer, "wait_s", terms.wait);
+  pair(packer, "pull_s", terms.pull);
   pair(packer, "compute_s", terms.compute);
   pair(packer, "delay_s", terms.delay);
   pair(packer, "balance_s", terms.balance);
@@ -37,7 +50,7 @@ void pack_cost(Packer& packer, std::string_view name, bool serves, double cost) 
 
 void pack_candidate(Packer& packer, const CandidateView& row) {
   const bool may_be = row.excluded.empty();
-  packer.pack_map(17 + kWorkFields);
+  packer.pack_map(20 + kWorkFields);
   pair(packer, "addr", std::string_view(row.addr));
   pair(packer, "rank", std::uint64_t{row.rank.value});
   pair(packer, "role", role_name(row.role));
@@ -54,6 +67,9 @@ void pack_candidate(Packer& packer, const CandidateView& row) {
   pair(packer, "busy", row.busy);
   key(packer, "kv_free");
   row.kv_free ? packer.pack_double(*row.kv_free) : packer.pack_nil();
+  pair(packer, "pull_in_tokens", row.pull_in_tokens);
+  pair(packer, "pull_out_tokens", row.pull_out_tokens);
+  pack_source(packer, row.source);
   key(packer, "terms");
   pack_terms(packer, row.terms);
   pack_cost(packer, "prefill_cost_s", may_be && serves_prefill(row.role), row.terms.as_prefill());
@@ -67,12 +83,15 @@ void pack_candidate(Packer& packer, const CandidateView& row) {
 void pack_work(Packer& packer, const WorkView& work) {
   pair(packer, "prefill_rate", work.prefill_rate);
   pair(packer, "rate_source", work.rate_source);
+  pair(packer, "pull_rate", work.pull_rate);
   key(packer, "booked");
-  packer.pack_map(4);
+  packer.pack_map(6);
   pair(packer, "requests", std::uint64_t{work.booked.requests});
   pair(packer, "prefills", std::uint64_t{work.booked.prefills});
   pair(packer, "prefill_tokens", work.booked.prefill_tokens);
   pair(packer, "decode_tokens", work.booked.decode_tokens);
+  pair(packer, "pull_in_tokens", work.booked.pull_in_tokens);
+  pair(packer, "pull_out_tokens", work.booked.pull_out_tokens);
   key(packer, "hits");
   packer.pack_map(3);
   pair(packer, "reports", work.hits.reports);
@@ -81,25 +100,27 @@ void pack_work(Packer& packer, const WorkView& work) {
 }
 
 void pack_route(Packer& packer, const RouteView& route) {
-  packer.pack_map(4);
+  packer.pack_map(5);
   key(packer, "prefill");
   pack_target(packer, route.prefill);
   key(packer, "decode");
   pack_target(packer, route.decode);
+  pack_source(packer, route.source);
   pair(packer, "reason", route.reason);
   key(packer, "booking");
   route.booking ? packer.pack_uint64(*route.booking) : packer.pack_nil();
 }
 
 void pack_redirect(Packer& packer, const RedirectView& redirect) {
-  packer.pack_map(2);
+  packer.pack_map(3);
   key(packer, "target");
   pack_target(packer, redirect.target);
+  pack_source(packer, redirect.source);
   pair(packer, "reason", redirect.reason);
 }
 
 void pack_explain(Packer& packer, const ExplainView& explain) {
-  packer.pack_map(7);
+  packer.pack_map(8);
   pair(packer, "tokens", std::uint64_t{explain.tokens});
   pair(packer, "policy", explain.policy);
   pair(packer, "reason", explain.reason);
@@ -108,6 +129,7 @@ void pack_explain(Packer& packer, const ExplainView& explain) {
   pack_target(packer, explain.prefill);
   key(packer, "decode");
   pack_target(packer, explain.decode);
+  pack_source(packer, explain.source);
   key(packer, "candidates");
   packer.pack_array(static_cast<std::uint32_t>(explain.candidates.size()));
   for (const CandidateView& row : explain.candidates) pack_candidate(packer, row);

@@ -29,7 +29,8 @@ class Reader {
     require(index < size(), "an array is too short");
     return Reader(object_->via.array.ptr[index]);
   }
-  Reader field(std::string_view name) const {
+  // Nothing where there is none, as older sidecars do not tell it.
+  std::optional<Reader> optional_field(std::string_view name) const {
     require(object_->type == Kind::MAP, "a map is expected");
     for (std::uint32_t i = 0; i < object_->via.map.size; ++i) {
       const auto& pair = object_->via.map.ptr[i];
@@ -38,6 +39,10 @@ class Reader {
         return Reader(pair.val);
       }
     }
+    return std::nullopt;
+  }
+  Reader field(std::string_view name) const {
+    if (const auto found = optional_field(name)) return *found;
     throw ShapeError("the answer lacks " + std::string(name));
   }
   template <class F>

@@ -86,6 +86,7 @@ Replica::Replica(ReplicaSettings settings, TimePoint now)
     add_member(settings_.self, settings_.rank, role, false);
   }
   self_ = find_member(node_id(settings_.cluster, settings_.self));
+  self_->pull_rate = settings_.routing.pull_rate;
   self_->epoch = settings_.epoch;
   self_->state = MemberState::alive;
   self_->introduced = true;

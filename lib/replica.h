@@ -258,7 +258,6 @@ class Replica : private Journal {
   // replica_route.cpp
   std::string_view unfit(const Member& member) const;
   std::vector<RouteNode> route_nodes(const CacheNamespace& name, std::span<const TokenId> tokens);
-  std::optional<TargetView> target(const Routed& routed, std::optional<std::size_t> at) const;
   void tell_bookings(TimePoint now);
   void publish_bookings(TimePoint now);
   void on_bookings(TimePoint now, const Envelope& envelope, const BookingsMessage& bookings,

@@ -73,6 +73,7 @@ Introduction Replica::introduce(TimePoint now, const Member* to, Epoch life) con
   hello.founder = founder_;
   hello.ready = ready_;
   hello.rank_given = settings_.rank != kAnyRank;
+  hello.pull_rate = settings_.routing.pull_rate;
   if (to == nullptr) return hello;
   std::tie(hello.nonce, hello.stamp) = registrations_.last_said(to->id);
   // A life that this node has not met is accused of nothing.
@@ -287,6 +288,7 @@ void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, 
     note_refute(now, member, hello.refute);
     member.founder = hello.founder;
     member.rank_given = hello.rank_given;
+    member.pull_rate = hello.pull_rate;
     member.ready = hello.ready;  // its next HEAD may be a second away
     if (member_of_lower_mesh() != nullptr) {
       next_join_ = std::min(next_join_, now + settings_.timers.hello);

@@ -123,6 +123,7 @@ void Replica::begin_epoch(TimePoint now, NodeId id, Epoch epoch) {
   member.load.reset();
   member.ready = false;
   member.keeps_duplicates = false;
+  member.pull_rate = 0;
   router_.forget(now, id);
   reader_began_anew(id);
   forget_rounds_of(id);

@@ -34,6 +34,23 @@ tl::unexpected<Refusal> refuse(RefusalCode code, std::string message) {
   return tl::unexpected(Refusal{code, std::move(message)});
 }
 
+using Members = std::map<NodeId, Member>;
+
+std::optional<TargetView> target(const Members& members, const Routed& routed,
+                                 std::optional<std::size_t> at) {
+  if (!at) return std::nullopt;
+  const RouteCandidate& candidate = routed.candidates[*at];
+  return TargetView{members.at(candidate.id).addr, candidate.rank, candidate.depth};
+}
+
+std::optional<SourceView> source(const Members& members, const Routed& routed,
+                                 std::optional<std::size_t> reader) {
+  const auto pull = routed.pull(reader);
+  if (!pull) return std::nullopt;
+  const RouteCandidate& from = routed.candidates[pull->source];
+  return SourceView{members.at(from.id).addr, from.indexed, pull->tokens};
+}
+
 }  // namespace
 
 // ---- who may be chosen -------------------------------------------------------------------------
@@ -60,16 +77,10 @@ std::vector<RouteNode> Replica::route_nodes(const CacheNamespace& name,
     if (!unfit(member).empty()) continue;
     const auto depth = depths.find(id);
     nodes.push_back({id, member.rank, member.role, depth == depths.end() ? 0 : depth->second,
-                     id == self_->id ? keeps_duplicates() : member.keeps_duplicates});
+                     id == self_->id ? keeps_duplicates() : member.keeps_duplicates,
+                     static_cast<double>(member.pull_rate)});
   }
   return nodes;
-}
-
-std::optional<TargetView> Replica::target(const Routed& routed,
-                                          std::optional<std::size_t> at) const {
-  if (!at) return std::nullopt;
-  const RouteCandidate& candidate = routed.candidates[*at];
-  return TargetView{members_.at(candidate.id).addr, candidate.rank, candidate.depth};
 }
 
 // ---- verbs -------------------------------------------------------------------------------------
@@ -79,7 +90,9 @@ Replica::Result<RouteView> Replica::route(TimePoint now, const CacheNamespace& n
   if (draining()) return refuse(RefusalCode::use_another_node, "this node is draining");
   const Routed routed = router_.route(now, {name, tokens}, route_nodes(name, tokens), book);
   if (routed.booking) tell_bookings(now);
-  return RouteView{target(routed, routed.choice.prefill), target(routed, routed.choice.decode),
+  return RouteView{target(members_, routed, routed.choice.prefill),
+                   target(members_, routed, routed.choice.decode),
+                   source(members_, routed, routed.choice.prefill),
                    reason_name(routed.choice.reason),
                    routed.booking ? std::optional(routed.booking->value) : std::nullopt};
 }
@@ -95,7 +108,9 @@ Replica::Result<RedirectView> Replica::redirect(TimePoint now, const CacheNamesp
   for (const std::string& addr : visited) before.push_back(node_id(settings_.cluster, addr));
   const Redirected redirected = router_.redirect(now, {name, tokens}, route_nodes(name, tokens),
                                                  self_->id, self_->role, before);
-  return RedirectView{target(redirected.seen, redirected.to), reason_name(redirected.reason)};
+  return RedirectView{target(members_, redirected.seen, redirected.to),
+                      source(members_, redirected.seen, redirected.to),
+                      reason_name(redirected.reason)};
 }
 
 void Replica::prefill_done(TimePoint now, std::uint64_t booking,
@@ -187,8 +202,9 @@ ExplainView Replica::explain(TimePoint now, const CacheNamespace& name,
   view.policy = policy_name(settings_.routing.policy);
   view.reason = reason_name(routed.choice.reason);
   view.near_equals = routed.choice.near_equals;
-  view.prefill = target(routed, routed.choice.prefill);
-  view.decode = target(routed, routed.choice.decode);
+  view.prefill = target(members_, routed, routed.choice.prefill);
+  view.decode = target(members_, routed, routed.choice.decode);
+  view.source = source(members_, routed, routed.choice.prefill);
   for (NodeId id : by_rank_) {
     const Member& member = members_.at(id);
     if (member.role == Role::router) continue;
@@ -209,6 +225,9 @@ ExplainView Replica::explain(TimePoint now, const CacheNamespace& name,
       row.decode_tokens = at->decode_tokens;
       row.busy = at->busy;
       row.kv_free = at->kv_free;
+      row.pull_in_tokens = at->pull_in_tokens;
+      row.pull_out_tokens = at->pull_out_tokens;
+      row.source = source(members_, routed, index);
       row.terms = routed.terms[index];
       row.is_prefill = routed.choice.prefill == index;
       row.is_decode = routed.choice.decode == index;
@@ -220,7 +239,8 @@ ExplainView Replica::explain(TimePoint now, const CacheNamespace& name,
 
 WorkView Replica::work_of(NodeId node) const {
   const KnownRate rate = router_.rate(node);
-  WorkView view{rate.tokens_per_second, source_name(rate.source), {}, {}};
+  WorkView view{
+      rate.tokens_per_second, source_name(rate.source), members_.at(node).pull_rate, {}, {}};
   if (const Traffic* traffic = router_.traffic(node)) {
     view.booked = traffic->promised();
     view.hits = traffic->hits;

@@ -41,13 +41,21 @@ struct TargetView {
   NodeRank rank;
   std::uint32_t depth = 0;
 };
+// From where the node that computes should read KV, instead of computing so many tokens.
+struct SourceView {
+  std::string addr;
+  std::uint32_t depth = 0;   // tokens of the query that it has
+  std::uint32_t tokens = 0;  // of these, the last so many
+};
 struct RouteView {
   std::optional<TargetView> prefill, decode;
+  std::optional<SourceView> source;
   std::string_view reason;
   std::optional<std::uint64_t> booking;
 };
 struct RedirectView {
   std::optional<TargetView> target;  // nothing: stay
+  std::optional<SourceView> source;
   std::string_view reason;
 };
 
@@ -55,8 +63,9 @@ struct RedirectView {
 struct WorkView {
   double prefill_rate = 0;  // tokens/s
   std::string_view rate_source;
-  Promise booked;  // by all routers
-  HitRecord hits;  // of this router's bookings
+  std::uint64_t pull_rate = 0;  // tokens/s of KV to it from other nodes, and from it; 0: none
+  Promise booked;               // by all routers
+  HitRecord hits;               // of this router's bookings
 };
 struct CandidateView {
   std::string addr;
@@ -69,6 +78,8 @@ struct CandidateView {
   std::uint32_t requests = 0;
   double queued_tokens = 0, decode_tokens = 0, busy = 0;
   std::optional<double> kv_free;
+  double pull_in_tokens = 0, pull_out_tokens = 0;
+  std::optional<SourceView> source;
   CostTerms terms;
   bool is_prefill = false, is_decode = false;  // the choice
 };
@@ -77,6 +88,7 @@ struct ExplainView {
   std::string_view policy, reason;
   std::uint32_t near_equals = 0;
   std::optional<TargetView> prefill, decode;
+  std::optional<SourceView> source;
   std::vector<CandidateView> candidates;
 };
 // What this node did as a router.

@@ -58,6 +58,7 @@ struct Member {
   TimePoint same_rank_since = kNever;  // as this node's own, both in one mesh
   std::optional<Founder> founder;  // of the mesh that it is in; nothing before it was introduced
   bool rank_given = false;         // by its operator: it takes no other
+  std::uint64_t pull_rate = 0;     // tokens/s of KV to it from other nodes, and from it
   bool removed = false;            // an operator said that it does not come back
   Duration lived{};                // for how long it was seen alive
   std::string refusal;             // why one of us refused the other; empty if nobody did

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "lib/oplog/body_codec.h"
 #include "lib/oplog/packing.h"
 
@@ -181,7 +183,7 @@ void pack_body(Packer& packer, const MarkerMessage& body) {
 }
 
 void pack_body(Packer& packer, const Introduction& body) {
-  packer.pack_array(30);
+  packer.pack_array(31);
   packer.pack_uint32(body.protocol_min);
   packer.pack_uint32(body.protocol_max);
   packer.pack_uint64(body.fingerprint);
@@ -218,6 +220,7 @@ void pack_body(Packer& packer, const Introduction& body) {
   }
   body.ready ? packer.pack_true() : packer.pack_false();
   body.rank_given ? packer.pack_true() : packer.pack_false();
+  packer.pack_uint64(body.pull_rate);
 }
 
 void pack_body(Packer& packer, const RefusedMessage& body) {
@@ -350,8 +353,22 @@ void pack_body(Packer& packer, const JoinedMessage& body) {
   pack_founder(packer, body.founder);
 }
 
+void pack_pulls(Packer& packer, const BookingsMessage& body) {
+  const auto pulls = [](const auto& row) {
+    return row.second.pull_in_tokens > 0 || row.second.pull_out_tokens > 0;
+  };
+  const auto count = std::ranges::count_if(body.promises, pulls);
+  packer.pack_array(static_cast<std::uint32_t>(3 * count));
+  for (const auto& row : body.promises) {
+    if (!pulls(row)) continue;
+    packer.pack_uint64(row.first.value);
+    packer.pack_uint64(row.second.pull_in_tokens);
+    packer.pack_uint64(row.second.pull_out_tokens);
+  }
+}
+
 void pack_body(Packer& packer, const BookingsMessage& body) {
-  packer.pack_array(3);
+  packer.pack_array(4);
   packer.pack_uint64(body.version);
   packer.pack_array(static_cast<std::uint32_t>(5 * body.promises.size()));
   for (const auto& [node, promise] : body.promises) {
@@ -367,6 +384,7 @@ void pack_body(Packer& packer, const BookingsMessage& body) {
     packer.pack_array(static_cast<std::uint32_t>(chunks.size()));
     for (ChunkHash chunk : chunks) packer.pack_uint64(chunk.value);
   }
+  pack_pulls(packer, body);
 }
 
 void pack_body(Packer& packer, const RegisterMessage& body) {

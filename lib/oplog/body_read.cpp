@@ -87,6 +87,25 @@ bool read_chunks(const Object* object, std::vector<BookedChunks>& out) {
   return true;
 }
 
+// Of nodes that are promised something, in the same order.
+bool read_pulls(const Object* object, std::vector<std::pair<NodeId, Promise>>& promises) {
+  if (object == nullptr || object->type != msgpack::type::ARRAY) return false;
+  ArrayReader items(*object);
+  if (items.left() % 3 != 0) return false;
+  auto row = promises.begin();
+  while (items.left() > 0) {
+    NodeId node;
+    if (!items.u64(node.value)) return false;
+    while (row != promises.end() && row->first != node) ++row;
+    if (row == promises.end() || !items.u64(row->second.pull_in_tokens) ||
+        !items.u64(row->second.pull_out_tokens) || !row->second.within_bounds()) {
+      return false;
+    }
+    ++row;
+  }
+  return true;
+}
+
 bool read(ArrayReader& fields, BookingsMessage& body) {
   if (!fields.count(body.version)) return false;
   const Object* promises = fields.next();
@@ -105,7 +124,8 @@ bool read(ArrayReader& fields, BookingsMessage& body) {
     body.promises.emplace_back(node, promise);
   }
   body.chunks.clear();
-  return fields.left() == 0 || read_chunks(fields.next(), body.chunks);
+  return (fields.left() == 0 || read_chunks(fields.next(), body.chunks)) &&
+         (fields.left() == 0 || read_pulls(fields.next(), body.promises));
 }
 
 bool read(ArrayReader& fields, MarkerMessage& body) {
@@ -141,7 +161,8 @@ bool read(ArrayReader& fields, Introduction& body) {
          (fields.left() == 0 || fields.nil() ||
           read_founder(fields.next(), body.founder.emplace())) &&
          (fields.left() == 0 || fields.boolean(body.ready)) &&
-         (fields.left() == 0 || fields.boolean(body.rank_given));
+         (fields.left() == 0 || fields.boolean(body.rank_given)) &&
+         (fields.left() == 0 || fields.count(body.pull_rate));
 }
 
 bool read(ArrayReader& fields, RefusedMessage& body) {

@@ -217,6 +217,7 @@ struct Introduction {
   std::optional<Founder> founder;  // of the mesh that it is in; nothing where it is in none
   bool ready = false;              // it may be chosen for work, as HEAD says later
   bool rank_given = false;         // by the sender's operator: it takes no other
+  std::uint64_t pull_rate = 0;     // tokens/s of KV to it from other nodes, and from it; 0: none
 };
 struct HelloMessage : Introduction {};
 struct WelcomeMessage : Introduction {};

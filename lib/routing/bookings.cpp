@@ -33,6 +33,8 @@ BookingId Bookings::make(const Booking& booking) {
     ++promise.prefills;
     promise.prefill_tokens += booking.prefill_tokens;
     if (booking.prefill != booking.decode) ++promise.requests;
+    promise.pull_in_tokens += booking.pull_tokens;
+    if (booking.source) promises_[*booking.source].pull_out_tokens += booking.pull_tokens;
   } else {
     at->second.prefilled = true;
   }
@@ -78,7 +80,15 @@ void Bookings::end_prefill(Booking& booking) {
   --promise.prefills;
   promise.prefill_tokens -= booking.prefill_tokens;
   if (booking.prefill != booking.decode) --promise.requests;
+  end_pull(booking);
   ++version_;
+}
+
+void Bookings::end_pull(Booking& booking) {
+  if (!booking.source) return;
+  promises_[*booking.prefill].pull_in_tokens -= booking.pull_tokens;
+  promises_[*booking.source].pull_out_tokens -= booking.pull_tokens;
+  booking.source.reset();
 }
 
 void Bookings::erase(std::map<BookingId, Booking>::iterator at) {
@@ -123,7 +133,7 @@ std::size_t Bookings::expire(TimePoint now, std::set<NodeId>& touched) {
   while (!by_expiry_.empty() && by_expiry_.begin()->first <= now) {
     const auto at = bookings_.find(by_expiry_.begin()->second);
     ++expired;
-    for (const auto& node : {at->second.prefill, at->second.decode}) {
+    for (const auto& node : {at->second.prefill, at->second.decode, at->second.source}) {
       if (node) touched.insert(*node);
     }
     if (at->second.prefilled || at->second.expires <= now) {
@@ -144,7 +154,15 @@ TimePoint Bookings::next_expiry() const {
 void Bookings::drop_node(NodeId node) {
   for (auto at = bookings_.begin(); at != bookings_.end();) {
     const auto each = at++;
-    const Booking& booking = each->second;
+    Booking& booking = each->second;
+    if (booking.source == node) {
+      // What was to come from there is computed after all.
+      end_pull(booking);
+      booking.prefill_tokens += booking.pull_tokens;
+      booking.hit_tokens -= booking.pull_tokens;
+      promises_[*booking.prefill].prefill_tokens += std::exchange(booking.pull_tokens, 0);
+      ++version_;
+    }
     // Where only the prompt was computed there, the rest goes on.
     if ((booking.prefill == node && !booking.prefilled) || booking.decode == node) erase(each);
   }

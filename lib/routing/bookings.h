@@ -28,7 +28,9 @@ struct Booking {
   std::optional<NodeId> prefill, decode;
   std::uint32_t prefill_tokens = 0;  // to be computed at `prefill`
   std::uint32_t decode_tokens = 0;   // to be held at `decode`
-  std::uint32_t hit_tokens = 0;      // that `prefill` was believed to have
+  std::uint32_t hit_tokens = 0;      // that `prefill` was believed to have, or to read in time
+  std::optional<NodeId> source;      // it reads from there
+  std::uint32_t pull_tokens = 0;     // ... so many of these
   bool alone = false;                // `prefill` had nothing else to compute
   bool prefilled = false;            // computed, or taken as such
   bool told = false;                 // ... as was said
@@ -73,6 +75,7 @@ class Bookings {
  private:
   using OpenChunks = std::map<BookingId, std::vector<BookedChunks>>;
   void end_prefill(Booking& booking);
+  void end_pull(Booking& booking);
   OpenChunks::iterator drop_chunks(OpenChunks::iterator at);
   void erase(std::map<BookingId, Booking>::iterator at);
   static TimePoint due(const Booking& booking);

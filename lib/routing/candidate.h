@@ -31,6 +31,10 @@ struct RouteCandidate {
   std::optional<double> kv_free = std::nullopt;
   double kv_taken = 0;
   std::optional<double> kv_held_s = std::nullopt;
+  // Tokens/s of KV that its engine reads from another or gives to one, each; 0: it does neither.
+  // And those that are still to come to it, and to go from it.
+  double pull_rate = 0;
+  double pull_in_tokens = 0, pull_out_tokens = 0;
 };
 
 // Whether so little is missing at a decode node that it computes that itself. A unified node is

@@ -16,6 +16,8 @@ constexpr double kComputes = 0.2;
 constexpr double kFollows = 3;
 // Above this share of their time nobody knows for how long the nodes will be as busy: `delay`.
 constexpr double kBusyMax = 0.5;
+// What a copy evicts, in copies, where requests have the share f of the KV: f^2 / (1 - f) of this.
+constexpr double kEvicted = 3;
 // Seconds: nobody is chosen at this cost where there is another.
 constexpr double kLast = 1e6;
 
@@ -64,7 +66,7 @@ double fullness(const RouteCandidate& candidate) {
   constexpr double kFreeMin = 0.02;
   if (!candidate.kv_free) return 0;
   const double share = candidate.kv_taken / std::max(1.0, candidate.kv_taken + *candidate.kv_free);
-  return share * share / std::max(kFreeMin, 1 - share);
+  return kEvicted * share * share / std::max(kFreeMin, 1 - share);
 }
 
 // Until there is room for so many more tokens than there is.
@@ -78,7 +80,8 @@ double room_s(const RouteCandidate& candidate, double lacks) {
 
 std::vector<CostTerms> cost_terms(const std::vector<RouteCandidate>& candidates,
                                   std::uint32_t tokens, const CostWeights& weights,
-                                  double others_share) {
+                                  double others_share,
+                                  const std::vector<std::optional<Pull>>& pulls) {
   const Fleet fleet(candidates, tokens);
   std::vector<CostTerms> terms(candidates.size());
   for (std::size_t i = 0; i < candidates.size(); ++i) {
@@ -88,8 +91,10 @@ std::vector<CostTerms> cost_terms(const std::vector<RouteCandidate>& candidates,
     const std::uint32_t lacks = missing(each, tokens);
     // A decode node computes what is missing where no prefill node does.
     of.wait = each.queued_tokens * seconds;
-    of.compute = lacks * seconds;
-    of.delay = weights.affinity * (1 + others_share) * fleet.crowd() * of.compute;
+    const Pull pull = pulls.empty() ? Pull{} : pulls[i].value_or(Pull{});
+    of.pull = std::max(0.0, pull.there_s - of.wait);
+    of.compute = (lacks - pull.tokens) * seconds;
+    of.delay = weights.affinity * (1 + others_share) * fleet.crowd() * (of.compute + pull.link_s);
     if (serves_prefill(each.role)) {
       of.balance = std::max(kFollows * (each.busy - fleet.mean_busy()), -1.0) * of.compute;
     }

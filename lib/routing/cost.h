@@ -3,14 +3,16 @@
 //
 //   at a prefill node p                        at a decode node d
 //   wait      queued tokens / rate             transfer  tokens that d lacks / transfer rate
-//   compute   uncached tokens / rate           step      KV that its requests read / decode rate
-//   delay     affinity x (1 + others' share) x crowd x compute
+//   compute   tokens to be computed / rate     step      KV that its requests read / decode rate
+//   pull      until what is read from another node has come, beyond the wait
+//   delay     affinity x (1 + others' share) x crowd x (compute + time of the links)
 //   balance   3 x (busy - mean busy) x compute
 //
 //   at both     room       tokens that it lacks and has no room for / tokens freed in a second
 //               duplicate  tokens that it lacks and another of its role has / rate x fullness
 //
-//   cost(p, d) = wait + compute + delay + balance at p  +  (transfer unless p is d) + step at d
+//   cost(p, d) = wait + pull + compute + delay + balance at p  +  (transfer unless p is d) + step
+//   at d
 //                + room + duplicate at p and, unless p is d, at d
 //
 // `delay` is what the computation costs others. A second of work that is added to a queue is waited
@@ -24,6 +26,10 @@
 // from which they fled. Where nobody waits, only who comes during the computation waits for the
 // rest of it, and what is computed a second time is there for the next: then `crowd` is a fifth of
 // the share of the nodes that compute.
+//
+// What is read from another node takes the links' time, and those that are to read after it wait as
+// long: it counts as what is computed does. Where links are slow requests are not sent after KV
+// that is soon computed.
 //
 // Where other routers send most of the requests it counts up to twice: they decide at the same
 // moment, and what looks idle, and worth to be moved to, has been given work already.
@@ -44,16 +50,18 @@
 // `room`: until so much of what requests hold is given back. Where nothing is ever given back the
 // node comes last.
 //
-// `duplicate`: the copy takes room. Fullness is f^2 / (1 - f), where requests have the share f of a
-// node's KV: what goes for it is missed the sooner the less else there is. At nodes whose engine
-// cannot free single slots it stays for good: there it is 3, and the copy is made only where those
-// that have it are busy for several times as long.
+// `duplicate`: the copy, computed or read, takes room. Fullness is 3 f^2 / (1 - f), where requests
+// have the share f of a node's KV: what goes for it is missed the sooner the less else there is,
+// and by all turns that were still to find it. At nodes whose engine cannot free single slots it
+// stays for good: there it is 3, and the copy is made only where those that have it are busy for
+// several times as long.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
 #include "lib/routing/candidate.h"
+#include "lib/routing/pulling.h"
 
 namespace radixmesh {
 
@@ -67,17 +75,18 @@ struct CostWeights {
 
 // Seconds. Those of the other role are 0.
 struct CostTerms {
-  double wait = 0, compute = 0, delay = 0, balance = 0, room = 0, transfer = 0, step = 0,
+  double wait = 0, pull = 0, compute = 0, delay = 0, balance = 0, room = 0, transfer = 0, step = 0,
          duplicate = 0;
-  double as_prefill() const { return wait + compute + delay + balance + room + duplicate; }
+  double as_prefill() const { return wait + pull + compute + delay + balance + room + duplicate; }
   double as_decode() const { return transfer + step + room + duplicate; }
   double as_both() const { return as_prefill() + step; }
 };
 
-// One for each candidate. `others_share`: of the routers that are others, see `delay`.
-// O(candidates).
+// One for each candidate. `others_share`: of the routers that are others, see `delay`. `pulls`:
+// what each would read, empty: none does. O(candidates).
 std::vector<CostTerms> cost_terms(const std::vector<RouteCandidate>& candidates,
                                   std::uint32_t tokens, const CostWeights& weights,
-                                  double others_share = 0);
+                                  double others_share = 0,
+                                  const std::vector<std::optional<Pull>>& pulls = {});
 
 }  // namespace radixmesh

@@ -135,6 +135,14 @@ void Router::refresh(TimePoint now, NodeId node) {
   traffic.promise(now, sum, rate_of(&traffic, fleet_rate()).tokens_per_second);
 }
 
+void Router::refresh(TimePoint now, const Booking& booking) {
+  std::set<NodeId> nodes;
+  for (const auto& each : {booking.prefill, booking.decode, booking.source}) {
+    if (each) nodes.insert(*each);
+  }
+  for (NodeId each : nodes) refresh(now, each);
+}
+
 void Router::drop_promises_of(TimePoint now, NodeId router) {
   const auto found = others_.find(router);
   if (found == others_.end()) return;
@@ -208,7 +216,8 @@ RouteCandidate Router::candidate(TimePoint now, const RouteNode& node,
                      .role = node.role,
                      .depth = node.depth,
                      .indexed = node.depth,
-                     .keeps_duplicates = node.keeps_duplicates};
+                     .keeps_duplicates = node.keeps_duplicates,
+                     .pull_rate = node.pull_rate};
   const Traffic* known = traffic(node.id);
   out.prefill_rate = rate_of(known, fleet).tokens_per_second;
   if (known == nullptr) return out;
@@ -218,6 +227,8 @@ RouteCandidate Router::candidate(TimePoint now, const RouteNode& node,
   out.requests = count(known->requests());
   out.prefills = count(known->prefills());
   out.queued_tokens = known->queued_tokens(now, out.prefill_rate);
+  out.pull_in_tokens = known->pull_in.left(now, node.pull_rate);
+  out.pull_out_tokens = known->pull_out.left(now, node.pull_rate);
   out.decode_tokens = known->decode_tokens();
   out.busy = known->busy(now);
   if (known->load() && known->load()->kv_total > 0) {
@@ -272,7 +283,8 @@ Routed Router::look(TimePoint now, const RouteQuery& query,
     if (at != seen.candidates.end()) at->depth = std::max(at->depth, end / page_size_ * page_size_);
   });
   const Lots lots = this->lots();
-  seen.terms = cost_terms(seen.candidates, seen.tokens, settings_.weights, lots.share);
+  seen.pulls = best_pulls(seen.candidates, seen.tokens);
+  seen.terms = cost_terms(seen.candidates, seen.tokens, settings_.weights, lots.share, seen.pulls);
   seen.choice = choose(now, query, seen, lots);
   return seen;
 }
@@ -280,6 +292,10 @@ Routed Router::look(TimePoint now, const RouteQuery& query,
 Routed Router::route(TimePoint now, const RouteQuery& query, std::span<const RouteNode> nodes,
                      bool book) {
   expire(now);
+  for (const RouteNode& node : nodes) {
+    const auto known = node.pull_rate > 0 ? traffic_.find(node.id) : traffic_.end();
+    if (known != traffic_.end()) known->second.pull_rate = node.pull_rate;
+  }
   Routed routed = look(now, query, nodes);
   ++requests_;
   ++routed_[static_cast<std::size_t>(routed.choice.reason)];
@@ -299,6 +315,11 @@ std::optional<BookingId> Router::book(TimePoint now, const Routed& routed) {
   Booking booking;
   booking.prefill = node.id;
   booking.hit_tokens = std::min(node.depth, routed.tokens);
+  if (const auto pull = routed.pull(computes)) {
+    booking.source = routed.candidates[pull->source].id;
+    booking.pull_tokens = pull->tokens;
+    booking.hit_tokens += pull->tokens;
+  }
   booking.prefill_tokens = routed.tokens - booking.hit_tokens;
   if (choice.decode) {
     booking.decode = routed.candidates[*choice.decode].id;
@@ -307,13 +328,11 @@ std::optional<BookingId> Router::book(TimePoint now, const Routed& routed) {
   booking.made = now;
   booking.alone = node.prefills == 0;
   booking.expires = now + settings_.booking_expires;
-  const double patience_s = kPrefillPatience * (terms.wait + terms.compute);
+  const double patience_s = kPrefillPatience * (terms.wait + terms.pull + terms.compute);
   booking.prefill_expires = now + kPrefillPatienceMin +
                             Duration{static_cast<std::int64_t>(std::min(patience_s, 1e6) * 1e6)};
   const BookingId id = bookings_.make(booking);
-  std::set<NodeId> nodes{node.id};
-  if (booking.decode) nodes.insert(*booking.decode);
-  for (NodeId each : nodes) refresh(now, each);
+  refresh(now, booking);
   book_chunks(now, id, routed);
   return id;
 }
@@ -356,7 +375,7 @@ void Router::repeat_chunks(TimePoint now) {
 bool Router::prefill_done(TimePoint now, BookingId id, std::optional<std::uint32_t> hit_tokens) {
   const auto booking = bookings_.prefill_done(id);
   if (!booking) return false;
-  refresh(now, *booking->prefill);
+  refresh(now, *booking);
   const auto found = traffic_.find(*booking->prefill);
   if (found == traffic_.end()) return true;  // the node is gone
   const std::uint32_t tokens = booking->hit_tokens + booking->prefill_tokens;
@@ -368,7 +387,7 @@ bool Router::prefill_done(TimePoint now, BookingId id, std::optional<std::uint32
     found->second.hits.predicted_tokens += booking->hit_tokens;
     found->second.hits.actual_tokens += hits;
   }
-  if (booking->alone && computed >= kLearnTokensMin) {
+  if (booking->alone && !booking->source && computed >= kLearnTokensMin) {
     found->second.meter.note(computed, now - booking->made);
     fleet_.note(computed, now - booking->made);
   }
@@ -381,9 +400,7 @@ bool Router::finish(TimePoint now, BookingId id) {
   if (!booking) return false;
   const double held_s = static_cast<double>((now - booking->made).count()) / 1e6;
   mean_held_s_ = mean_held_s_ ? *mean_held_s_ + kPromptShare * (held_s - *mean_held_s_) : held_s;
-  for (const auto& each : {booking->prefill, booking->decode}) {
-    if (each) refresh(now, *each);
-  }
+  refresh(now, *booking);
   return true;
 }
 
@@ -411,7 +428,8 @@ Redirected Router::redirect(TimePoint now, const RouteQuery& query,
     std::vector<RouteCandidate> without = candidates;
     const auto at = static_cast<std::size_t>(self - candidates.begin());
     without[at].depth = without[at].indexed;
-    CostTerms stays = cost_terms(without, out.seen.tokens, settings_.weights, lots().share)[at];
+    CostTerms stays = cost_terms(without, out.seen.tokens, settings_.weights, lots().share,
+                                 best_pulls(without, out.seen.tokens))[at];
     stays.wait = std::max(0.0, stays.wait - stays.compute);
     best = cost(stays) - settings_.redirect_cost;
   }

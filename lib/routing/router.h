@@ -28,6 +28,7 @@
 #include "lib/routing/common_beginning.h"
 #include "lib/routing/cost.h"
 #include "lib/routing/least_cost.h"
+#include "lib/routing/pulling.h"
 #include "lib/routing/settings.h"
 #include "lib/routing/speculation.h"
 #include "lib/routing/traffic.h"
@@ -46,6 +47,7 @@ struct RouteNode {
   Role role = Role::prefill;
   std::uint32_t depth = 0;
   bool keeps_duplicates = false;
+  double pull_rate = 0;  // tokens/s of KV to it, and from it
 };
 
 // A choice with all that led to it. `candidates` and `terms` are in the order of the nodes that
@@ -54,9 +56,15 @@ struct Routed {
   RouteChoice choice;
   std::vector<RouteCandidate> candidates;
   std::vector<CostTerms> terms;
-  std::uint32_t tokens = 0;  // of the query
+  std::vector<std::optional<Pull>> pulls;  // the same; empty where nobody can
+  std::uint32_t tokens = 0;                // of the query
   std::vector<Chunk> chunks;
   std::optional<BookingId> booking;
+
+  // What the node that computes should read from another.
+  std::optional<Pull> pull(std::optional<std::size_t> at) const {
+    return at && !pulls.empty() ? pulls[*at] : std::nullopt;
+  }
 };
 
 // Whether a request should be sent on, and to whom.
@@ -168,6 +176,7 @@ class Router {
   RouteChoice choose(TimePoint now, const RouteQuery& query, const Routed& seen, Lots lots) const;
   std::optional<BookingId> book(TimePoint now, const Routed& routed);
   void refresh(TimePoint now, NodeId node);
+  void refresh(TimePoint now, const Booking& booking);
   void refresh_changed(TimePoint now, std::span<const PromiseRow> before,
                        std::span<const PromiseRow> after);
   void drop_promises_of(TimePoint now, NodeId router);

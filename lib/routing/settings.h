@@ -20,6 +20,9 @@ struct RoutingSettings {
   // Its KV (320 KiB a token) goes through a link of 400 Gbit/s at 150,000 tokens a second, and is
   // read by a decode step from 3.35 TB/s of memory at 10 million.
   CostWeights weights;
+  // Tokens of KV a second that this node's engine reads from another's memory, and gives out of its
+  // own; 0: it cannot.
+  std::uint64_t pull_rate = 0;
   // What it takes to send a request on to another node, in seconds.
   double redirect_cost = 0.01;
   std::uint32_t redirect_hops_max = 3;

@@ -36,6 +36,27 @@ class RateMeter {
   double tokens_ = 0, busy_s_ = 0;
 };
 
+// KV that is to go over a link, one after the other.
+class LinkWork {
+ public:
+  // `sum`: of all that is promised and not known to be done; it is carried at `rate`.
+  void promise(TimePoint now, std::uint64_t sum, double rate) {
+    const double more = static_cast<double>(sum) - static_cast<double>(sum_);
+    left_ = std::min(left(now, rate) + std::max(0.0, more), static_cast<double>(sum));
+    left_at_ = now;
+    sum_ = sum;
+  }
+  // Tokens.
+  double left(TimePoint now, double rate) const {
+    return std::max(0.0, left_ - static_cast<double>((now - left_at_).count()) / 1e6 * rate);
+  }
+
+ private:
+  std::uint64_t sum_ = 0;
+  double left_ = 0;
+  TimePoint left_at_{};
+};
+
 // Hit tokens that routes counted on, and those that engines then reported.
 struct HitRecord {
   std::uint64_t reports = 0, predicted_tokens = 0, actual_tokens = 0;
@@ -71,6 +92,8 @@ class Traffic {
     left_ = sum < before ? sum : left(now, rate) + sum - before;
     left_at_ = now;
     promised_ = promised;
+    pull_in.promise(now, promised.pull_in_tokens, pull_rate);
+    pull_out.promise(now, promised.pull_out_tokens, pull_rate);
   }
 
   const std::optional<Load>& load() const { return load_; }
@@ -93,6 +116,8 @@ class Traffic {
 
   RateMeter meter;
   HitRecord hits;
+  LinkWork pull_in, pull_out;
+  double pull_rate = 0;  // tokens/s of each of the two
 
  private:
   static constexpr double kGivenFadesS = 60;

@@ -17,6 +17,7 @@ constexpr std::size_t kPathBytesMax = 4096;
 constexpr Seconds kTimer{0.01, kSecondsMax};
 constexpr Seconds kSecondsOrOff{0, kSecondsMax};
 constexpr Number kRate{1, kRateMax};
+constexpr std::uint64_t kPullRateMax = 1'000'000'000'000;
 
 template <class T>
 OneOf<T> one_of(std::string_view (*name_of)(T), std::initializer_list<T> values) {
@@ -120,6 +121,11 @@ void list_routing(OptionTable& table, RoutingSettings& routing) {
   table.add("transfer-rate", routing.weights.transfer_rate, kRate,
             "tokens a second whose KV goes from a prefill to a decode node: the link's bytes a "
             "second by the KV's bytes a token (50 GB/s by 320 KiB would be 150,000)");
+  table.add(
+      "pull-rate", routing.pull_rate, Whole{0, kPullRateMax},
+      "tokens a second whose KV this node's engine reads from another engine's memory, and "
+      "gives out of its own, while neither computes for it; `route` then names a source where "
+      "that is faster than to compute. 0: the engine cannot");
   table.add("decode-rate", routing.weights.decode_rate, kRate,
             "tokens a second whose KV a decode step reads: the memory's bytes a second by the KV's "
             "bytes a token (3.35 TB/s by 320 KiB)");

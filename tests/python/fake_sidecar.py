@@ -39,6 +39,7 @@ HELLO = {
 WORK = {
     "prefill_rate": 5000.0,
     "rate_source": "learned",
+    "pull_rate": 0,
     "booked": {"requests": 1, "prefills": 1, "prefill_tokens": 900, "decode_tokens": 0},
     "hits": {"reports": 0, "predicted_tokens": 0, "actual_tokens": 0},
 }
@@ -381,7 +382,8 @@ class FakeSidecar(_Listener):
             self._booking += 1
             booking = self._booking
             self.bookings.add(booking)
-        return {"prefill": target, "decode": None, "reason": "prefix", "booking": booking}
+        route = {"prefill": target, "decode": None, "source": self._source(tokens)}
+        return {**route, "reason": "prefix", "booking": booking}
 
     def prefill_done(self, booking, hit_tokens=None):
         return {}
@@ -395,12 +397,13 @@ class FakeSidecar(_Listener):
 
     def redirect(self, tokens, namespace=None, visited=()):
         if ADDR in visited:
-            return {"target": None, "reason": "stay"}
-        return {"target": self._target(tokens, namespace), "reason": "sooner"}
+            return {"target": None, "source": None, "reason": "stay"}
+        target = self._target(tokens, namespace)
+        return {"target": target, "source": self._source(tokens), "reason": "sooner"}
 
     def explain(self, tokens, namespace=None):
         target = self._target(tokens, namespace)
-        names = ("wait_s", "compute_s", "delay_s", "balance_s", "room_s", "duplicate_s")
+        names = ("wait_s", "pull_s", "compute_s", "delay_s", "balance_s", "room_s", "duplicate_s")
         names += ("transfer_s", "step_s")
         terms = dict.fromkeys(names, 0.25)
         candidate = {
@@ -415,6 +418,9 @@ class FakeSidecar(_Listener):
             "decode_tokens": 0.0,
             "busy": 0.5,
             "kv_free": None,
+            "pull_in_tokens": 0.0,
+            "pull_out_tokens": 0.0,
+            "source": self._source(tokens),
             "terms": terms,
             "prefill_cost_s": 0.75,
             "decode_cost_s": 0.5,
@@ -436,12 +442,18 @@ class FakeSidecar(_Listener):
             "reason": "prefix",
             "prefill": target,
             "decode": None,
+            "source": self._source(tokens),
             "candidates": [candidate, gone],
         }
 
     def _target(self, tokens, namespace):
         depth = self.match_prefix(tokens, namespace)["length"]
         return {"addr": ADDR, "rank": 0, "depth": depth}
+
+    def _source(self, tokens):
+        """The peer has all but one token of longer prompts."""
+        depth = len(tokens) // 4 - 1
+        return {"addr": PEER, "depth": depth, "tokens": 4} if depth > 4 else None
 
     def report_load(self, **load):
         assert all(isinstance(value, int) for value in load.values())

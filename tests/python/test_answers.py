@@ -81,6 +81,9 @@ INSERT = {"prefix_len": 2, "stored": 4, "freed": [[1, 2], [9, 1]]}
 
 REALS = tuple(f"{end}',)" for end in ("seconds", "_s", "rate", "queued_tokens", "decode_tokens"))
 
+MOVED = {"target": TARGET, "reason": "sooner"}
+SOURCE = {"addr": PEER, "depth": 6, "tokens": 2}
+
 SAMPLES = {
     "hello": (answers.hello, HELLO),
     "insert": (answers.insert, INSERT),
@@ -88,7 +91,8 @@ SAMPLES = {
     "acquire": (answers.acquire, {"lease": 5, "match": MATCH}),
     "freed": (answers.freed, {"freed": [[1, 2]]}),
     "route": (answers.route, ROUTE),
-    "redirect": (answers.redirect, {"target": TARGET, "reason": "sooner"}),
+    "redirect": (answers.redirect, MOVED),
+    "source": (lambda source: answers.redirect({**MOVED, "source": source}), SOURCE),
     "explain": (answers.explain, EXPLANATION),
     "nodes": (answers.nodes, [NODE]),
     "edges": (answers.tree, EDGES),
@@ -183,8 +187,10 @@ def test_a_missing_field_or_item_is_refused(name, path):
 
 def test_what_older_sidecars_do_not_say_is_0():
     first = ("candidates", 0)
-    places = [(*first, "terms", name) for name in ("duplicate_s", "balance_s", "room_s")]
-    for place in [*places, (*first, "busy"), (*first, "kv_free"), ("near_equals",)]:
+    places = [(*first, "terms", name) for name in ("duplicate_s", "balance_s", "room_s", "pull_s")]
+    places += [(*first, "booked", name) for name in ("pull_in_tokens", "pull_out_tokens")]
+    names = ("busy", "kv_free", "pull_rate", "pull_in_tokens", "pull_out_tokens")
+    for place in [*places, *((*first, name) for name in names), ("near_equals",)]:
         said = with_change(EXPLANATION, place, put(3))
         assert value_at(answers.explain(said), place) == 3
         assert not value_at(answers.explain(EXPLANATION), place)

@@ -130,6 +130,16 @@ reason: prefix
     assert json_of(sidecar, "route", "1,2") == sidecar.route(struct.pack("<2I", 1, 2))
 
 
+def test_what_is_read_from_another_node(sidecar):
+    source = f"source: {PEER}, to read 4 of the 5 tokens that it has\n"
+    assert source + "reason: prefix\n" in text_of(sidecar, "route", "1,2,3,4,5,6")
+    text = text_of(sidecar, "explain", "1,2,3,4,5,6")
+    assert source in text
+    names, row = text.splitlines()[3:5]
+    assert names.split()[9:12] == ["wait", "pull", "compute"] and names.endswith("reads")
+    assert row.endswith(f"4 from {PEER}")
+
+
 def test_explain(sidecar):
     text = text_of(sidecar, "explain", "1,2,3,4")
     first, _, names, row, units, excluded = text.splitlines()

@@ -180,6 +180,7 @@ def test_route_names_a_target_or_none(mesh, sidecar):
     route = mesh.route([1, 2, 3], book=False)
     assert route == radixmesh.Route(radixmesh.Target(ADDR, 0, 2), None, "prefix", None)
     assert last(sidecar)[1]["book"] is False
+    assert mesh.route([1, 2, 3, 4, 5, 6], book=False).source == radixmesh.Source(PEER, 5, 4)
 
 
 def test_a_booking_is_ended_by_its_number(mesh, sidecar):
@@ -199,6 +200,7 @@ def test_redirect_names_a_target_or_says_stay(mesh, sidecar):
     moved = mesh.redirect([1, 2], visited=["10.0.0.9:1"])
     assert (moved.target.addr, moved.reason, moved.stay) == (ADDR, "sooner", False)
     assert last(sidecar)[1]["visited"] == ["10.0.0.9:1"]
+    assert mesh.redirect(range(6)).source == radixmesh.Source(PEER, 5, 4)
     assert mesh.redirect([1, 2], visited=[ADDR]).stay
     with pytest.raises(radixmesh.FixRequest, match="a row of addrs"):
         mesh.redirect([1, 2], visited=ADDR)

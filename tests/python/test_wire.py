@@ -197,7 +197,8 @@ def test_head():
 
 def test_bookings():
     chunks = [node_id(P0), [0xC0, 0xC1]]
-    assert body("BOOKINGS") == [3, [node_id(P0), 2, 1, 700, 1500], chunks]
+    pulls = [node_id(P0), 512, 0]
+    assert body("BOOKINGS") == [3, [node_id(P0), 2, 1, 700, 1500], chunks, pulls]
 
 
 def test_marker():
@@ -232,7 +233,8 @@ def test_introductions(name, who, knows):
     assert (protocol_min, protocol_max, cluster, page_size) == (1, 1, "default", PAGE_SIZE)
     settings = cluster.encode() + b"\0" + page_size.to_bytes(4, "little")
     assert fingerprint == xxhash.xxh3_64_intdigest(settings)
-    assert rest == who + knows + [["", 0], name == "WELCOME", False]
+    is_p0 = name == "WELCOME"
+    assert rest == who + knows + [["", 0], is_p0, False, 50_000 if is_p0 else 0]
 
 
 def test_refused_and_joined():

@@ -32,7 +32,8 @@ std::optional<Policy::Choice> CorePolicy::route(double now_s, const Query& query
     const Role splits = node < fleet_.prefill_nodes ? Role::prefill : Role::decode;
     nodes.push_back({node_id_of(node), NodeRank{static_cast<std::uint32_t>(node)},
                      fleet_.prefill_nodes > 0 ? splits : Role::unified,
-                     static_cast<std::uint32_t>(query.depths[node]) * kBlockTokens});
+                     static_cast<std::uint32_t>(query.depths[node]) * kBlockTokens, false,
+                     fleet_.pull_rate});
   }
   static const CacheNamespace kDefault;
   const Routed routed = router_.route(at(now_s), {kDefault, tokens_}, nodes, true);
@@ -40,6 +41,10 @@ std::optional<Policy::Choice> CorePolicy::route(double now_s, const Query& query
   choice.node = routed.candidates[*routed.choice.prefill].rank.value;
   if (fleet_.prefill_nodes > 0) choice.decode = routed.candidates[*routed.choice.decode].rank.value;
   choice.ticket = routed.booking->value;
+  if (const auto pull = routed.pull(routed.choice.prefill)) {
+    const RouteCandidate& source = routed.candidates[pull->source];
+    choice.source = {source.rank.value, source.indexed / kBlockTokens};
+  }
   return choice;
 }
 

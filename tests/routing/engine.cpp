@@ -12,10 +12,19 @@ Engine::Engine(const EngineSettings& settings)
 }
 
 void Engine::submit(Job* job) {
-  job->hit_blocks = job->computed_blocks = cached_blocks(job->request->blocks);
+  job->hit_blocks = job->computed_blocks =
+      std::max(job->pulled_blocks, cached_blocks(job->request->blocks));
   job->begun = false;
   queued_blocks_ += job->request->blocks.size() - job->hit_blocks;
   queue_.push_back(job);
+}
+
+void Engine::pulled(const Job& job) {
+  const auto blocks = std::span(job.request->blocks).first(job.pulled_blocks);
+  const std::uint32_t had = cache_.cached(blocks);
+  if (!cache_.take(blocks, had)) return;
+  cache_.release(blocks);
+  for (std::uint32_t i = had; on_change && i < blocks.size(); ++i) on_change(blocks[i], true);
 }
 
 bool Engine::begin(Job* job, std::uint32_t hit) {

@@ -35,6 +35,8 @@ class Engine {
   explicit Engine(const EngineSettings& settings);
 
   void submit(Job* job);
+  // KV has come for it from elsewhere: as far as there is room it is cached, as if computed here.
+  void pulled(const Job& job);
   // Begins a batch if it can; when that will be done, or a negative number.
   double begin_batch(double now_s);
   // The batch is done: those of its jobs that are computed have their first token. Each occupies a

@@ -19,6 +19,7 @@ struct Job {
   double done_s = -1;                 // when its first token came
   double ends_s = 0;                  // when it is decoded
   double ready_s = 0;                 // when the KV that comes from elsewhere is here
+  std::uint32_t pulled_blocks = 0;    // so far from the first it is, or was when it was sent
   std::uint32_t hit_blocks = 0;       // when it came, then when its first batch began
   std::uint32_t computed_blocks = 0;  // with those that were hit
   bool begun = false;                 // its blocks are pinned

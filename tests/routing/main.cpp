@@ -67,6 +67,9 @@ void describe(CLI::App& app, Options& options) {
       ->capture_default_str();
   app.add_option("--prefill-rate", options.run.engine.prefill_rate, "tokens/s of a node")
       ->capture_default_str();
+  app.add_option("--pull-rate", options.run.pull_rate,
+                 "tokens/s of KV that a node reads from others, and gives; others' policies do not")
+      ->capture_default_str();
   app.add_option("--kv", options.run.engine.kv_tokens, "tokens of KV of a node")
       ->capture_default_str();
   app.add_option("--affinity", options.run.core.weights.affinity, "of the project's own policies")

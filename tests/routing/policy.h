@@ -26,6 +26,7 @@ struct FleetView {
   std::uint32_t prefill_nodes = 0;  // the first; the others decode. 0: all do both
   double prefill_rate = 0;          // tokens/s
   double kv_tokens = 0;             // of a node
+  double pull_rate = 0;             // tokens/s of KV that a node reads from others, or gives
 };
 
 // A request with how many of its blocks each node has by the index; -1: the node is not alive.
@@ -64,6 +65,11 @@ class Policy {
     std::size_t node = 0;
     std::optional<std::size_t> decode;  // where the others decode
     std::uint64_t ticket = 0;
+    struct Source {
+      std::size_t node = 0;
+      std::uint32_t blocks = 0;  // up to there
+    };
+    std::optional<Source> source;  // of KV that is not computed
   };
   virtual std::optional<Choice> route(double now_s, const Query& query);
   virtual void prefill_done(double now_s, std::uint64_t ticket);

@@ -36,6 +36,7 @@ class Run {
     fleet.prefill_nodes = static_cast<std::uint32_t>(settings.prefill_share * settings.nodes);
     fleet.prefill_rate = settings.engine.prefill_rate;
     fleet.kv_tokens = static_cast<double>(settings.engine.kv_tokens);
+    fleet.pull_rate = settings.pull_rate;
     for (std::uint32_t i = 0; i < settings.routers; ++i) {
       gateways_.add(make_policy(settings.policy, fleet, settings.seed * 1000 + i, settings.core));
     }
@@ -84,7 +85,8 @@ class Run {
   struct Node {
     bool alive = true, known_alive = true;
     std::uint64_t life = 0;
-    double link_free_s = 0;        // into this node
+    double link_free_s = 0;  // into this node
+    double pull_in_free_s = 0, pull_out_free_s = 0;
     std::deque<Job*> handed_over;  // that wait for room
   };
 
@@ -150,8 +152,34 @@ class Run {
       events_.at(events_.now_s() + kRetryS, [this, &job] { dispatch(job); });
       return;
     }
+    job.ready_s = job.pulled_blocks = 0;
+    if (choice->source && nodes_[choice->source->node].alive) pull(job, *choice->source);
     engines_[job.node]->submit(&job);
     pump(job.node);
+  }
+
+  // Each link carries one after the other; it has come when both have carried it.
+  void pull(Job& job, const Policy::Choice::Source& source) {
+    const auto& blocks = job.request->blocks;
+    const std::uint32_t here = engines_[job.node]->cached_blocks(blocks);
+    const std::uint32_t there =
+        std::min(engines_[source.node]->cached_blocks(blocks), source.blocks);
+    if (there <= here) return;
+    const auto carry = [&](double& free_s) {
+      free_s =
+          std::max(events_.now_s(), free_s) + (there - here) * kBlockTokens / settings_.pull_rate;
+      return free_s;
+    };
+    job.ready_s = std::max(carry(nodes_[source.node].pull_out_free_s),
+                           carry(nodes_[job.node].pull_in_free_s));
+    job.pulled_blocks = there;
+    events_.at(job.ready_s, [this, &job, node = job.node, life = nodes_[job.node].life,
+                             from = source.node, source_life = nodes_[source.node].life] {
+      if (life != nodes_[node].life) return;
+      if (source_life != nodes_[from].life) job.pulled_blocks = 0;
+      engines_[node]->pulled(job);
+      pump(node);
+    });
   }
 
   // It was booked, and is never sent.

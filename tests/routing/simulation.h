@@ -34,6 +34,7 @@ struct RunSettings {
   double prefill_share =
       0;  // of the nodes: they compute for the others, which decode; 0: all do both
   double link_rate = 100'000;  // tokens/s of KV into a decode node
+  double pull_rate = 0;        // tokens/s of KV that a node reads from others, and gives; 0: none
   RoutingSettings core;        // of the project's own policies
 };
 

@@ -62,6 +62,8 @@ const std::vector<StressCase>& stress_cases() {
          run.link_rate = 10'000;
        },
        nullptr},
+      {"pulling", "engines read each other's KV at 50,000 tokens/s",
+       [](Run& run) { run.pull_rate = 50'000; }, nullptr},
       {"rare_reports", "engines tell their load every 5 s",
        [](Run& run) { run.load_interval_s = 5; }, nullptr},
   };

@@ -179,6 +179,7 @@ Introduction Liar::any_introduction(const Mask& mask, std::size_t told) {
   said.founder = any_founder(mask);
   said.ready = sometimes(2);
   said.rank_given = sometimes(4);
+  said.pull_rate = any_count(0);
   return said;
 }
 

@@ -113,9 +113,9 @@ TEST_CASE("the fuller a node's KV is with requests, the dearer is a copy there")
     return cost_terms({holds, lacks}, 1000, {})[1].duplicate;
   };
   CHECK(duplicate(0) == 0);
-  CHECK(duplicate(0.5) == doctest::Approx(0.5));
-  CHECK(duplicate(0.9) == doctest::Approx(8.1));
-  CHECK(duplicate(1) == doctest::Approx(50));
+  CHECK(duplicate(0.5) == doctest::Approx(1.5));
+  CHECK(duplicate(0.9) == doctest::Approx(24.3));
+  CHECK(duplicate(1) == doctest::Approx(150));
 }
 
 TEST_CASE("where others route too, one of those that are about as good is drawn by lot") {

@@ -110,6 +110,7 @@ inline Introduction example_introduction(bool of_p0) {
   hello.seen = {kEpochD0, 0, MemberState::alive};
   hello.former = {Epoch{1'759'000'000'000'000}, Seq{12}, "\xCC\xDD", true};
   hello.former_lease = std::chrono::milliseconds(9'500);
+  hello.pull_rate = 50'000;
   return hello;
 }
 
@@ -228,9 +229,9 @@ inline std::vector<WireExample> wire_examples() {
       {"JOIN", of_d0(MessageType::join, example_join())},
       {"JOINED", of_p0(MessageType::joined, 0, JoinedMessage{NodeRank{1}, 2, {kAddrP0, kEpochP0}})},
       {"BOOKINGS",
-       of_d0(MessageType::bookings,
-             BookingsMessage{
-                 3, {{p0, {2, 1, 700, 1500}}}, {{p0, {ChunkHash{0xc0}, ChunkHash{0xc1}}}}})},
+       of_d0(MessageType::bookings, BookingsMessage{3,
+                                                    {{p0, {2, 1, 700, 1500, 512, 0}}},
+                                                    {{p0, {ChunkHash{0xc0}, ChunkHash{0xc1}}}}})},
       {"REGISTER", of_d0(MessageType::register_reader, example_register())},
       {"REGISTERED", of_p0(MessageType::registered, 0, example_registered())},
       {"HOLD", of_d0(MessageType::hold,

@@ -127,6 +127,8 @@ class RandomMessage {
       promise.prefills = static_cast<std::uint32_t>(below(promise.requests + 1));
       promise.prefill_tokens = below(promise.prefills * 1000ull + 1);
       promise.decode_tokens = below(promise.requests * 1000ull + 1);
+      promise.pull_in_tokens = below(promise.prefills * 1000ull + 1);
+      promise.pull_out_tokens = below(3) * any32();
     }
     out.chunks.resize(below(4));
     for (auto& [node, chunks] : out.chunks) {
@@ -161,6 +163,7 @@ class RandomMessage {
     }
     if (below(3) > 0) out.founder = founder();
     out.rank_given = below(2) == 0;
+    out.pull_rate = any_count();
     out.ready = below(2) == 0;
     return out;
   }

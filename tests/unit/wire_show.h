@@ -107,7 +107,7 @@ class WireShow {
     *this << hello.former.has_slots << hello.lease.count() << hello.earlier_lease.count()
           << hello.former_lease.count() << hello.beat << hello.head.value << hello.bookings
           << hello.nonce << hello.stamp << hello.round << hello.question << hello.ready
-          << hello.rank_given << hello.founder.has_value();
+          << hello.rank_given << hello.pull_rate << hello.founder.has_value();
     if (hello.founder) add(*hello.founder);
   }
   void add(const RefusedMessage& refused) { *this << refused.reason; }
@@ -203,7 +203,7 @@ class WireShow {
     *this << bookings.version;
     for (const auto& [node, promise] : bookings.promises) {
       *this << node.value << promise.requests << promise.prefills << promise.prefill_tokens
-            << promise.decode_tokens;
+            << promise.decode_tokens << promise.pull_in_tokens << promise.pull_out_tokens;
     }
     for (const auto& [node, chunks] : bookings.chunks) {
       *this << node.value << chunks.size();

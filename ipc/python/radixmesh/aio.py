@@ -146,7 +146,7 @@ class Mesh:
         """As `radixmesh.Mesh.route`. A booking is ended where nobody waits for the answer."""
         answer = await self._session.call(methods.route(tokens, namespace, book))
         booking = None if answer.booking is None else AioBooking(self._session, answer.booking)
-        return Route(answer.prefill, answer.decode, answer.reason, booking)
+        return Route(answer.prefill, answer.decode, answer.reason, booking, answer.source)
 
     async def redirect(
         self, tokens: Tokens, namespace: NamespaceLike = None, *, visited: Iterable[str] = ()

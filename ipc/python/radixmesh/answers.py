@@ -29,6 +29,7 @@ from .results import (
     OpEvent,
     Redirect,
     RouteAnswer,
+    Source,
     Segment,
     SidecarInfo,
     Target,
@@ -235,12 +236,14 @@ def route(value: object) -> RouteAnswer:
         decode=fields.optional("decode", _target),
         reason=fields.text("reason"),
         booking=fields.optional("booking", number),
+        source=_source(fields),
     )
 
 
 def redirect(value: object) -> Redirect:
     fields = Fields(value, "redirect")
-    return Redirect(fields.optional("target", _target), fields.text("reason"))
+    target = fields.optional("target", _target)
+    return Redirect(target, fields.text("reason"), _source(fields))
 
 
 def explain(value: object) -> Explanation:
@@ -253,6 +256,7 @@ def explain(value: object) -> Explanation:
         decode=fields.optional("decode", _target),
         candidates=fields.each("candidates", _candidate),
         near_equals=fields.number("near_equals") if fields.has("near_equals") else 0,
+        source=_source(fields),
     )
 
 
@@ -277,6 +281,9 @@ def _candidate(value: object, what: str) -> Candidate:
         is_decode=fields.flag("is_decode"),
         busy=fields.real("busy") if fields.has("busy") else 0.0,
         kv_free=fields.optional("kv_free", real) if fields.has("kv_free") else None,
+        pull_in_tokens=fields.real("pull_in_tokens") if fields.has("pull_in_tokens") else 0.0,
+        pull_out_tokens=fields.real("pull_out_tokens") if fields.has("pull_out_tokens") else 0.0,
+        source=_source(fields),
     )
 
 
@@ -284,19 +291,21 @@ def _work(fields: Fields) -> Dict[str, Any]:
     return {
         "prefill_rate": fields.real("prefill_rate"),
         "rate_source": fields.text("rate_source"),
-        "booked": _numbers(Booked, fields, "booked"),
+        "pull_rate": fields.number("pull_rate") if fields.has("pull_rate") else 0,
+        "booked": _numbers(Booked, fields, "booked", newer=("pull_in_tokens", "pull_out_tokens")),
         "hits": _numbers(Hits, fields, "hits"),
     }
 
 
-def _numbers(kind: Callable[..., T], fields: Fields, name: str) -> T:
+def _numbers(kind: Callable[..., T], fields: Fields, name: str, newer: Tuple[str, ...] = ()) -> T:
     inner = Fields(fields.any(name), fields.name(name))
-    return kind(**{each: inner.number(each) for each in kind.__annotations__})
+    names = [each for each in kind.__annotations__ if each not in newer or inner.has(each)]
+    return kind(**{each: inner.number(each) for each in names})
 
 
 def _terms(fields: Fields) -> CostTerms:
     inner = Fields(fields.any("terms"), fields.name("terms"))
-    newer = ("duplicate_s", "balance_s", "room_s")
+    newer = ("duplicate_s", "balance_s", "room_s", "pull_s")
     names = [name for name in CostTerms.__annotations__ if name not in newer or inner.has(name)]
     read = {name: inner.signed if name == "balance_s" else inner.real for name in names}
     return CostTerms(**{name: read[name](name) for name in names})
@@ -305,6 +314,17 @@ def _terms(fields: Fields) -> CostTerms:
 def _target(value: object, what: str) -> Target:
     fields = Fields(value, what)
     return Target(fields.text("addr"), fields.number("rank"), fields.number("depth"))
+
+
+def _source(fields: Fields) -> Optional[Source]:
+    if not fields.has("source"):
+        return None
+    return fields.optional("source", _source_of)
+
+
+def _source_of(value: object, what: str) -> Source:
+    fields = Fields(value, what)
+    return Source(fields.text("addr"), fields.number("depth"), fields.number("tokens"))
 
 
 def nodes(value: object) -> Tuple[NodeInfo, ...]:

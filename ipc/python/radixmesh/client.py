@@ -239,7 +239,7 @@ class Mesh:
         try:
             answer = self._ask(request)
             booking = None if answer.booking is None else Booking(self._session, answer.booking)
-            return Route(answer.prefill, answer.decode, answer.reason, booking)
+            return Route(answer.prefill, answer.decode, answer.reason, booking, answer.source)
         except BaseException:
             request.give_up()
             raise

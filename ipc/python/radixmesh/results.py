@@ -30,6 +30,7 @@ __all__ = [
     "Redirect",
     "Route",
     "Segment",
+    "Source",
     "SidecarInfo",
     "Target",
     "Tree",
@@ -122,6 +123,18 @@ class Target:
     depth: int  # tokens of the prompt that it holds
 
 
+@dataclass(frozen=True, **_SLOTS)
+class Source:
+    """From where the node that computes should read KV instead of computing it (`--pull-rate`).
+
+    Safely, as `acquire(remote=True)` there names the slots and keeps them.
+    """
+
+    addr: str
+    depth: int  # tokens of the prompt that it has
+    tokens: int  # the last so many of these: they come sooner than they are computed
+
+
 class RouteAnswer(NamedTuple):
     """Answer of `route` as it is on the wire; the clients wrap it into a Route."""
 
@@ -129,6 +142,7 @@ class RouteAnswer(NamedTuple):
     decode: Optional[Target]
     reason: str
     booking: Optional[int]
+    source: Optional[Source]
 
 
 @dataclass(frozen=True, **_SLOTS)
@@ -139,6 +153,7 @@ class Route(Generic[B]):
     decode: Optional[Target]
     reason: str  # prefix, load, hash, decode_only, warm_up or nobody
     booking: Optional[B]
+    source: Optional[Source] = None  # where the node that computes reads what it lacks
 
 
 @dataclass(frozen=True, **_SLOTS)
@@ -147,6 +162,7 @@ class Redirect:
 
     target: Optional[Target]  # None: stay
     reason: str  # sooner (there), stay, or hop_limit
+    source: Optional[Source] = None  # where the target reads what it lacks
 
     @property
     def stay(self) -> bool:
@@ -161,6 +177,8 @@ class Booked:
     prefills: int  # prompts not computed yet
     prefill_tokens: int
     decode_tokens: int
+    pull_in_tokens: int = 0  # of KV to come from other nodes
+    pull_out_tokens: int = 0  # ... to be read by others
 
 
 @dataclass(frozen=True, **_SLOTS)
@@ -177,7 +195,7 @@ class CostTerms:
     """Seconds: until the node is free, to compute what is not cached, what that costs others, to
     transfer what the decode node lacks, a decode step; and, 0 of older sidecars, what a copy counts
     there, by how much busier than others the node has been (less than 0: idler), until it has room
-    for the KV."""
+    for the KV, until what it reads from another node has come, beyond the wait."""
 
     wait_s: float
     compute_s: float
@@ -187,6 +205,7 @@ class CostTerms:
     duplicate_s: float = 0.0
     balance_s: float = 0.0
     room_s: float = 0.0
+    pull_s: float = 0.0
 
 
 @dataclass(frozen=True, **_SLOTS)
@@ -214,6 +233,10 @@ class Candidate:
     is_decode: bool
     busy: float = 0.0  # the share of the last minute that the prompts take which it was given
     kv_free: Optional[float] = None  # tokens that no request has or will have, if its engine says
+    pull_rate: int = 0  # tokens/s of KV to it from other nodes, and from it; 0: none
+    pull_in_tokens: float = 0.0  # still to come to it
+    pull_out_tokens: float = 0.0  # still to go from it
+    source: Optional[Source] = None  # where it would read what it lacks
 
 
 @dataclass(frozen=True, **_SLOTS)
@@ -227,6 +250,7 @@ class Explanation:
     decode: Optional[Target]
     candidates: Tuple[Candidate, ...]  # in order of rank; those that are excluded, too
     near_equals: int = 0  # others that were about as good: a lot was drawn among them
+    source: Optional[Source] = None
 
 
 @dataclass(frozen=True, **_SLOTS)
@@ -257,6 +281,7 @@ class NodeInfo:
     behind_seconds: Optional[float] = None  # ... and for how long some have been missing
     sees: Optional[Tuple[int, int]] = None  # ... and how many members, of those that it should
     why_not_ready: Optional[str] = None  # what stands between it and the asked node
+    pull_rate: int = 0  # tokens/s of KV to it from other nodes, and from it; 0: none
 
 
 @dataclass(frozen=True, **_SLOTS)
