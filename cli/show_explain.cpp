@@ -58,7 +58,7 @@ bool anybody_reads(const Json& candidates) {
   return false;
 }
 
-std::string rows_text(const Json& explanation) {
+std::string candidates_text(const Json& explanation) {
   const Json& candidates = field(explanation, "candidates");
   const bool reads = anybody_reads(candidates);
   std::vector<Table::Column> columns = {{"chosen"},
@@ -113,7 +113,7 @@ std::string explain_text(const Json& explanation) {
                     cell(field(explanation, "tokens")) +
                     " tokens; reason: " + plain_cell(field(explanation, "reason")) +
                     lot_text(explanation) + "\n" + source_text(explanation) + "\n" +
-                    rows_text(explanation);
+                    candidates_text(explanation);
   for (const Json& row : field(explanation, "candidates")) {
     const Json& why = field(row, "excluded");
     if (why.is_null()) continue;

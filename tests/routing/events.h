@@ -1,6 +1,7 @@
 // What will happen, in the order of its time; at the same time, in the order in which it was said.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <queue>
@@ -15,11 +16,13 @@ class Events {
   void at(double at_s, std::function<void()> happen) {
     queue_.push({at_s, next_order_++, std::move(happen)});
   }
-  // Lets the next one happen; there must be one.
-  void step() {
+  // When the next one is due; there must be one.
+  double next_s() const { return queue_.top().at_s; }
+  // Lets it happen, when it is due or at `now_s`, if that is later.
+  void step(double now_s = 0) {
     Event event = std::move(const_cast<Event&>(queue_.top()));
     queue_.pop();
-    now_s_ = event.at_s;
+    now_s_ = std::max(now_s, event.at_s);
     event.happen();
   }
   bool empty() const { return queue_.empty(); }
