@@ -71,9 +71,9 @@ std::string candidates_text(const Json& explanation) {
                                         {"tokens/s", Align::right},
                                         {"rate"}};
   const std::pair<const char*, const char*> terms[] = {
-      {"wait", "wait_s"},           {"pull", "pull_s"},         {"compute", "compute_s"},
-      {"delay", "delay_s"},         {"balance", "balance_s"},   {"room", "room_s"},
-      {"duplicate", "duplicate_s"}, {"transfer", "transfer_s"}, {"step", "step_s"}};
+      {"wait", "wait_s"},         {"pull", "pull_s"}, {"compute", "compute_s"},
+      {"delay", "delay_s"},       {"room", "room_s"}, {"duplicate", "duplicate_s"},
+      {"transfer", "transfer_s"}, {"step", "step_s"}};
   const auto shown = [&](const auto& term) {
     return reads || std::string_view(term.first) != "pull";
   };

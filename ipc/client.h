@@ -120,10 +120,10 @@ class Client {
   // Without `touch` it is no use of what is here: who only looks does not keep it from eviction.
   MatchResult match_prefix(std::span<const TokenId> tokens, const CacheNamespace& name = {},
                            bool touch = true);
-  // `remote`: beyond what is here, a reference on the best other holder; waits for it up
-  // to half a second, then for the next best; up to 2 s in all.
+  // `remote`: beyond what is here, a reference on another holder: `source` (as `route` names it) or
+  // else the best; waits for it up to half a second, then for the next best; up to 2 s in all.
   Lease acquire(std::span<const TokenId> tokens, const CacheNamespace& name = {},
-                bool remote = false);
+                bool remote = false, std::string_view source = {});
   Evicted evict(std::uint64_t num_tokens);
   SlotRuns remove(std::span<const TokenId> tokens, const CacheNamespace& name = {});  // `delete`
   SlotRuns reset();

@@ -103,11 +103,16 @@ MatchResult Client::match_prefix(std::span<const TokenId> tokens, const CacheNam
   return match_of(Reader(answer.get()));
 }
 
-Lease Client::acquire(std::span<const TokenId> tokens, const CacheNamespace& name, bool remote) {
-  const Answer answer = call("acquire", 3, [&](Packer& packer) {
+Lease Client::acquire(std::span<const TokenId> tokens, const CacheNamespace& name, bool remote,
+                      std::string_view source) {
+  const bool names_one = remote && !source.empty();  // older sidecars do not know of it
+  const Answer answer = call("acquire", names_one ? 4 : 3, [&](Packer& packer) {
     pack_query(packer, tokens, name);
     pack_text(packer, "remote");
     remote ? packer.pack_true() : packer.pack_false();
+    if (!names_one) return;
+    pack_text(packer, "source");
+    pack_text(packer, source);
   });
   const Reader result(answer.get());
   return Lease(this, result.field("lease").u64(), match_of(result.field("match")),

@@ -30,12 +30,11 @@ void pack_source(Packer& packer, const std::optional<SourceView>& source) {
 }
 
 void pack_terms(Packer& packer, const CostTerms& terms) {
-  packer.pack_map(9);
+  packer.pack_map(8);
   pair(packer, "wait_s", terms.wait);
   pair(packer, "pull_s", terms.pull);
   pair(packer, "compute_s", terms.compute);
   pair(packer, "delay_s", terms.delay);
-  pair(packer, "balance_s", terms.balance);
   pair(packer, "room_s", terms.room);
   pair(packer, "duplicate_s", terms.duplicate);
   pair(packer, "transfer_s", terms.transfer);

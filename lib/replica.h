@@ -99,9 +99,9 @@ class Replica : private Journal {
                          bool touch = true);
   // match_prefix, and a lock on the local part until release(). Nothing is locked where nothing
   // matched; such a path may be released as well. With `remote`, a reference to what the best other
-  // holder has beyond that: the answer may have to wait for that node.
-  Result<Acquired> acquire(TimePoint now, const CacheNamespace& name,
-                           std::span<const TokenId> tokens, bool remote = false);
+  // holder, `source` before all others, has beyond that: the answer may have to wait for that node.
+  Result<Acquired> acquire(TimePoint now, const CacheNamespace& name, std::span<const TokenId>,
+                           bool remote = false, std::string_view source = {});
   bool waits(TimePoint now, const Acquired::Wait& wait) const;
   // `reference` may be none, and may have lapsed.
   void release(TimePoint now, LockedPath path, ReferenceId reference = 0);
@@ -196,7 +196,7 @@ class Replica : private Journal {
   const Member* holder_member(HolderIndex holder) const;
 
   // replica_refer.cpp
-  std::optional<Acquired::Wait> refer(TimePoint now, const Match& match, Acquired& out);
+  std::optional<Acquired::Wait> refer(TimePoint now, const Match&, NodeId source, Acquired& out);
   std::vector<SegmentView> segments_of(const Match& match, const Acquired& acquired) const;
   void tell_owners(TimePoint now);
   void on_registered(TimePoint now, NodeId from, Epoch epoch, const RegisteredMessage& answer);
@@ -257,7 +257,8 @@ class Replica : private Journal {
 
   // replica_route.cpp
   std::string_view unfit(const Member& member) const;
-  std::vector<RouteNode> route_nodes(const CacheNamespace& name, std::span<const TokenId> tokens);
+  std::vector<RouteNode> route_nodes(TimePoint now, const CacheNamespace& name,
+                                     std::span<const TokenId> tokens);
   void tell_bookings(TimePoint now);
   void publish_bookings(TimePoint now);
   void on_bookings(TimePoint now, const Envelope& envelope, const BookingsMessage& bookings,

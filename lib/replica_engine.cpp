@@ -175,14 +175,16 @@ MatchView Replica::match_prefix(const CacheNamespace& name, std::span<const Toke
 }
 
 Replica::Result<Acquired> Replica::acquire(TimePoint now, const CacheNamespace& name,
-                                           std::span<const TokenId> tokens, bool remote) {
+                                           std::span<const TokenId> tokens, bool remote,
+                                           std::string_view source) {
   if (!cache_) return refuse_on_router();
   if (draining()) return refuse_draining();
   keep_own_pages(name, tokens);
   relation_->match(name, tokens, match_);
   Acquired acquired;
   acquired.match = view_of(match_);
-  if (remote && (acquired.wait = refer(now, match_, acquired))) return acquired;
+  const NodeId first = node_id(settings_.cluster, source);
+  if (remote && (acquired.wait = refer(now, match_, first, acquired))) return acquired;
   acquired.segments = segments_of(match_, acquired);
   if (acquired.match.local_slots.runs().size() + runs_in(acquired.match.segments) +
           runs_in(acquired.segments) >

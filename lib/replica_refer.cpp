@@ -8,9 +8,10 @@
 
 namespace radixmesh {
 
-// Refers to what the best other holder has beyond the local part: the deepest, of the lowest rank.
-// Who grants nothing is passed over. Returns for whom to wait.
-std::optional<Acquired::Wait> Replica::refer(TimePoint now, const Match& match, Acquired& out) {
+// Refers to what the best other holder has beyond the local part: `source`, then the deepest, of
+// the lowest rank. Who grants nothing is passed over. Returns for whom to wait.
+std::optional<Acquired::Wait> Replica::refer(TimePoint now, const Match& match, NodeId source,
+                                             Acquired& out) {
   struct Candidate {
     std::uint32_t tokens;
     const Member* member;
@@ -24,8 +25,8 @@ std::optional<Acquired::Wait> Replica::refer(TimePoint now, const Match& match, 
       candidates.push_back({each.tokens, member, each.holder});
     }
   }
-  std::ranges::sort(candidates, {}, [](const Candidate& each) {
-    return std::tuple(~each.tokens, each.member->rank);
+  std::ranges::sort(candidates, {}, [&](const Candidate& each) {
+    return std::tuple(each.member->id != source, ~each.tokens, each.member->rank);
   });
   for (const Candidate& each : candidates) {
     const NodeId owner = each.member->id;

@@ -63,7 +63,7 @@ std::string_view Replica::unfit(const Member& member) const {
   return member.ready ? "" : "not_ready";
 }
 
-std::vector<RouteNode> Replica::route_nodes(const CacheNamespace& name,
+std::vector<RouteNode> Replica::route_nodes(TimePoint now, const CacheNamespace& name,
                                             std::span<const TokenId> tokens) {
   relation_->match(name, tokens, match_);
   std::map<NodeId, std::uint32_t> depths;
@@ -80,6 +80,7 @@ std::vector<RouteNode> Replica::route_nodes(const CacheNamespace& name,
                      id == self_->id ? keeps_duplicates() : member.keeps_duplicates,
                      static_cast<double>(member.pull_rate)});
   }
+  router_.note_pull_rates(now, nodes);
   return nodes;
 }
 
@@ -88,7 +89,7 @@ std::vector<RouteNode> Replica::route_nodes(const CacheNamespace& name,
 Replica::Result<RouteView> Replica::route(TimePoint now, const CacheNamespace& name,
                                           std::span<const TokenId> tokens, bool book) {
   if (draining()) return refuse(RefusalCode::use_another_node, "this node is draining");
-  const Routed routed = router_.route(now, {name, tokens}, route_nodes(name, tokens), book);
+  const Routed routed = router_.route(now, {name, tokens}, route_nodes(now, name, tokens), book);
   if (routed.booking) tell_bookings(now);
   return RouteView{target(members_, routed, routed.choice.prefill),
                    target(members_, routed, routed.choice.decode),
@@ -106,11 +107,12 @@ Replica::Result<RedirectView> Replica::redirect(TimePoint now, const CacheNamesp
   }
   std::vector<NodeId> before;
   for (const std::string& addr : visited) before.push_back(node_id(settings_.cluster, addr));
-  const Redirected redirected = router_.redirect(now, {name, tokens}, route_nodes(name, tokens),
-                                                 self_->id, self_->role, before);
+  const Redirected redirected = router_.redirect(
+      now, {name, tokens}, route_nodes(now, name, tokens), self_->id, self_->role, before);
+  // What decodes has its KV from where it was computed.
+  const auto computes = self_->role == Role::decode ? std::nullopt : redirected.to;
   return RedirectView{target(members_, redirected.seen, redirected.to),
-                      source(members_, redirected.seen, redirected.to),
-                      reason_name(redirected.reason)};
+                      source(members_, redirected.seen, computes), reason_name(redirected.reason)};
 }
 
 void Replica::prefill_done(TimePoint now, std::uint64_t booking,
@@ -196,7 +198,7 @@ void Replica::on_bookings(TimePoint now, const Envelope& envelope, const Booking
 
 ExplainView Replica::explain(TimePoint now, const CacheNamespace& name,
                              std::span<const TokenId> tokens) {
-  const Routed routed = router_.look(now, {name, tokens}, route_nodes(name, tokens));
+  const Routed routed = router_.look(now, {name, tokens}, route_nodes(now, name, tokens));
   ExplainView view;
   view.tokens = routed.tokens;
   view.policy = policy_name(settings_.routing.policy);

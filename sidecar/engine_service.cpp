@@ -246,7 +246,8 @@ EngineService::Outcome EngineService::match_prefix(Call& call) {
 EngineService::Outcome EngineService::acquire(Call& call) {
   const auto tokens = call.params.tokens();
   const CacheNamespace name = call.params.name_space();
-  const bool remote = call.params.optional_boolean("remote").value_or(false);
+  const auto source = call.params.optional_text("source", limits::address_bytes_max);
+  const bool remote = call.params.optional_boolean("remote").value_or(source.has_value());
   if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
   ClientState& client = clients_[call.client];
   if (client.leases.size() >= limits::ipc_leases_max) {
@@ -260,7 +261,8 @@ EngineService::Outcome EngineService::acquire(Call& call) {
   const TimePoint now = steady_now();
   // Who has waited long enough takes what is here.
   const bool gives_up = client.wait && now >= client.wait_until;
-  const auto acquired = replica_.acquire(now, name, tokens, remote && !gives_up);
+  const auto acquired =
+      replica_.acquire(now, name, tokens, remote && !gives_up, source.value_or(""));
   if (!acquired) {
     client.wait.reset();
     return tl::unexpected(acquired.error());

@@ -256,7 +256,11 @@ static_assert(page_tokens_max * (4 + 2 * 10) <= insert_payload_bytes_max,
 static_assert(members_max * 27 + news_per_message_max * (address_bytes_max + 32) + 1024 <
                   frame_bytes_max,
               "a HEAD with every origin and news fits a frame, and so does a TICK");
-static_assert(members_max * 33 + booked_chunks_per_message_max * 19 + 1024 < frame_bytes_max,
+// As all sums together are bounded by the bookings, few are large: 5 bytes for those of tokens, 3
+// for the others, but for as many nodes as could be promised 2^32 tokens each.
+static_assert(members_max * (9 + 2 * 3 + 2 * 5 + 3 + 2 * 5) + booked_chunks_per_message_max * 19 +
+                      (bookings_max >> 12) * 24 + 1024 <
+                  frame_bytes_max,
               "a BOOKINGS with every node and all its chunks fits a frame");
 static_assert(heartbeat_digests_max * 45 + news_per_message_max * (address_bytes_max + 32) + 1024 <
                   frame_bytes_max,

@@ -359,11 +359,11 @@ void pack_pulls(Packer& packer, const BookingsMessage& body) {
   };
   const auto count = std::ranges::count_if(body.promises, pulls);
   packer.pack_array(static_cast<std::uint32_t>(3 * count));
-  for (const auto& row : body.promises) {
-    if (!pulls(row)) continue;
-    packer.pack_uint64(row.first.value);
-    packer.pack_uint64(row.second.pull_in_tokens);
-    packer.pack_uint64(row.second.pull_out_tokens);
+  for (std::size_t i = 0; i < body.promises.size(); ++i) {
+    if (!pulls(body.promises[i])) continue;
+    packer.pack_uint64(i);
+    packer.pack_uint64(body.promises[i].second.pull_in_tokens);
+    packer.pack_uint64(body.promises[i].second.pull_out_tokens);
   }
 }
 

@@ -87,21 +87,20 @@ bool read_chunks(const Object* object, std::vector<BookedChunks>& out) {
   return true;
 }
 
-// Of nodes that are promised something, in the same order.
+// Of some of them, by their place, in order.
 bool read_pulls(const Object* object, std::vector<std::pair<NodeId, Promise>>& promises) {
   if (object == nullptr || object->type != msgpack::type::ARRAY) return false;
   ArrayReader items(*object);
   if (items.left() % 3 != 0) return false;
-  auto row = promises.begin();
+  std::uint32_t least = 0, at = 0;
   while (items.left() > 0) {
-    NodeId node;
-    if (!items.u64(node.value)) return false;
-    while (row != promises.end() && row->first != node) ++row;
-    if (row == promises.end() || !items.u64(row->second.pull_in_tokens) ||
-        !items.u64(row->second.pull_out_tokens) || !row->second.within_bounds()) {
+    if (!items.u32(at) || at < least || at >= promises.size()) return false;
+    Promise& promise = promises[at].second;
+    if (!items.u64(promise.pull_in_tokens) || !items.u64(promise.pull_out_tokens) ||
+        !promise.within_bounds()) {
       return false;
     }
-    ++row;
+    least = at + 1;
   }
   return true;
 }

@@ -29,8 +29,9 @@ struct Booking {
   std::uint32_t prefill_tokens = 0;  // to be computed at `prefill`
   std::uint32_t decode_tokens = 0;   // to be held at `decode`
   std::uint32_t hit_tokens = 0;      // that `prefill` was believed to have, or to read in time
-  std::optional<NodeId> source;      // it reads from there
-  std::uint32_t pull_tokens = 0;     // ... so many of these
+  bool reads = false;                // it was to read some of these
+  std::optional<NodeId> source;      // ... from there, as long as it may
+  std::uint32_t pull_tokens = 0;     // ... so many
   bool alone = false;                // `prefill` had nothing else to compute
   bool prefilled = false;            // computed, or taken as such
   bool told = false;                 // ... as was said

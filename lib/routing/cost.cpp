@@ -10,12 +10,12 @@ std::uint32_t missing(const RouteCandidate& candidate, std::uint32_t tokens) {
   return tokens - std::min(tokens, candidate.depth);
 }
 
-// Of a node that computes and at which nobody waits.
+// Of a prompt that is computed, beside those that wait: `delay`.
 constexpr double kComputes = 0.2;
-// Seconds of work that follow one at the node that does it, see `balance`.
-constexpr double kFollows = 3;
-// Above this share of their time nobody knows for how long the nodes will be as busy: `delay`.
-constexpr double kBusyMax = 0.5;
+// Prompts that come while one is computed, at a node that is always busy: `delay`.
+constexpr double kComes = 2;
+// Above this share of its time nobody knows for how long a node will be as busy: `delay`.
+constexpr double kBusyMax = 2.0 / 3;
 // What a copy evicts, in copies, where requests have the share f of the KV: f^2 / (1 - f) of this.
 constexpr double kEvicted = 3;
 // Seconds: nobody is chosen at this cost where there is another.
@@ -26,38 +26,41 @@ class Fleet {
  public:
   Fleet(const std::vector<RouteCandidate>& candidates, std::uint32_t tokens) {
     std::vector<std::uint32_t> waiting;
+    double computing = 0;
     waiting.reserve(candidates.size());
-    double computing = 0, busy = 0;
     for (const RouteCandidate& each : candidates) {
       std::uint32_t& depth = deepest_[static_cast<std::size_t>(each.role)];
       depth = std::max(depth, std::min(each.depth, tokens));
       if (!serves_prefill(each.role)) continue;
-      // Who never says that a prompt is computed: by its time it is.
-      const std::uint32_t prefills = each.queued_tokens > 0 ? each.prefills : 0;
-      waiting.push_back(std::max(prefills, 1u) - 1);
-      computing += prefills > 0 ? 1 : 0;
-      busy += each.busy;
+      waiting.push_back(waiting_at(each));
+      computing += each.queued_tokens > 0 && each.prefills > 0 ? 1 : 0;
     }
     if (waiting.empty()) return;
-    const auto count = static_cast<double>(waiting.size());
-    mean_busy_ = busy / count;
     const auto median = waiting.begin() + static_cast<std::ptrdiff_t>((waiting.size() - 1) / 2);
     std::ranges::nth_element(waiting, median);
     const std::uint32_t most = *median;
     double sum = kComputes * computing;
     for (std::uint32_t each : waiting) sum += std::min(each, most);
-    crowd_ = sum / count / (1 - std::min(mean_busy_, kBusyMax));
+    waiting_ = sum / static_cast<double>(waiting.size());
   }
 
-  // How many prompts wait at a prefill node, see `delay` in the header.
-  double crowd() const { return crowd_; }
-  double mean_busy() const { return mean_busy_; }
+  // How many prompts wait for one that is computed there, see `delay` in the header.
+  double crowd(const RouteCandidate& at) const {
+    const double common = waiting_ + kComes * std::min(at.busy, 1.0);
+    return std::max<double>(common, waiting_at(at)) / (1 - std::min(at.busy, kBusyMax));
+  }
   // Tokens of the prompt that one of this role has.
   std::uint32_t deepest(Role role) const { return deepest_[static_cast<std::size_t>(role)]; }
 
  private:
+  // Behind the one that is computed.
+  static std::uint32_t waiting_at(const RouteCandidate& candidate) {
+    // Who never says that a prompt is computed: by its time it is.
+    return candidate.queued_tokens > 0 ? std::max(candidate.prefills, 1u) - 1 : 0;
+  }
+
   std::array<std::uint32_t, 4> deepest_{};  // by role
-  double crowd_ = 0, mean_busy_ = 0;
+  double waiting_ = 0;                      // at a prefill node
 };
 
 // How much of what is evicted for a copy was worth as much: where requests have little of the KV
@@ -79,10 +82,9 @@ double room_s(const RouteCandidate& candidate, double lacks) {
 }  // namespace
 
 std::vector<CostTerms> cost_terms(const std::vector<RouteCandidate>& candidates,
-                                  std::uint32_t tokens, const CostWeights& weights,
-                                  double others_share,
-                                  const std::vector<std::optional<Pull>>& pulls) {
+                                  std::uint32_t tokens, const CostWeights& weights, Lots lots) {
   const Fleet fleet(candidates, tokens);
+  const Sources sources(candidates, tokens, lots);
   std::vector<CostTerms> terms(candidates.size());
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const RouteCandidate& each = candidates[i];
@@ -91,13 +93,12 @@ std::vector<CostTerms> cost_terms(const std::vector<RouteCandidate>& candidates,
     const std::uint32_t lacks = missing(each, tokens);
     // A decode node computes what is missing where no prefill node does.
     of.wait = each.queued_tokens * seconds;
-    const Pull pull = pulls.empty() ? Pull{} : pulls[i].value_or(Pull{});
+    const double others = weights.affinity * (1 + lots.share) * fleet.crowd(each);
+    of.reads = sources.best_for(i, others);
+    const Pull pull = of.reads.value_or(Pull{});
     of.pull = std::max(0.0, pull.there_s - of.wait);
     of.compute = (lacks - pull.tokens) * seconds;
-    of.delay = weights.affinity * (1 + others_share) * fleet.crowd() * (of.compute + pull.link_s);
-    if (serves_prefill(each.role)) {
-      of.balance = std::max(kFollows * (each.busy - fleet.mean_busy()), -1.0) * of.compute;
-    }
+    of.delay = others * (of.compute + pull.link_s);
     if (each.kv_free && lacks > *each.kv_free) of.room = room_s(each, lacks - *each.kv_free);
     // Another of its role has so much of what it lacks.
     const std::uint32_t deepest = fleet.deepest(each.role);

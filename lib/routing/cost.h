@@ -6,26 +6,33 @@
 //   compute   tokens to be computed / rate     step      KV that its requests read / decode rate
 //   pull      until what is read from another node has come, beyond the wait
 //   delay     affinity x (1 + others' share) x crowd x (compute + time of the links)
-//   balance   3 x (busy - mean busy) x compute
 //
 //   at both     room       tokens that it lacks and has no room for / tokens freed in a second
 //               duplicate  tokens that it lacks and another of its role has / rate x fullness
 //
-//   cost(p, d) = wait + pull + compute + delay + balance at p  +  (transfer unless p is d) + step
+//   cost(p, d) = wait + pull + compute + delay at p  +  (transfer unless p is d) + step
 //   at d
 //                + room + duplicate at p and, unless p is d, at d
 //
-// `delay` is what the computation costs others. A second of work that is added to a queue is waited
-// for by all who come until the queue has run empty. While what is in it now is worked off about as
-// many come as wait in it; their work comes on top, and so on: all in all it takes 1 / (1 - busy)
-// times as long, busy being the share of their time that the nodes have lately been given work for;
-// at most twice, as that does not go on for ever. So it is `crowd`, how many prompts wait at a
-// prefill node behind the one that is computed, by (1 - busy), times `compute`: the longer the
-// queues and the fuller the fleet, the dearer is what must be computed, and a request is not moved
-// away from what is cached to gain less than the fleet loses. Such moves made the queues longer
-// from which they fled. Where nobody waits, only who comes during the computation waits for the
-// rest of it, and what is computed a second time is there for the next: then `crowd` is a fifth of
-// the share of the nodes that compute.
+// `delay` is what the computation costs others: `crowd`, how many prompts wait for it, times what
+// it takes. A second of work that is added to a queue is waited for by all who come until the queue
+// has run empty. While what is in it now is worked off about as many come as wait in it; their work
+// comes on top, and so on: all in all it takes 1 / (1 - busy) times as long, busy being the share
+// of its time that the node has lately been given work for; at most three times, as that does not
+// go on for ever. So the longer the queues and the fuller the node, the dearer is what must be
+// computed, and a request is not moved away from what is cached to gain less than the fleet loses.
+// Such moves made the queues longer from which they fled. With busy = b a crowd is
+//
+//   max(w + 2 b, own) / (1 - b)        w: of the prefill nodes, the mean; own: of this one
+//
+// `w` is how many wait behind the one that is computed, none counting for more than the median; and
+// a fifth of this one: so of two that are done as soon the one that has more of it is taken. Work
+// that is added goes where there is room, so it is the common queue that counts. `2 b`: the
+// queue of the moment, which is mostly empty, tells nothing of those that come while this one is
+// computed; how much the node was given lately does. And who is computed somewhere brings its
+// followers there, a conversation's next turns: they go to who has been idle. `own`: where a hot
+// prefix, or too many long conversations, have met at one node while others are idle, all that is
+// computed there is waited for by many more than elsewhere: from there it spreads.
 //
 // What is read from another node takes the links' time, and those that are to read after it wait as
 // long: it counts as what is computed does. Where links are slow requests are not sent after KV
@@ -33,19 +40,6 @@
 //
 // Where other routers send most of the requests it counts up to twice: they decide at the same
 // moment, and what looks idle, and worth to be moved to, has been given work already.
-//
-// Of those that wait it is the mean over the prefill nodes, none counting for more than the median.
-// Work that is added goes where there is room, so it is the common queue that counts, and not that
-// of a node at which a hot prefix waits while others are idle: from there it is to spread.
-//
-// `balance`: who computes a prompt computes what follows it, a conversation's next turns, as they
-// find their beginning there. So where a prompt is placed decides not over its own work only, and
-// the queue of the moment, which is mostly empty, tells nothing of what is to come; how much work
-// the node was given lately does. It counts for what must be computed: nobody leaves what is
-// cached, but who must be computed anyway, with all that follows, goes to who has been idle. With
-// nodes of unlike speeds it keeps the fast ones from getting all that begins. About 3 s of work
-// follow one second; between 2 and 6 nothing changes much. It takes back at most what `compute`
-// costs.
 //
 // `room`: until so much of what requests hold is given back. Where nothing is ever given back the
 // node comes last.
@@ -58,9 +52,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "lib/routing/candidate.h"
+#include "lib/routing/lots.h"
 #include "lib/routing/pulling.h"
 
 namespace radixmesh {
@@ -75,18 +71,17 @@ struct CostWeights {
 
 // Seconds. Those of the other role are 0.
 struct CostTerms {
-  double wait = 0, pull = 0, compute = 0, delay = 0, balance = 0, room = 0, transfer = 0, step = 0,
+  double wait = 0, pull = 0, compute = 0, delay = 0, room = 0, transfer = 0, step = 0,
          duplicate = 0;
-  double as_prefill() const { return wait + pull + compute + delay + balance + room + duplicate; }
+  std::optional<Pull> reads;  // from another node, instead of computing it
+
+  double as_prefill() const { return wait + pull + compute + delay + room + duplicate; }
   double as_decode() const { return transfer + step + room + duplicate; }
   double as_both() const { return as_prefill() + step; }
 };
 
-// One for each candidate. `others_share`: of the routers that are others, see `delay`. `pulls`:
-// what each would read, empty: none does. O(candidates).
+// One for each candidate. O(candidates).
 std::vector<CostTerms> cost_terms(const std::vector<RouteCandidate>& candidates,
-                                  std::uint32_t tokens, const CostWeights& weights,
-                                  double others_share = 0,
-                                  const std::vector<std::optional<Pull>>& pulls = {});
+                                  std::uint32_t tokens, const CostWeights& weights, Lots lots = {});
 
 }  // namespace radixmesh

@@ -49,10 +49,6 @@ class Least {
   bool equals_ = false;
 };
 
-// Of what a request adds to a node: costs that differ by less may be the other way round when it
-// gets there.
-constexpr double kNear = 0.25;
-
 // `computes` was taken of those that serve so.
 RouteReason reason_of(const std::vector<RouteCandidate>& candidates, std::size_t computes,
                       bool (*serves)(Role), bool had_equals) {
@@ -72,7 +68,7 @@ template <class Cost>
 std::size_t draw_near(const std::vector<RouteCandidate>& candidates, std::size_t at, Lots lots,
                       double own, Cost&& cost, std::uint32_t& near) {
   const RouteCandidate& best = candidates[at];
-  const double most = cost(at) + kNear * lots.share * own;
+  const double most = cost(at) + lots.near(own);
   std::size_t drawn = at;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const RouteCandidate& each = candidates[i];
@@ -83,16 +79,19 @@ std::size_t draw_near(const std::vector<RouteCandidate>& candidates, std::size_t
   return drawn;
 }
 
-// Where nobody has any of the prompt the hash decides, so that those that begin alike meet.
+// Where nobody has or reads any of the prompt the hash decides, so that those that begin alike
+// meet.
 void draw_lots(const std::vector<RouteCandidate>& candidates, const std::vector<CostTerms>& terms,
                std::uint32_t tokens, const CostWeights& weights, Lots lots, RouteChoice& choice) {
   const bool both = choice.prefill == choice.decode;
   const auto has_some = [&](std::optional<std::size_t> at) {
-    return at && candidates[*at].depth > 0;
+    return at && (candidates[*at].depth > 0 || terms[*at].reads);
   };
   if (has_some(choice.prefill)) {
+    const CostTerms& of = terms[*choice.prefill];
+    const double own = of.compute + (of.reads ? of.reads->link_s : 0);
     choice.prefill = draw_near(
-        candidates, *choice.prefill, lots, terms[*choice.prefill].compute,
+        candidates, *choice.prefill, lots, own,
         [&](std::size_t i) { return both ? terms[i].as_both() : terms[i].as_prefill(); },
         choice.near_equals);
   }

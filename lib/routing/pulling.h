@@ -1,9 +1,9 @@
-// KV that need not be computed as another node has it: which node would read from which, how much,
+// KV that need not be computed as another node has it: from which node one would read it, how much,
 // and how long that takes.
 //
 // A read begins when the request comes, waits for the reader's link in and the source's link out,
 // each of which carries one after the other, and goes on while the request waits for its turn. It
-// is worth while where it is over before the same would have been computed.
+// is worth while where the request is done sooner, and others are not delayed by more.
 #pragma once
 
 #include <cstddef>
@@ -12,20 +12,33 @@
 #include <vector>
 
 #include "lib/routing/candidate.h"
+#include "lib/routing/lots.h"
 
 namespace radixmesh {
 
 struct Pull {
   std::size_t source = 0;    // index into the candidates
   std::uint32_t tokens = 0;  // the source's, from the reader's depth on
-  double link_s = 0;         // seconds of the links' time
+  double link_s = 0;         // of the links' time
   double there_s = 0;        // from now until they have come
 };
 
-// One for each candidate, the one that is done soonest with all of the prompt; nothing where none
-// is worth while. Empty where no two nodes can. Sources are those that have the tokens by the
-// index: what is promised is not there yet. O(candidates).
-std::vector<std::optional<Pull>> best_pulls(const std::vector<RouteCandidate>& candidates,
-                                            std::uint32_t tokens);
+// Who may be read from for a prompt of so many tokens. Sources are those that have some of it by
+// the index: what is promised is not there yet.
+class Sources {
+ public:
+  // O(candidates).
+  Sources(const std::vector<RouteCandidate>& candidates, std::uint32_t tokens, Lots lots);
+
+  // Nothing where no read is worth while. `others`: how much a second of work that the reader, or a
+  // link, is given costs others, in seconds. O(1).
+  std::optional<Pull> best_for(std::size_t reader, double others) const;
+
+ private:
+  const std::vector<RouteCandidate>& candidates_;
+  std::uint32_t tokens_;
+  Lots lots_;
+  std::vector<std::size_t> sources_;
+};
 
 }  // namespace radixmesh

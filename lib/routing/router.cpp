@@ -53,6 +53,16 @@ Router::Router(const RoutingSettings& settings, std::uint32_t page_size, Epoch l
 
 // ---- news --------------------------------------------------------------------------------------
 
+void Router::note_pull_rates(TimePoint now, std::span<const RouteNode> nodes) {
+  for (const RouteNode& node : nodes) {
+    if (node.pull_rate <= 0) continue;
+    Traffic& traffic = traffic_[node.id];
+    if (traffic.pull_in.rate() == node.pull_rate) continue;
+    traffic.pull_in.set_rate(now, node.pull_rate);
+    traffic.pull_out.set_rate(now, node.pull_rate);
+  }
+}
+
 void Router::report_load(TimePoint now, NodeId node, const Load& load) {
   traffic_[node].report(now, load, mean_prompt_tokens_);
 }
@@ -157,8 +167,12 @@ void Router::forget(TimePoint now, NodeId node) {
   speculation_.drop_node(node);
   chunk_news_.drop_node(node);
   traffic_.erase(node);
-  // A booking that is gone was a promise to its other node as well.
-  for (const auto& [other, promise] : bookings_.promises()) refresh(now, other);
+  refresh_promised(now);
+}
+
+// A booking that is gone was a promise to its other nodes as well.
+void Router::refresh_promised(TimePoint now) {
+  for (const auto& [node, promise] : bookings_.promises()) refresh(now, node);
 }
 
 void Router::expire(TimePoint now) {
@@ -227,12 +241,13 @@ RouteCandidate Router::candidate(TimePoint now, const RouteNode& node,
   out.requests = count(known->requests());
   out.prefills = count(known->prefills());
   out.queued_tokens = known->queued_tokens(now, out.prefill_rate);
-  out.pull_in_tokens = known->pull_in.left(now, node.pull_rate);
-  out.pull_out_tokens = known->pull_out.left(now, node.pull_rate);
+  out.pull_in_tokens = known->pull_in.left(now);
+  out.pull_out_tokens = known->pull_out.left(now);
   out.decode_tokens = known->decode_tokens();
   out.busy = known->busy(now);
   if (known->load() && known->load()->kv_total > 0) {
-    out.kv_taken = static_cast<double>(known->load()->kv_used) + out.queued_tokens;
+    out.kv_taken = static_cast<double>(known->load()->kv_used + known->promised().pull_in_tokens) +
+                   out.queued_tokens;
     out.kv_free = std::max(0.0, static_cast<double>(known->load()->kv_total) - out.kv_taken);
     out.kv_held_s = mean_held_s_;
   }
@@ -283,8 +298,7 @@ Routed Router::look(TimePoint now, const RouteQuery& query,
     if (at != seen.candidates.end()) at->depth = std::max(at->depth, end / page_size_ * page_size_);
   });
   const Lots lots = this->lots();
-  seen.pulls = best_pulls(seen.candidates, seen.tokens);
-  seen.terms = cost_terms(seen.candidates, seen.tokens, settings_.weights, lots.share, seen.pulls);
+  seen.terms = cost_terms(seen.candidates, seen.tokens, settings_.weights, lots);
   seen.choice = choose(now, query, seen, lots);
   return seen;
 }
@@ -292,10 +306,6 @@ Routed Router::look(TimePoint now, const RouteQuery& query,
 Routed Router::route(TimePoint now, const RouteQuery& query, std::span<const RouteNode> nodes,
                      bool book) {
   expire(now);
-  for (const RouteNode& node : nodes) {
-    const auto known = node.pull_rate > 0 ? traffic_.find(node.id) : traffic_.end();
-    if (known != traffic_.end()) known->second.pull_rate = node.pull_rate;
-  }
   Routed routed = look(now, query, nodes);
   ++requests_;
   ++routed_[static_cast<std::size_t>(routed.choice.reason)];
@@ -318,6 +328,7 @@ std::optional<BookingId> Router::book(TimePoint now, const Routed& routed) {
   if (const auto pull = routed.pull(computes)) {
     booking.source = routed.candidates[pull->source].id;
     booking.pull_tokens = pull->tokens;
+    booking.reads = true;
     booking.hit_tokens += pull->tokens;
   }
   booking.prefill_tokens = routed.tokens - booking.hit_tokens;
@@ -331,7 +342,9 @@ std::optional<BookingId> Router::book(TimePoint now, const Routed& routed) {
   const double patience_s = kPrefillPatience * (terms.wait + terms.pull + terms.compute);
   booking.prefill_expires = now + kPrefillPatienceMin +
                             Duration{static_cast<std::int64_t>(std::min(patience_s, 1e6) * 1e6)};
+  const bool is_full = bookings_.size() >= limits::bookings_max;
   const BookingId id = bookings_.make(booking);
+  if (is_full) refresh_promised(now);  // another one had to go
   refresh(now, booking);
   book_chunks(now, id, routed);
   return id;
@@ -387,7 +400,7 @@ bool Router::prefill_done(TimePoint now, BookingId id, std::optional<std::uint32
     found->second.hits.predicted_tokens += booking->hit_tokens;
     found->second.hits.actual_tokens += hits;
   }
-  if (booking->alone && !booking->source && computed >= kLearnTokensMin) {
+  if (booking->alone && !booking->reads && computed >= kLearnTokensMin) {
     found->second.meter.note(computed, now - booking->made);
     fleet_.note(computed, now - booking->made);
   }
@@ -404,6 +417,16 @@ bool Router::finish(TimePoint now, BookingId id) {
   return true;
 }
 
+// The request is among those that are queued at this node, and it, and what it is to read, may be
+// booked there: that is no reason to send it on.
+void Router::leave_out_own(const Routed& seen, RouteCandidate& node) {
+  node.depth = node.indexed;
+  node.prefills -= std::min(node.prefills, 1u);
+  node.pull_in_tokens = 0;
+  const double lacks = seen.tokens - std::min(seen.tokens, node.depth);
+  node.busy = std::max(0.0, node.busy - Traffic::busy_with(lacks / node.prefill_rate));
+}
+
 Redirected Router::redirect(TimePoint now, const RouteQuery& query,
                             std::span<const RouteNode> nodes, NodeId here, Role role,
                             std::span<const NodeId> visited) const {
@@ -416,20 +439,19 @@ Redirected Router::redirect(TimePoint now, const RouteQuery& query,
   const auto& candidates = out.seen.candidates;
   const auto cost = [&](const CostTerms& of) {
     if (role == Role::decode) return of.as_decode();
-    // It is among the work that this node was given: that is no reason to get rid of it.
-    return (role == Role::unified ? of.as_both() : of.as_prefill()) - of.balance;
+    return role == Role::unified ? of.as_both() : of.as_prefill();
   };
   // A node that may not be chosen, as it leaves, is to get rid of what it has.
   double best = std::numeric_limits<double>::infinity();
   const auto self = std::ranges::find(candidates, here, &RouteCandidate::id);
   if (self != candidates.end()) {
-    // The request is among those that are queued here, and may be booked here: what is to be
-    // computed of it is what the index does not have.
     std::vector<RouteCandidate> without = candidates;
     const auto at = static_cast<std::size_t>(self - candidates.begin());
-    without[at].depth = without[at].indexed;
-    CostTerms stays = cost_terms(without, out.seen.tokens, settings_.weights, lots().share,
-                                 best_pulls(without, out.seen.tokens))[at];
+    leave_out_own(out.seen, without[at]);
+    for (RouteCandidate& each : without) {
+      each.pull_out_tokens = std::max(0.0, each.pull_out_tokens - self->pull_in_tokens);
+    }
+    CostTerms stays = cost_terms(without, out.seen.tokens, settings_.weights, lots())[at];
     stays.wait = std::max(0.0, stays.wait - stays.compute);
     best = cost(stays) - settings_.redirect_cost;
   }

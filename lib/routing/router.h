@@ -56,14 +56,13 @@ struct Routed {
   RouteChoice choice;
   std::vector<RouteCandidate> candidates;
   std::vector<CostTerms> terms;
-  std::vector<std::optional<Pull>> pulls;  // the same; empty where nobody can
-  std::uint32_t tokens = 0;                // of the query
+  std::uint32_t tokens = 0;  // of the query
   std::vector<Chunk> chunks;
   std::optional<BookingId> booking;
 
   // What the node that computes should read from another.
   std::optional<Pull> pull(std::optional<std::size_t> at) const {
-    return at && !pulls.empty() ? pulls[*at] : std::nullopt;
+    return at ? terms[*at].reads : std::nullopt;
   }
 };
 
@@ -114,6 +113,8 @@ class Router {
   // version: nothing of it counts until it says more.
   std::uint64_t promises_heard(NodeId router) const;
   void disbelieve_promises(TimePoint now, NodeId router, std::uint64_t version);
+  // What they say of their links; before anything is asked.
+  void note_pull_rates(TimePoint now, std::span<const RouteNode> nodes);
   // A node is dead, has left, or begins a new life: nothing that was promised to it, by it or
   // routed to it counts any more.
   void forget(TimePoint now, NodeId node);
@@ -177,6 +178,8 @@ class Router {
   std::optional<BookingId> book(TimePoint now, const Routed& routed);
   void refresh(TimePoint now, NodeId node);
   void refresh(TimePoint now, const Booking& booking);
+  void refresh_promised(TimePoint now);
+  static void leave_out_own(const Routed& seen, RouteCandidate& node);
   void refresh_changed(TimePoint now, std::span<const PromiseRow> before,
                        std::span<const PromiseRow> after);
   void drop_promises_of(TimePoint now, NodeId router);

@@ -39,21 +39,32 @@ class RateMeter {
 // KV that is to go over a link, one after the other.
 class LinkWork {
  public:
-  // `sum`: of all that is promised and not known to be done; it is carried at `rate`.
-  void promise(TimePoint now, std::uint64_t sum, double rate) {
+  // Tokens/s. As long as it is not known all that is promised is left.
+  void set_rate(TimePoint now, double rate) {
+    left_ = left(now);
+    left_at_ = now;
+    rate_ = rate;
+  }
+  // `sum`: of all that is promised and not known to be done.
+  void promise(TimePoint now, std::uint64_t sum) {
     const double more = static_cast<double>(sum) - static_cast<double>(sum_);
-    left_ = std::min(left(now, rate) + std::max(0.0, more), static_cast<double>(sum));
+    left_ = std::min(left(now) + std::max(0.0, more), static_cast<double>(sum));
+    // More than it can do in that time is forgotten: else a false promise would count for ever.
+    if (rate_ > 0) left_ = std::min(left_, kLeftMaxS * rate_);
     left_at_ = now;
     sum_ = sum;
   }
   // Tokens.
-  double left(TimePoint now, double rate) const {
-    return std::max(0.0, left_ - static_cast<double>((now - left_at_).count()) / 1e6 * rate);
+  double left(TimePoint now) const {
+    return std::max(0.0, left_ - static_cast<double>((now - left_at_).count()) / 1e6 * rate_);
   }
+  double rate() const { return rate_; }
 
  private:
+  static constexpr double kLeftMaxS = 60;
+
   std::uint64_t sum_ = 0;
-  double left_ = 0;
+  double rate_ = 0, left_ = 0;
   TimePoint left_at_{};
 };
 
@@ -92,8 +103,8 @@ class Traffic {
     left_ = sum < before ? sum : left(now, rate) + sum - before;
     left_at_ = now;
     promised_ = promised;
-    pull_in.promise(now, promised.pull_in_tokens, pull_rate);
-    pull_out.promise(now, promised.pull_out_tokens, pull_rate);
+    pull_in.promise(now, promised.pull_in_tokens);
+    pull_out.promise(now, promised.pull_out_tokens);
   }
 
   const std::optional<Load>& load() const { return load_; }
@@ -113,11 +124,12 @@ class Traffic {
   // The share of the last minute or so that the prompts take which it was given since: whether it
   // was told that they are done or not.
   double busy(TimePoint now) const { return given_s(now) / kGivenFadesS; }
+  // What of that is so much work.
+  static double busy_with(double seconds) { return seconds / kGivenFadesS; }
 
   RateMeter meter;
   HitRecord hits;
   LinkWork pull_in, pull_out;
-  double pull_rate = 0;  // tokens/s of each of the two
 
  private:
   static constexpr double kGivenFadesS = 60;

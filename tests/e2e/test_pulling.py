@@ -39,7 +39,7 @@ def test_a_source_is_named_read_under_a_reference_and_its_link_is_booked(mesh_of
         return next(each for each in rows if each.addr == u0.addr).booked.pull_out_tokens
 
     wait_until(lambda: booked_out(r1) == 1600, "the other router knows of it")
-    lease = u1.client.acquire(PROMPT, remote=True)
+    lease = u1.client.acquire(PROMPT, remote=True, source=route.source.addr)
     assert [(each.addr, each.begin, each.end) for each in lease.segments] == [(u0.addr, 0, 1600)]
     assert lease.is_valid()
     lease.release()
@@ -49,6 +49,24 @@ def test_a_source_is_named_read_under_a_reference_and_its_link_is_booked(mesh_of
     wait_until(lambda: r0.client.route(PROMPT, book=False).source is None, "u1 has it itself")
     moved = u0.client.redirect(PROMPT)
     assert (moved.target.addr, moved.source) == (u1.addr, None)
+
+
+def test_the_reference_is_on_the_source_that_was_named(mesh_of):
+    mesh = mesh_of(unified=3, flags=["--page-size", 16, "--gc", "local-ref"]).start()
+    u0, u1, u2 = (mesh[name] for name in ("u0", "u1", "u2"))
+    for node in (u0, u2):
+        node.client.insert(PROMPT, [(0, len(PROMPT))])
+    depths = {u0.addr: 1600, u2.addr: 1600}
+    wait_until(lambda: u1.client.match_prefix(PROMPT).depths == depths, "u1 knows of both")
+
+    def holder(**options):
+        with u1.client.acquire(PROMPT, remote=True, **options) as lease:
+            return lease.segments[0].addr
+
+    for source in (u0, u2):
+        wait_until(lambda s=source: holder(source=s.addr) == s.addr, f"{source.name} is read")
+    assert holder() == u0.addr
+    assert holder(source="10.9.9.9:1") == u0.addr  # no member: the best
 
 
 def test_who_cannot_is_not_asked_for_it(mesh_of):

@@ -47,7 +47,7 @@ PARAMS = {  # method: (required, optional)
     "hello": (set(), {"protocol", "client", "engine_token", "state"}),
     "insert": ({"tokens", "slots"}, {"namespace"}),
     "match_prefix": ({"tokens"}, {"namespace", "touch"}),
-    "acquire": ({"tokens"}, {"namespace", "remote"}),
+    "acquire": ({"tokens"}, {"namespace", "remote", "source"}),
     "release": ({"lease"}, set()),
     "validate": ({"lease"}, set()),
     "gc": (set(), {"run"}),
@@ -320,7 +320,7 @@ class FakeSidecar(_Listener):
             "segments": [[0, length, ADDR, runs]] if length else [],
         }
 
-    def acquire(self, leases, tokens, namespace=None, remote=False):
+    def acquire(self, leases, tokens, namespace=None, remote=False, source=None):
         if len(leases) == LIMITS["leases_max"]:
             raise Refusal("send_less", "leases_max leases are held already")
         match = self.match_prefix(tokens, namespace)
@@ -403,7 +403,7 @@ class FakeSidecar(_Listener):
 
     def explain(self, tokens, namespace=None):
         target = self._target(tokens, namespace)
-        names = ("wait_s", "pull_s", "compute_s", "delay_s", "balance_s", "room_s", "duplicate_s")
+        names = ("wait_s", "pull_s", "compute_s", "delay_s", "room_s", "duplicate_s")
         names += ("transfer_s", "step_s")
         terms = dict.fromkeys(names, 0.25)
         candidate = {

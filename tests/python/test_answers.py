@@ -187,7 +187,7 @@ def test_a_missing_field_or_item_is_refused(name, path):
 
 def test_what_older_sidecars_do_not_say_is_0():
     first = ("candidates", 0)
-    places = [(*first, "terms", name) for name in ("duplicate_s", "balance_s", "room_s", "pull_s")]
+    places = [(*first, "terms", name) for name in ("duplicate_s", "room_s", "pull_s")]
     places += [(*first, "booked", name) for name in ("pull_in_tokens", "pull_out_tokens")]
     names = ("busy", "kv_free", "pull_rate", "pull_in_tokens", "pull_out_tokens")
     for place in [*places, *((*first, name) for name in names), ("near_equals",)]:
@@ -196,11 +196,6 @@ def test_what_older_sidecars_do_not_say_is_0():
         assert not value_at(answers.explain(EXPLANATION), place)
         with pytest.raises(ReportBug, match=place[-1]):
             answers.explain(with_change(EXPLANATION, place, put("1")))
-
-
-def test_who_has_been_idler_than_others_has_a_negative_balance():
-    said = with_change(EXPLANATION, ("candidates", 0, "terms", "balance_s"), put(-0.5))
-    assert answers.explain(said).candidates[0].terms.balance_s == -0.5
 
 
 def value_at(answer, place):

@@ -146,7 +146,7 @@ def test_explain(sidecar):
     assert first == "policy cost, 4 tokens; reason: prefix"
     assert names.split()[:4] == ["chosen", "rank", "addr", "role"]
     terms = ["250.0"] * len(names[names.index("wait") : names.index("as prefill")].split())
-    assert len(terms) == 8
+    assert len(terms) == 7
     assert row.split() == [
         *f"prefill 0 {ADDR} unified 0 (+4) 2 1500 5000 learned".split(),
         *[*terms, "750.0", "500.0"],

@@ -163,6 +163,16 @@ def test_remote_is_said_only_where_it_is_asked_for(client, sidecar):
         client.run(lease.release())
 
 
+def test_the_source_of_a_reference_is_named(client, sidecar):
+    client.run(client.run(client.mesh.acquire([1, 2], remote=True, source=PEER)).release())
+    assert ["acquire", {"tokens": b"\x01\0\0\0\x02\0\0\0", "remote": True, "source": PEER}] in (
+        sidecar.requests
+    )
+    for wrong in ({"source": PEER}, {"remote": True, "source": 7}):
+        with pytest.raises(radixmesh.FixRequest, match="source"):
+            client.run(client.mesh.acquire([1, 2], **wrong))
+
+
 def test_a_lease_tells_what_it_covers_here_and_elsewhere(client, sidecar):
     client.run(client.mesh.insert([1, 2], [5, 6]))
     sidecar.remote_segments = [[2, 6, PEER, [[50, 3], [90, 1]]], [6, 8, PEER, None]]

@@ -197,7 +197,7 @@ def test_head():
 
 def test_bookings():
     chunks = [node_id(P0), [0xC0, 0xC1]]
-    pulls = [node_id(P0), 512, 0]
+    pulls = [0, 512, 0]
     assert body("BOOKINGS") == [3, [node_id(P0), 2, 1, 700, 1500], chunks, pulls]
 
 

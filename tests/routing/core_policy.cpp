@@ -36,6 +36,7 @@ std::optional<Policy::Choice> CorePolicy::route(double now_s, const Query& query
                      fleet_.pull_rate});
   }
   static const CacheNamespace kDefault;
+  router_.note_pull_rates(at(now_s), nodes);
   const Routed routed = router_.route(at(now_s), {kDefault, tokens_}, nodes, true);
   Choice choice;
   choice.node = routed.candidates[*routed.choice.prefill].rank.value;

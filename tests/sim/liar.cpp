@@ -272,6 +272,8 @@ Body Liar::published(const Mask& mask, std::size_t told) {
   BookingsMessage bookings{any_count(below(100)), {}, {}};
   const auto requests = static_cast<std::uint32_t>(1 + below(1000));
   bookings.promises.emplace_back(anybody(told).id, Promise{requests, requests, 100'000, 100'000});
+  if (sometimes(2)) bookings.promises.back().second.pull_in_tokens = 1 + below(100'000);
+  if (sometimes(2)) bookings.promises.back().second.pull_out_tokens = 1 + below(10'000'000);
   std::vector<ChunkHash> chunks(1 + below(20));
   const bool collide = sometimes(2);
   for (ChunkHash& chunk : chunks) chunk = ChunkHash{collide ? below(1000) << 40 : any_count(0)};

@@ -210,6 +210,9 @@ TEST_CASE("accepted: the least that control messages may say, and fields after t
   }
 }
 
+// One request, and its prompt of 5 tokens, at one node; no chunks.
+const std::string kBookings = "96 53 07 05 00 01 94 01 95 07 01 01 05 05 90 ";
+
 TEST_CASE("refused: published control messages that break a rule of their body") {
   check_refused(
       WireError::bad_body,
@@ -229,6 +232,13 @@ TEST_CASE("refused: published control messages that break a rule of their body")
        {"HEAD that keeps 1 of duplicates", kLongHead + "c0 90 00 c4 00 c0 90 c3 00 01"},
        {"HEAD without news", "96 40 07 05 00 01 98 01 01 " + kDigest + "c0 90 00 c4 00 c0"},
        {"HEAD whose news is nil", kHead + "c0 90 00 c4 00 c0 c0"},
+       {"BOOKINGS whose pulls are nil", kBookings + "c0"},
+       {"BOOKINGS with two thirds of a pull", kBookings + "92 00 05"},
+       {"BOOKINGS that pulls at a second node of one", kBookings + "93 01 05 05"},
+       {"BOOKINGS that pulls twice at one node", kBookings + "96 00 05 05 00 05 05"},
+       {"BOOKINGS that pulls more than its prompts have", kBookings + "93 00 ce 00 10 00 01 00"},
+       {"BOOKINGS that pulls more than all bookings have",
+        kBookings + "93 00 00 cf 00 00 00 50 00 00 00 00"},
        {"MARKER with two thirds of an entry", "96 41 07 05 00 01 91 92 07 05"},
        {"MARKER whose vector is nil", "96 41 07 05 00 01 91 c0"}});
 }
@@ -505,8 +515,14 @@ TEST_CASE("accepted: what is as full as the bounds allow fits a frame") {
   BookingsMessage bookings{limits::count_max, {}, {}};
   bookings.promises.assign(limits::members_max, {kNode, {kBookings, kBookings, kTokens, kTokens}});
   bookings.chunks.assign(limits::booked_chunks_per_message_max, {kNode, {ChunkHash{~0ull}}});
-  for (const Body& body :
-       {Body(head), Body(heartbeat), Body(NewsMessage{news, true}), Body(tick), Body(bookings)}) {
+  // The most that bookings can be, spread evenly.
+  constexpr std::uint32_t kEach = kBookings / limits::members_max;
+  constexpr std::uint64_t kTogether = std::uint64_t{kEach} * limits::request_tokens_max;
+  const Promise each{kEach, kEach, kTogether, kTogether, kTogether, kTogether};
+  BookingsMessage pulls = bookings;
+  pulls.promises.assign(limits::members_max, {kNode, each});
+  for (const Body& body : {Body(head), Body(heartbeat), Body(NewsMessage{news, true}), Body(tick),
+                           Body(bookings), Body(pulls)}) {
     const Message message = example_message(type_of(body), true, Seq{}, body);
     CAPTURE(int{message.envelope.type});
     CHECK(verdict_on(message) == WireShow::of(message));

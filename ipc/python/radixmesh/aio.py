@@ -118,11 +118,16 @@ class Mesh:
         return await self._session.call(methods.match_prefix(tokens, namespace, touch))
 
     def acquire(
-        self, tokens: Tokens, namespace: NamespaceLike = None, *, remote: bool = False
+        self,
+        tokens: Tokens,
+        namespace: NamespaceLike = None,
+        *,
+        remote: bool = False,
+        source: Optional[str] = None,
     ) -> Acquiring:
         """As `radixmesh.Mesh.acquire`: `async with mesh.acquire(tokens) as lease`, or
         `lease = await mesh.acquire(tokens)`."""
-        return Acquiring(self, methods.acquire(tokens, namespace, remote))
+        return Acquiring(self, methods.acquire(tokens, namespace, remote, source))
 
     async def release(self, lease: Lease) -> None:
         """The same as `await lease.release()`."""

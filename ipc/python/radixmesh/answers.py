@@ -78,12 +78,6 @@ class Fields:
     def real(self, field: str) -> float:
         return real(self.any(field), self.name(field))
 
-    def signed(self, field: str) -> float:
-        value = self.any(field)
-        if type(value) not in (int, float):
-            raise _wrong(self.name(field), "a number", value)
-        return float(value)
-
     def flag(self, field: str) -> bool:
         value = self.any(field)
         if not isinstance(value, bool):
@@ -305,10 +299,9 @@ def _numbers(kind: Callable[..., T], fields: Fields, name: str, newer: Tuple[str
 
 def _terms(fields: Fields) -> CostTerms:
     inner = Fields(fields.any("terms"), fields.name("terms"))
-    newer = ("duplicate_s", "balance_s", "room_s", "pull_s")
+    newer = ("duplicate_s", "room_s", "pull_s")
     names = [name for name in CostTerms.__annotations__ if name not in newer or inner.has(name)]
-    read = {name: inner.signed if name == "balance_s" else inner.real for name in names}
-    return CostTerms(**{name: read[name](name) for name in names})
+    return CostTerms(**{name: inner.real(name) for name in names})
 
 
 def _target(value: object, what: str) -> Target:

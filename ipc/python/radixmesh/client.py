@@ -176,7 +176,12 @@ class Mesh:
         return self._call(methods.match_prefix(tokens, namespace, touch))
 
     def acquire(
-        self, tokens: Tokens, namespace: NamespaceLike = None, *, remote: bool = False
+        self,
+        tokens: Tokens,
+        namespace: NamespaceLike = None,
+        *,
+        remote: bool = False,
+        source: Optional[str] = None,
     ) -> Lease:
         """match_prefix, and a lock on what is local, in one step.
 
@@ -188,8 +193,9 @@ class Mesh:
             `lease.segments` tells what is covered, here and there: less than the match where such
             nodes are silent or grant nothing. What was read there may be used only if
             `lease.is_valid()` says so after the read.
+        source: the address of the node to ask before all others, `route.source.addr`.
         """
-        request = Request(methods.acquire(tokens, namespace, remote))
+        request = Request(methods.acquire(tokens, namespace, remote, source))
         try:
             return Lease(self._session, request, self._ask(request))
         except BaseException:

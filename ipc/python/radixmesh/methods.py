@@ -98,10 +98,18 @@ def match_prefix(tokens: Tokens, namespace: NamespaceLike, touch: bool = True) -
     return Call("match_prefix", params, answers.match, repeats=True)
 
 
-def acquire(tokens: Tokens, namespace: NamespaceLike, remote: bool) -> Call[Acquired]:
+def acquire(
+    tokens: Tokens, namespace: NamespaceLike, remote: bool, source: Optional[str]
+) -> Call[Acquired]:
     params = _prefix(tokens, namespace)
     if remote:
         params["remote"] = True
+    if source is not None:
+        if not remote:
+            raise FixRequest("source names the node of a remote reference: remote=True")
+        if not isinstance(source, str):
+            raise FixRequest(f"source must be an addr, not {type(source).__name__}")
+        params["source"] = source
     return Call("acquire", params, answers.acquire, _release_acquired, repeats=True)
 
 

@@ -194,8 +194,8 @@ class Hits:
 class CostTerms:
     """Seconds: until the node is free, to compute what is not cached, what that costs others, to
     transfer what the decode node lacks, a decode step; and, 0 of older sidecars, what a copy counts
-    there, by how much busier than others the node has been (less than 0: idler), until it has room
-    for the KV, until what it reads from another node has come, beyond the wait."""
+    there, until it has room for the KV, until what it reads from another node has come, beyond the
+    wait."""
 
     wait_s: float
     compute_s: float
@@ -203,7 +203,6 @@ class CostTerms:
     transfer_s: float
     step_s: float
     duplicate_s: float = 0.0
-    balance_s: float = 0.0
     room_s: float = 0.0
     pull_s: float = 0.0
 
