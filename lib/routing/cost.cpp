@@ -68,8 +68,9 @@ class Fleet {
 double fullness(const RouteCandidate& candidate) {
   constexpr double kFreeMin = 0.02;
   if (!candidate.kv_free) return 0;
-  const double share = candidate.kv_taken / std::max(1.0, candidate.kv_taken + *candidate.kv_free);
-  return kEvicted * share * share / std::max(kFreeMin, 1 - share);
+  const double all = std::max(1.0, candidate.kv_taken + *candidate.kv_free);
+  const double free = std::max(kFreeMin * all, all - candidate.kv_taken);
+  return kEvicted * candidate.kv_taken * candidate.kv_taken / (all * free);
 }
 
 // Until there is room for so many more tokens than there is.
@@ -86,14 +87,17 @@ std::vector<CostTerms> cost_terms(const std::vector<RouteCandidate>& candidates,
   const Fleet fleet(candidates, tokens);
   const Sources sources(candidates, tokens, lots);
   std::vector<CostTerms> terms(candidates.size());
+  const double weight = weights.affinity * (1 + lots.share);
+  const double transfer_s = 1 / weights.transfer_rate, step_s = 1 / weights.decode_rate;
+  double rate = 0, seconds = 0;  // a token takes; most nodes are alike, and divisions slow
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const RouteCandidate& each = candidates[i];
     CostTerms& of = terms[i];
-    const double seconds = 1 / each.prefill_rate;
+    if (each.prefill_rate != rate) seconds = 1 / (rate = each.prefill_rate);
     const std::uint32_t lacks = missing(each, tokens);
     // A decode node computes what is missing where no prefill node does.
     of.wait = each.queued_tokens * seconds;
-    const double others = weights.affinity * (1 + lots.share) * fleet.crowd(each);
+    const double others = weight * fleet.crowd(each);
     of.reads = sources.best_for(i, others);
     const Pull pull = of.reads.value_or(Pull{});
     of.pull = std::max(0.0, pull.there_s - of.wait);
@@ -107,8 +111,8 @@ std::vector<CostTerms> cost_terms(const std::vector<RouteCandidate>& candidates,
       of.duplicate = worth * (deepest - each.depth) * seconds;
     }
     if (serves_decode(each.role)) {
-      of.transfer = lacks / weights.transfer_rate;
-      of.step = (each.decode_tokens + tokens) / weights.decode_rate;
+      of.transfer = lacks * transfer_s;
+      of.step = (each.decode_tokens + tokens) * step_s;
     }
   }
   return terms;

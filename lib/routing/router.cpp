@@ -241,8 +241,10 @@ RouteCandidate Router::candidate(TimePoint now, const RouteNode& node,
   out.requests = count(known->requests());
   out.prefills = count(known->prefills());
   out.queued_tokens = known->queued_tokens(now, out.prefill_rate);
-  out.pull_in_tokens = known->pull_in.left(now);
-  out.pull_out_tokens = known->pull_out.left(now);
+  if (node.pull_rate > 0) {
+    out.pull_in_tokens = known->pull_in.left(now);
+    out.pull_out_tokens = known->pull_out.left(now);
+  }
   out.decode_tokens = known->decode_tokens();
   out.busy = known->busy(now);
   if (known->load() && known->load()->kv_total > 0) {
@@ -293,7 +295,10 @@ Routed Router::look(TimePoint now, const RouteQuery& query,
   seen.candidates.reserve(nodes.size());
   for (const RouteNode& node : nodes) seen.candidates.push_back(candidate(now, node, fleet));
   if (settings_.speculation > Duration{0}) seen.chunks = chunks_of(query.name, query.tokens);
+  std::uint32_t least = seen.tokens;  // what all have need not be looked for
+  for (const RouteNode& node : nodes) least = std::min(least, node.depth);
   speculation_.match(seen.chunks, [&](NodeId node, std::uint32_t end) {
+    if (end <= least) return;
     const auto at = std::ranges::find(seen.candidates, node, &RouteCandidate::id);
     if (at != seen.candidates.end()) at->depth = std::max(at->depth, end / page_size_ * page_size_);
   });

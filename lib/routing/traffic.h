@@ -123,7 +123,7 @@ class Traffic {
 
   // The share of the last minute or so that the prompts take which it was given since: whether it
   // was told that they are done or not.
-  double busy(TimePoint now) const { return given_s(now) / kGivenFadesS; }
+  double busy(TimePoint now) const { return given_s_ / faded_s(now); }
   // What of that is so much work.
   static double busy_with(double seconds) { return seconds / kGivenFadesS; }
 
@@ -134,9 +134,9 @@ class Traffic {
  private:
   static constexpr double kGivenFadesS = 60;
 
-  double given_s(TimePoint now) const {
-    const double seconds = static_cast<double>((now - given_at_).count()) / 1e6;
-    return given_s_ * kGivenFadesS / (kGivenFadesS + std::max(0.0, seconds));
+  double given_s(TimePoint now) const { return given_s_ * kGivenFadesS / faded_s(now); }
+  double faded_s(TimePoint now) const {
+    return kGivenFadesS + std::max(0.0, static_cast<double>((now - given_at_).count()) * 1e-6);
   }
   static double worked(TimePoint since, TimePoint now, double rate) {
     return static_cast<double>((now - since).count()) / 1e6 * rate;
