@@ -7,6 +7,8 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 #include <zmq.hpp>
 
 #include "lib/base/ids.h"
@@ -32,12 +34,18 @@ class Subscriber {
   void connect(NodeId peer, const std::string& endpoint);
   // Whether that was the last that was served there; then the connection is to be ended.
   bool leave(NodeId peer, const std::string& endpoint);
-  // A message that waits may go with it.
+  // A message that waits may go with it, whoever sent it: see passed_over().
   void disconnect(const std::string& endpoint);
-  bool is_up(const std::string& endpoint) const { return up_.contains(endpoint); }
+  // The parts of the messages that went so since this was asked last.
+  std::vector<std::vector<zmq::message_t>> take_passed_over() {
+    return std::exchange(passed_over_, {});
+  }
+  bool is_up(const std::string& endpoint) const { return up_.contains(canonical(endpoint)); }
   void look_at_connections();
 
  private:
+  // As libzmq's monitor will name it: an IPv6 address in its shortest form.
+  static std::string canonical(const std::string& endpoint);
   void end(const std::string& endpoint);
   void pass_over_message();
 
@@ -46,6 +54,7 @@ class Subscriber {
   std::set<std::string, std::less<>> topics_;
   std::map<std::string, std::set<NodeId>> users_;  // by endpoint
   std::set<std::string> up_;
+  std::vector<std::vector<zmq::message_t>> passed_over_;
 };
 
 }  // namespace radixmesh

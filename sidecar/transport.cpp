@@ -1,6 +1,7 @@
 #include "sidecar/transport.h"
 
 #include <cerrno>
+#include <system_error>
 
 #include "lib/base/limits.h"
 #include "sidecar/topics.h"
@@ -107,11 +108,14 @@ bool Transport::connect(LinkKey link, const std::string& endpoint) {
     Subscriber& subscriber = subscriber_of(peers_.at(link.peer));
     poller_.touched(subscriber.socket());
     subscriber.connect(link.peer, endpoint);
+    note_passed_over(subscriber);
     return true;
   } catch (const zmq::error_t& error) {
     if (error.num() == EMFILE || error.num() == ENFILE) return false;
     ++counts_.malformed;  // someone named a place that is none
     return true;
+  } catch (const std::system_error&) {
+    return false;  // what the system has no more of now it may have later
   }
 }
 
@@ -148,6 +152,16 @@ void Transport::disconnect(LinkKey link, const std::string& endpoint) {
   poller_.touched(subscriber.socket());
   amid_.erase(&subscriber.socket());
   subscriber.disconnect(endpoint);
+  note_passed_over(subscriber);
+}
+
+// Messages that went with another's connection are lost, and repaired; but they were heard of who
+// sent them, who is not amid one without end.
+void Transport::note_passed_over(Subscriber& subscriber) {
+  for (std::vector<zmq::message_t>& parts : subscriber.take_passed_over()) {
+    parts_ = std::move(parts);
+    note_heard();
+  }
 }
 
 void Transport::close_dealer(std::optional<zmq::socket_t>& dealer) {

@@ -145,6 +145,7 @@ class Transport {
   std::size_t sent_bytes(std::size_t first_part) const;
   // A message came over a connection that we made.
   void note_heard();
+  void note_passed_over(Subscriber& subscriber);
   // Whose message it is that came to a bound socket.
   void note_heard(BoundSocket& bound, std::optional<NodeId> from);
   void send_published(std::string_view topic, std::string_view payload);
