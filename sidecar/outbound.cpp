@@ -3,6 +3,7 @@
 #include <dirent.h>
 
 #include <cstdlib>
+#include <utility>
 #include <vector>
 
 #include "lib/base/limits.h"
@@ -16,13 +17,6 @@ constexpr int kDescriptorsTried = 4096;
 
 }  // namespace
 
-Outbound::Outbound(Intake::Bounds bounds)
-    : bounds_(bounds), descriptors_(::opendir("/proc/self/fd")) {}
-
-Outbound::~Outbound() {
-  if (descriptors_ != nullptr) ::closedir(descriptors_);
-}
-
 template <class Visit>
 void Outbound::for_each_descriptor(Visit&& visit) {
   if (descriptors_ == nullptr) {
@@ -35,11 +29,29 @@ void Outbound::for_each_descriptor(Visit&& visit) {
   }
 }
 
+Outbound::Outbound(Intake::Bounds bounds)
+    : bounds_(bounds), descriptors_(::opendir("/proc/self/fd")) {
+  for_each_descriptor([&](int descriptor) {
+    if (std::string ends = ends_of(descriptor); !ends.empty()) {
+      inherited_.emplace(descriptor, std::move(ends));
+    }
+  });
+}
+
+Outbound::~Outbound() {
+  if (descriptors_ != nullptr) ::closedir(descriptors_);
+}
+
 Outbound::Connection* Outbound::find(int descriptor) {
   const auto found = connections_.find(descriptor);
   if (found != connections_.end()) return &found->second;
   std::string ends = ends_of(descriptor);
-  if (ends.empty()) return nullptr;
+  if (ends.empty() || !bytes_received(descriptor)) return nullptr;
+  const auto inherited = inherited_.find(descriptor);
+  if (inherited != inherited_.end()) {
+    if (inherited->second == ends) return nullptr;
+    inherited_.erase(inherited);  // that one was closed
+  }
   return &(connections_[descriptor] = {std::move(ends), {}});
 }
 

@@ -20,7 +20,9 @@ class Outbound {
  public:
   using IsInbound = std::function<bool(int)>;
 
-  explicit Outbound(Intake::Bounds bounds);  // of one connection
+  // Of one connection. Connections that are there already are somebody else's: who started this
+  // process may have left it some.
+  explicit Outbound(Intake::Bounds bounds);
   ~Outbound();
   Outbound(const Outbound&) = delete;
 
@@ -58,6 +60,7 @@ class Outbound {
   // Kept open: where there are no descriptors left is no time to look away.
   __dirstream* descriptors_;
   std::map<int, Connection> connections_;
+  std::map<int, std::string> inherited_;  // with their ends
   TimePoint search_at_ = TimePoint::min();
   std::uint64_t cuts_ = 0, endless_ = 0;
 };

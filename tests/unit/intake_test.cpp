@@ -39,11 +39,25 @@ class OneDialled {
 
   TimePoint now{};
   bool nothing_waits = true;
+  Outbound outbound{{kMost, kWaiting}};
   TcpListener listener;
   TcpPair pair{listener};
   std::set<int> not_ours{pair.theirs()};
-  Outbound outbound{{kMost, kWaiting}};
 };
+
+TEST_CASE("a connection that was there before us is nobody's to cut") {
+  TcpListener listener;
+  TcpPair pair(listener);
+  Outbound outbound({kMost, kWaiting});
+  pair.say(5 * kMost);
+  pair.read(5 * kMost);
+  for (int i = 0; i < 3; ++i) {
+    outbound.look_after(
+        TimePoint{} + i * std::chrono::hours(1), [] { return true; }, [](int) { return false; });
+  }
+  CHECK(!pair.is_cut());
+  CHECK(outbound.cuts() == 0);
+}
 
 TEST_CASE("a message that never ends is cut, at its bound and not before") {
   OneDialled dialled;
