@@ -1,6 +1,7 @@
 #include "sidecar/links.h"
 
 #include <algorithm>
+#include <set>
 
 #include "lib/base/host.h"
 #include "sidecar/own_numbers.h"
@@ -53,17 +54,18 @@ void Links::redial(TimePoint now, NodeId peer) {
 }
 
 void Links::find_seeds() {
-  for (const std::string& seed : seeds_) {
-    const std::string host(host_of(seed));
+  std::set<std::string> hosts;
+  for (const std::string& seed : seeds_) hosts.emplace(host_of(seed));
+  for (const std::string& host : hosts) {
     is_number(host) ? tell_seeds(host, {host}, true) : resolver_.ask(host);
   }
 }
 
 void Links::tell_seeds(const std::string& host, const std::vector<std::string>& numbers,
                        bool is_known) {
+  const std::set<std::string> own = own_numbers();
   for (const std::string& seed : seeds_) {
     if (host_of(seed) != host) continue;
-    const std::set<std::string> own = own_numbers();
     SeedsFound found{seed, {}, {}, is_known};
     for (const std::string& number : numbers) {
       found.addresses.push_back(number + ":" + std::string(port_of(seed)));
