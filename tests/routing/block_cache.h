@@ -2,11 +2,12 @@
 // are pinned.
 #pragma once
 
+#include <tsl/robin_map.h>
+
 #include <cstdint>
 #include <functional>
 #include <list>
 #include <span>
-#include <unordered_map>
 
 namespace radixmesh::routing {
 
@@ -39,7 +40,7 @@ class BlockCache {
   void pin(Blocks blocks, int change);
 
   std::size_t capacity_, pinned_ = 0;
-  std::unordered_map<std::uint32_t, Block> blocks_;
+  tsl::robin_map<std::uint32_t, Block> blocks_;
   std::list<std::uint32_t> recency_;  // oldest first; no block is older than one that follows it
 };
 

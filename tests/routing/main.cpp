@@ -31,7 +31,7 @@ struct Options {
 };
 
 // As many of a trace that is made here, where nobody says so: in the matrix fewer, as it is long.
-constexpr std::size_t kMade = 6000, kMadeForMatrix = 2000;
+constexpr std::size_t kMade = 6000, kMadeForMatrix = 1200;
 const std::vector<std::string> kMadeTraces = {"synthetic", "agentic", "conversations"};
 
 std::string stress_text() {
@@ -191,6 +191,10 @@ int compare(const Options& options) {
 }
 
 int matrix(const Options& options) {
+  if (options.requests == 0) {
+    std::printf("traces made here are short, %zu requests and their copies; %u seeds\n",
+                kMadeForMatrix, options.seeds);
+  }
   const MatrixSettings settings{options.traces, options.policies, options.cells,
                                 options.seeds,  options.json,     options.bound};
   return run_matrix(settings, comparison_of(options)) ? 0 : 1;

@@ -1,5 +1,7 @@
 // What others do. Each has what its original has: its own bookkeeping of what it sent, the loads
 // that nodes report, and the index; one whose routers tell each other, that as well.
+#include <tsl/robin_map.h>
+
 #include <algorithm>
 #include <functional>
 #include <stdexcept>
@@ -159,7 +161,7 @@ class DynamoCost final : public Policy {
     const auto [node, request] = found->second;
     for (std::uint32_t block : request->blocks) {
       const auto at = active_[node].find(block);
-      if (at != active_[node].end() && --at->second == 0) active_[node].erase(at);
+      if (at != active_[node].end() && --at.value() == 0) active_[node].erase(at);
     }
     under_way_.erase(found);
   }
@@ -194,7 +196,7 @@ class DynamoCost final : public Policy {
     });
   }
 
-  std::vector<std::unordered_map<std::uint32_t, std::uint32_t>> active_;
+  std::vector<tsl::robin_map<std::uint32_t, std::uint32_t>> active_;
   std::unordered_map<std::uint64_t, std::pair<std::size_t, const Request*>> under_way_;
 };
 

@@ -74,8 +74,10 @@ void Policy::gateway_crashed() {
 }
 
 void Policy::hear_news(double, std::size_t router, const RouterNews& news) {
-  by_router_[router] = news.promises;
+  Promises before = std::exchange(by_router_[router], news.promises);
+  before.resize(others_.size());
   for (std::size_t node = 0; node < others_.size(); ++node) {
+    if (before[node] == news.promises[node]) continue;
     others_[node] = {};
     for (const auto& [id, each] : by_router_) others_[node] += each[node];
   }
