@@ -156,8 +156,11 @@ void Bookings::drop_node(NodeId node) {
     const auto each = at++;
     Booking& booking = each->second;
     if (booking.source == node) {
-      // What was to come from there is computed after all.
+      // What was to come from there is computed after all, and nobody knows how long that takes.
       end_pull(booking);
+      by_expiry_.erase({due(booking), each->first});
+      booking.prefill_expires = booking.expires;
+      by_expiry_.emplace(due(booking), each->first);
       booking.prefill_tokens += booking.pull_tokens;
       booking.hit_tokens -= booking.pull_tokens;
       promises_[*booking.prefill].prefill_tokens += std::exchange(booking.pull_tokens, 0);

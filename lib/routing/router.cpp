@@ -248,8 +248,8 @@ RouteCandidate Router::candidate(TimePoint now, const RouteNode& node,
   out.decode_tokens = known->decode_tokens();
   out.busy = known->busy(now);
   if (known->load() && known->load()->kv_total > 0) {
-    out.kv_taken = static_cast<double>(known->load()->kv_used + known->promised().pull_in_tokens) +
-                   out.queued_tokens;
+    out.kv_taken =
+        static_cast<double>(known->load()->kv_used) + out.queued_tokens + out.pull_in_tokens;
     out.kv_free = std::max(0.0, static_cast<double>(known->load()->kv_total) - out.kv_taken);
     out.kv_held_s = mean_held_s_;
   }
@@ -422,14 +422,30 @@ bool Router::finish(TimePoint now, BookingId id) {
   return true;
 }
 
-// The request is among those that are queued at this node, and it, and what it is to read, may be
-// booked there: that is no reason to send it on.
-void Router::leave_out_own(const Routed& seen, RouteCandidate& node) {
+// What it costs to leave a request where it is queued. It, and what it is to read, may be booked
+// there: that is no reason to send it on.
+CostTerms Router::cost_to_stay(const Routed& seen, std::size_t at) const {
+  std::vector<RouteCandidate> without = seen.candidates;
+  RouteCandidate& node = without[at];
   node.depth = node.indexed;
-  node.prefills -= std::min(node.prefills, 1u);
-  node.pull_in_tokens = 0;
   const double lacks = seen.tokens - std::min(seen.tokens, node.depth);
+  node.prefills -= std::min(node.prefills, 1u);
   node.busy = std::max(0.0, node.busy - Traffic::busy_with(lacks / node.prefill_rate));
+  if (node.kv_free) {
+    const double own = std::min(lacks, node.kv_taken);
+    node.kv_taken -= own;
+    *node.kv_free += own;
+  }
+  const double reads = std::min(lacks, node.pull_in_tokens);
+  node.pull_in_tokens -= reads;
+  for (RouteCandidate& each : without) {
+    each.pull_out_tokens = std::max(0.0, each.pull_out_tokens - reads);
+  }
+  const auto terms = [&] {
+    return cost_terms(without, seen.tokens, settings_.weights, lots())[at];
+  };
+  node.queued_tokens = std::max(0.0, node.queued_tokens - terms().compute * node.prefill_rate);
+  return terms();
 }
 
 Redirected Router::redirect(TimePoint now, const RouteQuery& query,
@@ -450,14 +466,8 @@ Redirected Router::redirect(TimePoint now, const RouteQuery& query,
   double best = std::numeric_limits<double>::infinity();
   const auto self = std::ranges::find(candidates, here, &RouteCandidate::id);
   if (self != candidates.end()) {
-    std::vector<RouteCandidate> without = candidates;
     const auto at = static_cast<std::size_t>(self - candidates.begin());
-    leave_out_own(out.seen, without[at]);
-    for (RouteCandidate& each : without) {
-      each.pull_out_tokens = std::max(0.0, each.pull_out_tokens - self->pull_in_tokens);
-    }
-    CostTerms stays = cost_terms(without, out.seen.tokens, settings_.weights, lots())[at];
-    stays.wait = std::max(0.0, stays.wait - stays.compute);
+    const CostTerms stays = cost_to_stay(out.seen, at);
     best = cost(stays) - settings_.redirect_cost;
   }
   for (std::size_t i = 0; i < candidates.size(); ++i) {

@@ -179,7 +179,7 @@ class Router {
   void refresh(TimePoint now, NodeId node);
   void refresh(TimePoint now, const Booking& booking);
   void refresh_promised(TimePoint now);
-  static void leave_out_own(const Routed& seen, RouteCandidate& node);
+  CostTerms cost_to_stay(const Routed& seen, std::size_t at) const;
   void refresh_changed(TimePoint now, std::span<const PromiseRow> before,
                        std::span<const PromiseRow> after);
   void drop_promises_of(TimePoint now, NodeId router);

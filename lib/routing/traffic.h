@@ -41,7 +41,8 @@ class LinkWork {
  public:
   // Tokens/s. As long as it is not known all that is promised is left.
   void set_rate(TimePoint now, double rate) {
-    left_ = left(now);
+    if (rate_ == 0) rate_ = rate;
+    left_ = std::min(left(now), kLeftMaxS * rate);
     left_at_ = now;
     rate_ = rate;
   }

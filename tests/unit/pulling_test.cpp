@@ -186,6 +186,21 @@ TEST_CASE("what was to come from a node that dies is computed after all") {
   CHECK(router.traffic(gives)->promised().is_zero());
 }
 
+TEST_CASE("who computes after all has as long as it takes") {
+  TestRouter router;
+  Fleet fleet = pulling_fleet();
+  fleet.with_depths({96'000, 0, 0});
+  router.report_load(router.now, fleet.id(0), load_of(9, 900'000));
+  const Routed routed = router.ask(fleet, tokens_from(0, 100'000), true);
+  const NodeId reads = fleet.id(*routed.choice.prefill);
+  router.forget(router.now, fleet.id(0));
+  router.now += 20s;
+  router.expire(router.now);
+  CHECK(router.traffic(reads)->promised().prefill_tokens == 100'000);
+  CHECK(router.prefill_done(router.now, *routed.booking, std::nullopt));
+  CHECK(router.traffic(reads)->promised().prefill_tokens == 0);
+}
+
 TEST_CASE("a booking that expires gives the links free, and tells nothing of a rate any more") {
   TestRouter router;
   Fleet fleet = pulling_fleet();
@@ -231,6 +246,24 @@ TEST_CASE("what a request itself is to read is no reason to send it on") {
   CHECK(redirected.reason == RedirectReason::stay);
 }
 
+TEST_CASE("the room that a request itself takes is no reason to send it on") {
+  TestRouter router;
+  Fleet fleet{U, U};
+  Load load = load_of(0, 0);
+  load.kv_used = 70'000;
+  load.kv_total = 100'000;
+  for (std::size_t i : {0u, 1u}) router.report_load(router.now, fleet.id(i), load);
+  const Routed first = router.ask(fleet, tokens_from(900'000, 16), true);
+  router.now += 10s;
+  router.finish(router.now, *first.booking);  // how long requests hold theirs is known
+  const auto tokens = tokens_from(0, 20'000);
+  const Routed routed = router.ask(fleet, tokens, true);
+  const NodeId here = fleet.id(*routed.choice.prefill);
+  const Redirected redirected =
+      router.redirect(router.now, {CacheNamespace{}, tokens}, fleet.nodes, here, U, {});
+  CHECK(redirected.reason == RedirectReason::stay);
+}
+
 TEST_CASE("links are worked off wherever that is known, by who never routes as well") {
   TestRouter router, other;
   Fleet fleet = pulling_fleet();
@@ -255,6 +288,18 @@ TEST_CASE("a false promise does not keep a link busy for ever") {
   const std::vector<Router::PromiseRow> rows = {{fleet.id(0), {0, 0, 0, 0, 0, 1ull << 38}}};
   router.note_promises(router.now, NodeId{9}, Epoch{1}, 1, rows);
   CHECK(router.traffic(fleet.id(0))->pull_out.left(router.now) <= 60 * 50'000);
+  // Nor one that was heard before the rate was known; and what went by meanwhile is worked off.
+  TestRouter later;
+  later.note_promises(later.now, NodeId{9}, Epoch{1}, 1, rows);
+  later.now += 1s;
+  later.note_pull_rates(later.now, fleet.nodes);
+  CHECK(later.traffic(fleet.id(0))->pull_out.left(later.now) <= 60 * 50'000);
+  const std::vector<Router::PromiseRow> few = {{fleet.id(1), {0, 0, 0, 0, 0, 40'000}}};
+  TestRouter third;
+  third.note_promises(third.now, NodeId{9}, Epoch{1}, 1, few);
+  third.now += 1s;
+  third.note_pull_rates(third.now, fleet.nodes);
+  CHECK(third.traffic(fleet.id(1))->pull_out.left(third.now) == 0);
 }
 
 }  // namespace
