@@ -24,10 +24,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// To one name server, before the next one is asked, and then once more, for twice as long. One of
-// three may be silent, or silent to one of the two questions, and the answer that came counts still
-// within limits::name_lookup_max.
-constexpr int kServerTimeoutMs = 500, kTries = 2;
+// To one name server, before the next one is asked, and then once more, for twice as long. Two may
+// be silent to one of the two questions, and the answer to the other counts still within
+// limits::name_lookup_max.
+constexpr int kServerTimeoutMs = 700, kTries = 2;
 constexpr int kWorkerWaitMs = 1000;
 
 void poke(int descriptor) {
