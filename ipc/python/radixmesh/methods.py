@@ -99,7 +99,7 @@ def match_prefix(tokens: Tokens, namespace: NamespaceLike, touch: bool = True) -
 
 
 def acquire(
-    tokens: Tokens, namespace: NamespaceLike, remote: bool, source: Optional[str]
+    tokens: Tokens, namespace: NamespaceLike, remote: bool, source: Optional[str] = None
 ) -> Call[Acquired]:
     params = _prefix(tokens, namespace)
     if remote:
