@@ -48,6 +48,7 @@ class Gateway:
         self.routed = 0
         self.unrouted: List[str] = []
         self._stop = threading.Event()
+        self.between_requests = threading.Lock()  # who holds it meets none under way
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -67,17 +68,20 @@ class Gateway:
         for number in itertools.count():
             if self._stop.is_set():
                 return
-            tokens = [number % 40] * 16 + [number % 7] * 16
-            said: List[str] = []
-            target = self._target(tokens, said)
-            if target is None:
-                self.unrouted.append("; ".join(said))
-                continue
-            try:
-                self.engines[target].compute(tokens)
-            except (radixmesh.RadixMeshError, OSError):
-                pass  # its sidecar is on its way down: the engine computes without it
-            self.routed += 1
+            with self.between_requests:
+                self._request([number % 40] * 16 + [number % 7] * 16)
+
+    def _request(self, tokens: List[int]) -> None:
+        said: List[str] = []
+        target = self._target(tokens, said)
+        if target is None:
+            self.unrouted.append("; ".join(said))
+            return
+        try:
+            self.engines[target].compute(tokens)
+        except (radixmesh.RadixMeshError, OSError):
+            pass  # its sidecar is on its way down: the engine computes without it
+        self.routed += 1
 
     def wait_for(self, more: int) -> None:
         until = self.routed + more
@@ -133,7 +137,10 @@ def test_a_walk_with_another_page_size_stops_at_the_first_node(fleet):
     mesh, gateway = fleet
     first = mesh["p0"]
     held = [engine.local_tokens() for engine in gateway.engines.values()]
-    stop(first)
+    # What an engine tells the sidecar of the wrong page size is its last word: nothing older comes
+    # back after that.
+    with gateway.between_requests:
+        stop(first)
     first.flags[first.flags.index("--page-size") + 1] = "32"
     first.start()
     wait_until(
