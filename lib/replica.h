@@ -196,7 +196,7 @@ class Replica : private Journal {
   const Member* holder_member(HolderIndex holder) const;
 
   // replica_refer.cpp
-  std::optional<Acquired::Wait> refer(TimePoint now, const Match&, NodeId source, Acquired& out);
+  std::optional<Acquired::Wait> refer(TimePoint, const Match&, std::string_view, Acquired&);
   std::vector<SegmentView> segments_of(const Match& match, const Acquired& acquired) const;
   void tell_owners(TimePoint now);
   void on_registered(TimePoint now, NodeId from, Epoch epoch, const RegisteredMessage& answer);

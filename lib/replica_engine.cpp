@@ -183,8 +183,7 @@ Replica::Result<Acquired> Replica::acquire(TimePoint now, const CacheNamespace& 
   relation_->match(name, tokens, match_);
   Acquired acquired;
   acquired.match = view_of(match_);
-  const NodeId first = node_id(settings_.cluster, source);
-  if (remote && (acquired.wait = refer(now, match_, first, acquired))) return acquired;
+  if (remote && (acquired.wait = refer(now, match_, source, acquired))) return acquired;
   acquired.segments = segments_of(match_, acquired);
   if (acquired.match.local_slots.runs().size() + runs_in(acquired.match.segments) +
           runs_in(acquired.segments) >

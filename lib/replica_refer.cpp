@@ -10,8 +10,8 @@ namespace radixmesh {
 
 // Refers to what the best other holder has beyond the local part: `source`, then the deepest, of
 // the lowest rank. Who grants nothing is passed over. Returns for whom to wait.
-std::optional<Acquired::Wait> Replica::refer(TimePoint now, const Match& match, NodeId source,
-                                             Acquired& out) {
+std::optional<Acquired::Wait> Replica::refer(TimePoint now, const Match& match,
+                                             std::string_view source, Acquired& out) {
   struct Candidate {
     std::uint32_t tokens;
     const Member* member;
@@ -26,7 +26,7 @@ std::optional<Acquired::Wait> Replica::refer(TimePoint now, const Match& match, 
     }
   }
   std::ranges::sort(candidates, {}, [&](const Candidate& each) {
-    return std::tuple(each.member->id != source, ~each.tokens, each.member->rank);
+    return std::tuple(each.member->addr != source, ~each.tokens, each.member->rank);
   });
   for (const Candidate& each : candidates) {
     const NodeId owner = each.member->id;

@@ -10,8 +10,7 @@
 //   at both     room       tokens that it lacks and has no room for / tokens freed in a second
 //               duplicate  tokens that it lacks and another of its role has / rate x fullness
 //
-//   cost(p, d) = wait + pull + compute + delay at p  +  (transfer unless p is d) + step
-//   at d
+//   cost(p, d) = wait + pull + compute + delay at p, transfer unless p is d, and step at d,
 //                + room + duplicate at p and, unless p is d, at d
 //
 // `delay` is what the computation costs others: `crowd`, how many prompts wait for it, times what

@@ -1,6 +1,8 @@
 #include "lib/routing/pulling.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "lib/routing/first_pages.h"
 
@@ -48,22 +50,31 @@ std::optional<Pull> Sources::best_for(std::size_t reader, double others) const {
     const double beyond_s = std::max(0.0, pull.there_s - wait_s);
     return (1 + others) * pull.tokens / to.prefill_rate - others * pull.link_s - beyond_s;
   };
-  std::optional<Pull> best;
+  const auto lot = [&](const Pull& pull) {
+    return draw(candidates_[pull.source].id, lots_.number);
+  };
+  struct Offer {
+    Pull pull;
+    double gain_s;
+  };
+  std::array<Offer, kSourcesMax> offers;
+  std::size_t count = 0;
+  const Offer* best = nullptr;
   for (std::size_t source : sources_) {
-    const Pull each = pull_from(source);
-    if (each.tokens > 0 && gain_s(each) > (best ? gain_s(*best) : 0)) best = each;
+    const Pull pull = pull_from(source);
+    const Offer& each = offers[count++] = {pull, gain_s(pull)};
+    const double most_s = best == nullptr ? 0 : best->gain_s;
+    if (pull.tokens > 0 && each.gain_s > most_s) best = &each;
   }
-  if (!best || lots_.share == 0) return best;
-  const double least = std::max(0.0, gain_s(*best) - lots_.near(best->link_s));
-  for (std::size_t source : sources_) {
-    const Pull each = pull_from(source);
-    if (each.tokens != best->tokens || gain_s(each) <= least) continue;
-    const auto drawn = [&](const Pull& pull) {
-      return draw(candidates_[pull.source].id, lots_.number);
-    };
-    if (drawn(each) > drawn(*best)) best = each;
+  if (best == nullptr) return std::nullopt;
+  if (lots_.share == 0) return best->pull;
+  const double least_s = std::max(0.0, best->gain_s - lots_.near(best->pull.link_s));
+  const Offer* drawn = best;
+  for (const Offer& each : std::span(offers).first(count)) {
+    if (each.pull.tokens != best->pull.tokens || each.gain_s <= least_s) continue;
+    if (lot(each.pull) > lot(drawn->pull)) drawn = &each;
   }
-  return best;
+  return drawn->pull;
 }
 
 }  // namespace radixmesh
