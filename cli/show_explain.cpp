@@ -1,7 +1,6 @@
 // Every candidate for a request, what it has of it, how busy it is, and what it would cost.
 #include <cstdio>
-#include <string_view>
-#include <utility>
+#include <string>
 #include <vector>
 
 #include "cli/show.h"
@@ -70,16 +69,10 @@ std::string candidates_text(const Json& explanation) {
                                         {"queued", Align::right},
                                         {"tokens/s", Align::right},
                                         {"rate"}};
-  const std::pair<const char*, const char*> terms[] = {
-      {"wait", "wait_s"},         {"pull", "pull_s"}, {"compute", "compute_s"},
-      {"delay", "delay_s"},       {"room", "room_s"}, {"duplicate", "duplicate_s"},
-      {"transfer", "transfer_s"}, {"step", "step_s"}};
-  const auto shown = [&](const auto& term) {
-    return reads || std::string_view(term.first) != "pull";
-  };
-  for (const auto& term : terms) {
-    if (shown(term)) columns.push_back({term.first, Align::right});
-  }
+  std::vector<std::string> terms = {"wait", "pull",      "compute",  "delay",
+                                    "room", "duplicate", "transfer", "step"};
+  if (!reads) std::erase(terms, "pull");
+  for (const std::string& term : terms) columns.push_back({term, Align::right});
   columns.push_back({"as prefill", Align::right});
   columns.push_back({"as decode", Align::right});
   if (reads) columns.push_back({"reads"});
@@ -95,8 +88,8 @@ std::string candidates_text(const Json& explanation) {
                                       whole(field(row, "queued_tokens")),
                                       whole(field(row, "prefill_rate")),
                                       plain_cell(field(row, "rate_source"))};
-    for (const auto& term : terms) {
-      if (shown(term)) cells.push_back(millis(field(field(row, "terms"), term.second)));
+    for (const std::string& term : terms) {
+      cells.push_back(millis(field(field(row, "terms"), (term + "_s").c_str())));
     }
     cells.push_back(millis(field(row, "prefill_cost_s")));
     cells.push_back(millis(field(row, "decode_cost_s")));
