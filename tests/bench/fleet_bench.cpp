@@ -32,20 +32,11 @@ struct Options {
 
 // The first `requests` of a trace: of a longer one, as the last sessions of each run out.
 Workload first_of(const Options& options, std::size_t requests) {
-  const std::size_t more = 2 * requests + 1000;
-  Workload out;
-  if (options.trace == "agentic") {
-    out = routing::make_agentic(options.seed, more);
-  } else if (options.trace == "conversations") {
-    out = routing::make_conversations(options.seed, more);
-  } else if (options.trace == "synthetic") {
-    out = routing::make_synthetic(options.seed, more);
-  } else {
-    return routing::read_workload(options.trace, requests);
-  }
-  out.requests.resize(std::min(out.requests.size(), requests));
-  routing::settle(out);
-  return out;
+  auto longer = routing::make_workload(options.trace, options.seed, 2 * requests + 1000);
+  if (!longer) return routing::read_workload(options.trace, requests);
+  longer->requests.resize(std::min(longer->requests.size(), requests));
+  routing::settle(*longer);
+  return *std::move(longer);
 }
 
 // As they begin one after the other, copies of a short trace take longer than they should.

@@ -108,13 +108,10 @@ class RealRun {
   }
 
   RealOutcome operator()() {
-    jobs_.resize(workload_.requests.size());
+    jobs_ = jobs_of(workload_);
     left_ = jobs_.size();
-    for (std::size_t i = 0; i < jobs_.size(); ++i) {
-      Job& job = jobs_[i];
-      job.request = &workload_.requests[i];
-      job.arrival_s = job.request->arrival_s;
-      job.router = i % routers_.size();
+    for (Job& job : jobs_) {
+      job.router = next_router_++ % routers_.size();
       events_.at(job.arrival_s, [this, &job] { dispatch(job); });
     }
     for (std::size_t node = 0; node < nodes_.size(); ++node) {
@@ -212,7 +209,7 @@ class RealRun {
   std::vector<std::unique_ptr<ipc::Client>> routers_;
   std::vector<Job> jobs_;
   routing::Events events_;
-  std::size_t left_ = 0;
+  std::size_t left_ = 0, next_router_ = 0;
   double predicted_ = 0;
   std::vector<double> lags_, route_us_;
 };

@@ -30,4 +30,14 @@ struct Job {
   std::vector<std::size_t> next;
 };
 
+// One for each request, in order; nothing is sent yet.
+inline std::vector<Job> jobs_of(const Workload& workload) {
+  std::vector<Job> jobs(workload.requests.size());
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    jobs[i].request = &workload.requests[i];
+    jobs[i].arrival_s = workload.requests[i].arrival_s;
+  }
+  return jobs;
+}
+
 }  // namespace radixmesh::routing

@@ -124,4 +124,12 @@ Workload make_synthetic(std::uint64_t seed, std::size_t count) {
   return finish(std::move(workload), "synthetic", count);
 }
 
+std::optional<Workload> make_workload(const std::string& name, std::uint64_t seed,
+                                      std::size_t requests) {
+  if (name == "synthetic") return make_synthetic(seed, requests);
+  if (name == "agentic") return make_agentic(seed, requests);
+  if (name == "conversations") return make_conversations(seed, requests);
+  return std::nullopt;
+}
+
 }  // namespace radixmesh::routing

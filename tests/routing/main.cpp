@@ -94,10 +94,8 @@ Comparison comparison_of(const Options& options) {
                                                 : kMade;
   return {options.run, options.jobs,
           [made, first = options.requests](const std::string& trace, std::uint64_t seed) {
-            if (trace == "synthetic") return make_synthetic(seed, made);
-            if (trace == "agentic") return make_agentic(seed, made);
-            if (trace == "conversations") return make_conversations(seed, made);
-            return read_workload(trace, first);
+            const auto workload = make_workload(trace, seed, made);
+            return workload ? *workload : read_workload(trace, first);
           }};
 }
 

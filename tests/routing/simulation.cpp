@@ -52,12 +52,9 @@ class Run {
   }
 
   RunOutcome operator()() {
-    jobs_.resize(workload_.requests.size());
+    jobs_ = jobs_of(workload_);
     left_ = jobs_.size();
-    for (std::size_t i = 0; i < jobs_.size(); ++i) {
-      Job& job = jobs_[i];
-      job.request = &workload_.requests[i];
-      job.arrival_s = job.request->arrival_s;
+    for (Job& job : jobs_) {
       job.router = random_() % settings_.routers;
       job.leaks = draw(settings_.leaked_share);
       events_.at(job.arrival_s, [this, &job] {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,10 @@ Workload make_conversations(std::uint64_t seed, std::size_t requests);
 
 // Documents that are asked about again and again, and short prompts that have nothing in common.
 Workload make_synthetic(std::uint64_t seed, std::size_t requests);
+
+// One of these three by its name; nothing where it is none.
+std::optional<Workload> make_workload(const std::string& name, std::uint64_t seed,
+                                      std::size_t requests);
 
 // As much of it that the tokens that must be computed, whatever is cached, are `load` of what
 // `nodes` compute at `rate` tokens a second: copies of the trace with tokens of their own, as a

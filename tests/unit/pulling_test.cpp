@@ -121,11 +121,20 @@ Fleet pulling_fleet() {
   return fleet;
 }
 
-TEST_CASE("a booking names its source, and promises the links what goes over them") {
+// Node 0 has what is asked for, by the index, and is too busy to be waited for.
+struct HotNode {
+  explicit HotNode(std::uint32_t depth = 9600) {
+    fleet.with_depths({depth, 0, 0});
+    be_busy();
+  }
+  void be_busy() { router.report_load(router.now, fleet.id(0), load_of(9, 900'000)); }
   TestRouter router;
   Fleet fleet = pulling_fleet();
-  fleet.with_depths({9600, 0, 0});
-  router.report_load(router.now, fleet.id(0), load_of(9, 90'000));
+};
+
+TEST_CASE("a booking names its source, and promises the links what goes over them") {
+  HotNode hot;
+  auto& [router, fleet] = hot;
   router.report_load(router.now, fleet.id(2), load_of(1, 9000));
   router.note_pull_rates(router.now, fleet.nodes);
   const Routed routed = router.ask(fleet, tokens_from(0, 10'000), true);
@@ -163,10 +172,8 @@ TEST_CASE("a booking names its source, and promises the links what goes over the
 }
 
 TEST_CASE("what was to come from a node that dies is computed after all") {
-  TestRouter router;
-  Fleet fleet = pulling_fleet();
-  fleet.with_depths({9600, 0, 0});
-  router.report_load(router.now, fleet.id(0), load_of(9, 90'000));
+  HotNode hot;
+  auto& [router, fleet] = hot;
   const Routed routed = router.ask(fleet, tokens_from(0, 10'000), true);
   const NodeId reads = fleet.id(*routed.choice.prefill);
   REQUIRE(routed.pull(routed.choice.prefill));
@@ -177,7 +184,7 @@ TEST_CASE("what was to come from a node that dies is computed after all") {
   CHECK(router.traffic(fleet.id(0)) == nullptr);
   // And with the reader goes what the source was to give. (By now nobody has what was booked.)
   router.now += 11s;
-  router.report_load(router.now, fleet.id(0), load_of(9, 90'000));
+  hot.be_busy();
   const Routed again = router.ask(fleet, tokens_from(0, 10'000), true);
   const auto source = again.pull(again.choice.prefill);
   REQUIRE(source);
@@ -187,10 +194,8 @@ TEST_CASE("what was to come from a node that dies is computed after all") {
 }
 
 TEST_CASE("who computes after all has as long as it takes") {
-  TestRouter router;
-  Fleet fleet = pulling_fleet();
-  fleet.with_depths({96'000, 0, 0});
-  router.report_load(router.now, fleet.id(0), load_of(9, 900'000));
+  HotNode hot(96'000);
+  auto& [router, fleet] = hot;
   const Routed routed = router.ask(fleet, tokens_from(0, 100'000), true);
   const NodeId reads = fleet.id(*routed.choice.prefill);
   router.forget(router.now, fleet.id(0));
@@ -202,10 +207,8 @@ TEST_CASE("who computes after all has as long as it takes") {
 }
 
 TEST_CASE("a booking that expires gives the links free, and tells nothing of a rate any more") {
-  TestRouter router;
-  Fleet fleet = pulling_fleet();
-  fleet.with_depths({9600, 0, 0});
-  router.report_load(router.now, fleet.id(0), load_of(9, 90'000));
+  HotNode hot;
+  auto& [router, fleet] = hot;
   const Routed routed = router.ask(fleet, tokens_from(0, 12'000), true);
   CHECK(router.traffic(fleet.id(0))->promised().pull_out_tokens == 9600);
   router.now += 20s;
