@@ -167,6 +167,15 @@ class Node:
             return []
         return self.log.read_text(errors="replace").splitlines()
 
+    def wait_said(self, *words: str, seconds: float = 10.0) -> str:
+        """The first line of its log with all these words. A line comes after what it tells of: a
+        thread of its own writes the log."""
+
+        def said() -> Optional[str]:
+            return next((x for x in self.lines() if all(word in x for word in words)), None)
+
+        return wait_until(said, f"{self.name} says {' '.join(words)}", seconds)
+
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)
 

@@ -70,7 +70,7 @@ def test_a_wildcard_for_one_socket_alone(mesh_of):
     mesh.start()
     mesh.wait_alive()
     inserted_everywhere(mesh, 1000)
-    line = next(line for line in mesh["p0"].lines() if "event=started" in line)
+    line = mesh["p0"].wait_said("event=started")
     assert "publish=127.0.0.1:" in line and "bulk=127.0.0.1:" in line
 
 
@@ -111,16 +111,11 @@ def test_a_closed_bulk_port_can_be_seen_and_is_mended_when_it_opens(mapped_of):
     wait_until(lambda: alive_at(p1) == {p0.addr, p1.addr}, "p1 sees p0")
     lag = wait_until(lambda: p1.client.status()["lag"][p0.addr]["lag_ops"], "p1 lags")
     assert lag >= 50
-    told = f"event=member_trouble node={p0.addr} "
-    wait_until(
-        lambda: any(told in line and "its bulk address" in line for line in p1.lines()),
-        "a line says which connection is missing",
-        30,
-    )
+    p1.wait_said(f"event=member_trouble node={p0.addr} ", "its bulk address", seconds=30)
     mapped.open_port("p0", "bulk")
     mesh.wait_ready(p1)
     mesh.wait_agree()
-    wait_until(lambda: any("event=member_well" in line for line in p1.lines()), "it is there")
+    p1.wait_said("event=member_well")
 
 
 @pytest.mark.parametrize("which", ["control", "publish", "bulk"])
@@ -153,7 +148,7 @@ def test_a_name_of_which_one_address_is_not_here(mesh_of):
 def test_a_guest_that_announces_anothers_publish_address_and_leaves(mesh_of):
     mesh = mesh_of(prefill=3).start()
     mesh.wait_alive()
-    line = next(line for line in mesh["p0"].lines() if "event=started" in line)
+    line = mesh["p0"].wait_said("event=started")
     publish = next(word for word in line.split() if word.startswith("publish="))[8:]
     guest = mesh.add("g0", "prefill", mesh["p1"])
     # Announced is p0's; bound is another port.

@@ -112,6 +112,7 @@ def test_it_is_logged_once_and_changes_nothing(mesh_of):
     node.env = {**service("radixmesh"), **service("radixmesh-p0")}
     node.start()
     wait_until(node.ready, "ready")
+    node.wait_said("event=ready")
     said = [line for line in node.lines() if "event=variables_ignored" in line]
     assert len(said) == 1 and "level=info" in said[0]
     assert "variables=16 services=RADIXMESH,RADIXMESH_P0 " in said[0] and "Kubernetes" in said[0]
@@ -125,6 +126,7 @@ def test_many_services_make_no_long_line(mesh_of):
         node.env.update(service(f"radixmesh-p{i}"))
     node.start()
     wait_until(node.ready, "ready")
+    node.wait_said("event=ready")
     (said,) = [line for line in node.lines() if "event=variables_ignored" in line]
     assert "variables=512 " in said and ",and_56_more " in said and len(said) < 320
 
@@ -133,4 +135,5 @@ def test_nothing_is_logged_where_nothing_was_ignored(mesh_of):
     node = mesh_of(prefill=1).nodes[0]
     node.start()
     wait_until(node.ready, "ready")
+    node.wait_said("event=ready")
     assert not [line for line in node.lines() if "variables_ignored" in line]

@@ -56,10 +56,7 @@ def test_signals_that_mean_nothing_end_nothing(mesh_of, number):
     mesh = mesh_of(prefill=1).start()
     node = mesh["p0"]
     node.signal(number)
-    wait_until(
-        lambda: any(f"signal_ignored signal={int(number)}" in line for line in node.lines()),
-        "a line about the signal",
-    )
+    node.wait_said(f"signal_ignored signal={int(number)}")
     assert node.answers()
 
 
@@ -72,12 +69,10 @@ def test_sighup_reads_the_level_of_the_log_again(mesh_of, short_folder):
     mesh.start()
     config.write_text('log-level = "error"\n')
     node.signal(signal.SIGHUP)
-    wait_until(
-        lambda: any("reloaded log_level=error" in line for line in node.lines()), "the new level"
-    )
+    node.wait_said("reloaded log_level=error")
     config.write_text("log-level = 5\n")
     node.signal(signal.SIGHUP)
-    wait_until(lambda: any("not_reloaded" in line for line in node.lines()), "a refusal")
+    node.wait_said("not_reloaded")
     assert node.answers()
 
 
@@ -91,9 +86,7 @@ def test_debug_counts_frames_by_type_once_a_second(mesh_of):
     for i in range(500):
         p1.client.insert([i] * 16, [(i * 16, 16)])
     frames = [" event=frames ", 'in="INSERT ', "HEARTBEAT", ' out="', "HEAD "]
-    wait_until(
-        lambda: any(all(part in line for part in frames) for line in p0.lines()), "a count", 10
-    )
+    p0.wait_said(*frames)
     lines = [line for line in p0.lines() if "event=frames" in line]
     assert len(lines) <= time.monotonic() - begin + 20
     counts = [re.search(r'in="INSERT (\d+)', line) for line in lines]

@@ -16,11 +16,6 @@ def said(node, event):
     return [line.split(" ", 1)[1] for line in node.lines() if f"event={event} " in line]
 
 
-def wait_said(node, event, *words):
-    line = wait_until(lambda: said(node, event), f"{node.name} says {event}")[0]
-    assert all(word in line for word in words), line
-
-
 @pytest.fixture
 def mesh(mesh_of):
     """Two that are a mesh already."""
@@ -41,11 +36,9 @@ def join(mesh, *flags, cluster=None):
 
 def check_refused(mesh, node, *words):
     members = [other for other in mesh.nodes if other is not node]
-    wait_said(node, "refused_by", *words)
+    node.wait_said("event=refused_by ", *words)
     for other in members:
-        wait_until(
-            lambda: any(node.addr in line for line in other.lines()), f"{other.name} says it"
-        )
+        other.wait_said(node.addr)
         lines = [line for line in other.lines() if node.addr in line]
         assert len(lines) == 1, "once, however often it is asked"
         assert all(word in lines[0] for word in words), lines[0]
@@ -87,14 +80,8 @@ def test_lists_in_another_order_clash_in_rank(mesh_of):
     # p2's own rank is the same by both lists, so it says who it is and is let in by both; it is
     # p2 who sees two others say another rank than its lists.
     for other in (p0, p1):
-        wait_until(
-            lambda: any("rank differs" in line and other.addr in line for line in p2.lines()),
-            f"p2 says that {other.name}'s rank differs",
-        )
-        wait_until(
-            lambda: any("rank differs" in line for line in other.lines()),
-            f"{other.name} says that its rank differs at p2",
-        )
+        p2.wait_said("rank differs", other.addr)
+        other.wait_said("rank differs")
         wait_until(lambda: {p0.addr, p1.addr} <= alive_at(other), "the two are a mesh")
     assert alive_at(p2) == {p2.addr}
 

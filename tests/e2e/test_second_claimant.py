@@ -23,16 +23,11 @@ def test_the_second_claimant_is_refused_and_both_sides_say_so(mesh_of):
     twin.flags[twin.flags.index("--ipc") + 1] = twin.socket
     twin.start()
 
-    def says(node, event):
-        return any(
-            f"event={event} " in line and "another process answers at the address" in line
-            for line in node.lines()
-        )
-
+    reason = "another process answers at the address"
     for node in (p1, p2):
-        wait_until(lambda node=node: says(node, "refused"), f"{node.name} logs the claimant", 20)
+        node.wait_said("event=refused ", reason, seconds=20)
     # With its next HELLO.
-    wait_until(lambda: says(twin, "refused_by"), "the claimant logs that it is refused", 45)
+    twin.wait_said("event=refused_by ", reason, seconds=45)
     wait_until(twin.answers, "the claimant answers its engine")
     assert not twin.client.status()["ready"]
     # The first is none the worse for it.

@@ -354,7 +354,7 @@ def test_ready_is_lost_when_nobody_is_heard_and_not_when_some_die(mesh_of):
     assert p0.client.status()["ready"]
     mesh["p2"].kill()
     wait_until(lambda: not p0.client.status()["ready"], "nobody is heard")
-    assert "not_ready" in " ".join(p0.lines())
+    p0.wait_said("not_ready")
     assert p0.client.route(list(range(64)), book=False).reason == "nobody"
     mesh.start("p1", "p2")
     mesh.wait_ready(p0)
@@ -408,6 +408,7 @@ def test_nodes_whose_settings_differ_refuse_each_other_and_say_why(mesh_of, flag
         lambda: d0.client.status()["counters"]["introductions_refused"] >= refused + 6, "tries"
     )
     for node in mesh.nodes:
+        node.wait_said("refused")
         said = [line for line in node.lines() if "refused" in line]
         assert 1 <= len(said) <= 2, f"{node.name} said {len(said)} lines:\n" + "\n".join(said)
 

@@ -51,7 +51,7 @@ def hello(cluster: str, addr: str, page_size: int = 1, rank: int = 0, role: int 
 
 
 def publish_port(node: Node) -> int:
-    line = next(line for line in node.lines() if "event=started" in line)
+    line = node.wait_said("event=started")
     publish = next(word for word in line.split() if word.startswith("publish="))
     return int(publish.rpartition(":")[2])
 
