@@ -226,7 +226,7 @@ ExplainView Replica::explain(TimePoint now, const CacheNamespace& name,
       row.requests = at->requests;
       row.decode_tokens = at->decode_tokens;
       row.busy = at->busy;
-      row.kv_free = at->kv_free;
+      if (at->tells_kv()) row.kv_free = at->kv_free();
       row.pull_in_tokens = at->pull_in_tokens;
       row.pull_out_tokens = at->pull_out_tokens;
       row.source = source(members_, routed, index);

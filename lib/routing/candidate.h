@@ -2,6 +2,7 @@
 // each, and the choice with its reason.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -26,15 +27,16 @@ struct RouteCandidate {
   double decode_tokens = 0;       // of KV that its running requests read with every step
   double prefill_rate = 1;        // tokens/s
   double busy = 0;                // the share of the last minute that its new prompts take
-  // Tokens of KV that no request has, nor what is queued will have, and those of which that is not
-  // so; nothing: its engine does not say. And how long a request has its own, as far as is known.
-  std::optional<double> kv_free = std::nullopt;
-  double kv_taken = 0;
-  std::optional<double> kv_held_s = std::nullopt;
+  // Tokens of KV, 0: its engine does not say; those that requests have, or what is queued will
+  // have; and how long a request has its own, 0: that is not known.
+  double kv_total = 0, kv_taken = 0, kv_held_s = 0;
   // Tokens/s of KV that its engine reads from another or gives to one, each; 0: it does neither.
   // And those that are still to come to it, and to go from it.
   double pull_rate = 0;
   double pull_in_tokens = 0, pull_out_tokens = 0;
+
+  bool tells_kv() const { return kv_total > 0; }
+  double kv_free() const { return std::max(0.0, kv_total - kv_taken); }
 };
 
 // Whether so little is missing at a decode node that it computes that itself. A unified node is

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "lib/base/in_place.h"
+
 namespace radixmesh {
 namespace {
 
@@ -67,17 +69,26 @@ class Fleet {
 // there is old stuff, where they have nearly all, whatever goes is missed at once.
 double fullness(const RouteCandidate& candidate) {
   constexpr double kFreeMin = 0.02;
-  if (!candidate.kv_free) return 0;
-  const double all = std::max(1.0, candidate.kv_taken + *candidate.kv_free);
+  if (!candidate.tells_kv()) return 0;
+  const double all = std::max({1.0, candidate.kv_taken, candidate.kv_total});
   const double free = std::max(kFreeMin * all, all - candidate.kv_taken);
   return kEvicted * candidate.kv_taken * candidate.kv_taken / (all * free);
 }
 
-// Until there is room for so many more tokens than there is.
+// Until there is room for so many tokens.
 double room_s(const RouteCandidate& candidate, double lacks) {
-  if (!candidate.kv_held_s) return 0;  // nothing is known of that
-  const double freed_rate = candidate.kv_taken / std::max(1e-3, *candidate.kv_held_s);
-  return freed_rate > 0 ? std::min(lacks / freed_rate, kLast) : kLast;
+  if (!candidate.tells_kv() || lacks <= candidate.kv_free()) return 0;
+  if (candidate.kv_held_s == 0) return 0;
+  const double freed_rate = candidate.kv_taken / std::max(1e-3, candidate.kv_held_s);
+  return freed_rate > 0 ? std::min((lacks - candidate.kv_free()) / freed_rate, kLast) : kLast;
+}
+
+// Another of its role has `deepest` tokens of the prompt.
+double duplicate_s(const RouteCandidate& candidate, std::uint32_t deepest,
+                   const CostWeights& weights, double seconds_a_token) {
+  if (deepest <= candidate.depth) return 0;
+  const double worth = candidate.keeps_duplicates ? weights.duplicate : fullness(candidate);
+  return worth * (deepest - candidate.depth) * seconds_a_token;
 }
 
 }  // namespace
@@ -86,34 +97,38 @@ std::vector<CostTerms> cost_terms(const std::vector<RouteCandidate>& candidates,
                                   std::uint32_t tokens, const CostWeights& weights, Lots lots) {
   const Fleet fleet(candidates, tokens);
   const Sources sources(candidates, tokens, lots);
-  std::vector<CostTerms> terms(candidates.size());
+  std::vector<CostTerms> terms;
+  terms.reserve(candidates.size());
   const double weight = weights.affinity * (1 + lots.share);
   const double transfer_s = 1 / weights.transfer_rate, step_s = 1 / weights.decode_rate;
   double rate = 0, seconds = 0;  // a token takes; most nodes are alike, and divisions slow
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const RouteCandidate& each = candidates[i];
-    CostTerms& of = terms[i];
     if (each.prefill_rate != rate) seconds = 1 / (rate = each.prefill_rate);
     const std::uint32_t lacks = missing(each, tokens);
-    // A decode node computes what is missing where no prefill node does.
-    of.wait = each.queued_tokens * seconds;
+    const double wait = each.queued_tokens * seconds;
     const double others = weight * fleet.crowd(each);
-    of.reads = sources.best_for(i, others);
-    const Pull pull = of.reads.value_or(Pull{});
-    of.pull = std::max(0.0, pull.there_s - of.wait);
-    of.compute = (lacks - pull.tokens) * seconds;
-    of.delay = others * (of.compute + pull.link_s);
-    if (each.kv_free && lacks > *each.kv_free) of.room = room_s(each, lacks - *each.kv_free);
-    // Another of its role has so much of what it lacks.
-    const std::uint32_t deepest = fleet.deepest(each.role);
-    if (deepest > each.depth) {
-      const double worth = each.keeps_duplicates ? weights.duplicate : fullness(each);
-      of.duplicate = worth * (deepest - each.depth) * seconds;
-    }
-    if (serves_decode(each.role)) {
-      of.transfer = lacks * transfer_s;
-      of.step = (each.decode_tokens + tokens) * step_s;
-    }
+    std::optional<Pull> reads;
+    if (!sources.empty()) reads = sources.best_for(i, others);
+    const Pull pull = reads.value_or(Pull{});
+    // A decode node computes what is missing where no prefill node does.
+    const double compute = (lacks - pull.tokens) * seconds;
+    const bool decodes = serves_decode(each.role);
+    // All of a row is named here: so nothing is cleared first.
+    terms.emplace_back(InPlace([&] {
+      return CostTerms{
+          .wait = wait,
+          .pull = std::max(0.0, pull.there_s - wait),
+          .compute = compute,
+          .delay = others * (compute + pull.link_s),
+          .room = room_s(each, lacks),
+          .transfer = decodes ? lacks * transfer_s : 0,
+          .step = decodes ? (each.decode_tokens + tokens) * step_s : 0,
+          .duplicate = duplicate_s(each, fleet.deepest(each.role), weights, seconds),
+          .reads = std::nullopt,
+      };
+    }));
+    if (reads) terms.back().reads = reads;
   }
   return terms;
 }

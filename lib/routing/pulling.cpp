@@ -36,7 +36,7 @@ Sources::Sources(const std::vector<RouteCandidate>& candidates, std::uint32_t to
 
 std::optional<Pull> Sources::best_for(std::size_t reader, double others) const {
   const RouteCandidate& to = candidates_[reader];
-  if (sources_.empty() || to.pull_rate <= 0 || !serves_prefill(to.role)) return std::nullopt;
+  if (to.pull_rate <= 0 || !serves_prefill(to.role)) return std::nullopt;
   const double wait_s = to.queued_tokens / to.prefill_rate;
   const auto pull_from = [&](std::size_t source) {
     const RouteCandidate& from = candidates_[source];

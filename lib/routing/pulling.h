@@ -30,6 +30,7 @@ class Sources {
   // O(candidates).
   Sources(const std::vector<RouteCandidate>& candidates, std::uint32_t tokens, Lots lots);
 
+  bool empty() const { return sources_.empty(); }
   // Nothing where no read is worth while. `others`: how much a second of work that the reader, or a
   // link, is given costs others, in seconds. O(1).
   std::optional<Pull> best_for(std::size_t reader, double others) const;

@@ -4,6 +4,7 @@
 #include <limits>
 #include <set>
 
+#include "lib/base/in_place.h"
 #include "lib/base/limits.h"
 #include "lib/routing/first_pages.h"
 #include "lib/routing/least_cost.h"
@@ -225,35 +226,37 @@ KnownRate Router::rate(NodeId node) const { return rate_of(traffic(node), fleet_
 
 RouteCandidate Router::candidate(TimePoint now, const RouteNode& node,
                                  const KnownRate& fleet) const {
-  RouteCandidate out{.id = node.id,
-                     .rank = node.rank,
-                     .role = node.role,
-                     .depth = node.depth,
-                     .indexed = node.depth,
-                     .keeps_duplicates = node.keeps_duplicates,
-                     .pull_rate = node.pull_rate};
-  const Traffic* known = traffic(node.id);
-  out.prefill_rate = rate_of(known, fleet).tokens_per_second;
-  if (known == nullptr) return out;
+  static const Traffic kNone;
+  const Traffic* found = traffic(node.id);
+  const Traffic& known = found == nullptr ? kNone : *found;
+  const double rate = rate_of(found, fleet).tokens_per_second;
+  const double queued = known.queued_tokens(now, rate);
+  const bool pulls = node.pull_rate > 0, tells_kv = known.load() && known.load()->kv_total > 0;
+  const double pull_in = pulls ? known.pull_in.left(now) : 0;
   const auto count = [](double number) {
     return static_cast<std::uint32_t>(std::min(number, kCountMax) + 0.5);
   };
-  out.requests = count(known->requests());
-  out.prefills = count(known->prefills());
-  out.queued_tokens = known->queued_tokens(now, out.prefill_rate);
-  if (node.pull_rate > 0) {
-    out.pull_in_tokens = known->pull_in.left(now);
-    out.pull_out_tokens = known->pull_out.left(now);
-  }
-  out.decode_tokens = known->decode_tokens();
-  out.busy = known->busy(now);
-  if (known->load() && known->load()->kv_total > 0) {
-    out.kv_taken =
-        static_cast<double>(known->load()->kv_used) + out.queued_tokens + out.pull_in_tokens;
-    out.kv_free = std::max(0.0, static_cast<double>(known->load()->kv_total) - out.kv_taken);
-    out.kv_held_s = mean_held_s_;
-  }
-  return out;
+  // All of it is named here: so nothing is cleared first.
+  return {
+      .id = node.id,
+      .rank = node.rank,
+      .role = node.role,
+      .depth = node.depth,
+      .indexed = node.depth,
+      .keeps_duplicates = node.keeps_duplicates,
+      .requests = count(known.requests()),
+      .prefills = count(known.prefills()),
+      .queued_tokens = queued,
+      .decode_tokens = known.decode_tokens(),
+      .prefill_rate = rate,
+      .busy = known.busy(now),
+      .kv_total = tells_kv ? static_cast<double>(known.load()->kv_total) : 0,
+      .kv_taken = tells_kv ? static_cast<double>(known.load()->kv_used) + queued + pull_in : 0,
+      .kv_held_s = mean_held_s_,
+      .pull_rate = node.pull_rate,
+      .pull_in_tokens = pull_in,
+      .pull_out_tokens = pulls ? known.pull_out.left(now) : 0,
+  };
 }
 
 bool Router::warming_up(TimePoint now) const {
@@ -293,7 +296,9 @@ Routed Router::look(TimePoint now, const RouteQuery& query,
   seen.tokens = static_cast<std::uint32_t>(query.tokens.size());
   const KnownRate fleet = fleet_rate();
   seen.candidates.reserve(nodes.size());
-  for (const RouteNode& node : nodes) seen.candidates.push_back(candidate(now, node, fleet));
+  for (const RouteNode& node : nodes) {
+    seen.candidates.emplace_back(InPlace([&] { return candidate(now, node, fleet); }));
+  }
   if (settings_.speculation > Duration{0}) seen.chunks = chunks_of(query.name, query.tokens);
   std::uint32_t least = seen.tokens;  // what all have need not be looked for
   for (const RouteNode& node : nodes) least = std::min(least, node.depth);
@@ -417,7 +422,7 @@ bool Router::finish(TimePoint now, BookingId id) {
   const auto booking = bookings_.finish(id);
   if (!booking) return false;
   const double held_s = static_cast<double>((now - booking->made).count()) / 1e6;
-  mean_held_s_ = mean_held_s_ ? *mean_held_s_ + kPromptShare * (held_s - *mean_held_s_) : held_s;
+  mean_held_s_ += (mean_held_s_ > 0 ? kPromptShare : 1) * (held_s - mean_held_s_);
   refresh(now, *booking);
   return true;
 }
@@ -431,11 +436,7 @@ CostTerms Router::cost_to_stay(const Routed& seen, std::size_t at) const {
   const double lacks = seen.tokens - std::min(seen.tokens, node.depth);
   node.prefills -= std::min(node.prefills, 1u);
   node.busy = std::max(0.0, node.busy - Traffic::busy_with(lacks / node.prefill_rate));
-  if (node.kv_free) {
-    const double own = std::min(lacks, node.kv_taken);
-    node.kv_taken -= own;
-    *node.kv_free += own;
-  }
+  node.kv_taken -= std::min(lacks, node.kv_taken);
   const double reads = std::min(lacks, node.pull_in_tokens);
   node.pull_in_tokens -= reads;
   for (RouteCandidate& each : without) {

@@ -205,7 +205,7 @@ class Router {
   ChunkNews chunk_news_;
   TimePoint next_repeat_ = kNever;
   double mean_prompt_tokens_;
-  std::optional<double> mean_held_s_;  // from a booking to its end, of those that ended
+  double mean_held_s_ = 0;  // from a booking to its end, of those that ended; 0: none did
   std::array<std::uint64_t, kRouteReasons> routed_{};
   std::uint64_t requests_ = 0, expired_ = 0;
 };

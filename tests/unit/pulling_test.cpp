@@ -230,7 +230,7 @@ TEST_CASE("what is still to come counts for the room of a node") {
   router.report_load(router.now, fleet.id(2), load_of(9, 90'000));
   REQUIRE(router.ask(fleet, tokens_from(0, 10'000), true).choice.prefill == 1);
   const Routed seen = router.look(router.now, {CacheNamespace{}, {}}, fleet.nodes);
-  CHECK(*seen.candidates[1].kv_free == doctest::Approx(20'000 - 1000 - 10'000));
+  CHECK(seen.candidates[1].kv_free() == doctest::Approx(20'000 - 1000 - 10'000));
 }
 
 TEST_CASE("what a request itself is to read is no reason to send it on") {

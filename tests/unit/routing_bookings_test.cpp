@@ -90,7 +90,7 @@ TEST_CASE("room is by what engines report, and by how long requests were seen to
   full.kv_used = 9000;
   full.kv_total = 10'000;
   router.report_load(router.now, fleet.id(0), full);
-  CHECK(ask().candidates[0].kv_free == 1000);
+  CHECK(ask().candidates[0].kv_free() == 1000);
   CHECK(ask().terms[0].room == 0);  // nothing was seen to end yet
   const auto booked = router.ask(fleet, tokens_from(0, 16), true).booking;
   router.now += std::chrono::seconds(9);

@@ -80,10 +80,10 @@ TEST_CASE("who has been busy gets no more that begins, and nobody leaves what is
 TEST_CASE(
     "a node waits for room as long as requests take to give it back; where none do it is last") {
   auto full = unified_node(0, 0, 0), free = unified_node(1, 0, 0);
-  full.kv_free = 400;
+  full.kv_total = 3400;
   full.kv_taken = 3000;
   full.kv_held_s = 10;
-  free.kv_free = 1000;
+  free.kv_total = 1000;
   free.queued_tokens = 1500;
   CHECK(cost_terms({full, free}, 1000, {})[0].room == doctest::Approx(2));
   CHECK(cost_terms({full, free}, 1000, {})[1].room == 0);
@@ -91,7 +91,7 @@ TEST_CASE(
   full.depth = 600;
   CHECK(cost_terms({full, free}, 1000, {})[0].room == 0);
   CHECK(chosen({full, free}) == 0);
-  full.kv_free = 0;
+  full.kv_total = 100;
   full.kv_taken = 0;
   free.queued_tokens = 100'000;
   CHECK(chosen({full, free}) == 1);
@@ -107,7 +107,7 @@ TEST_CASE("the fuller a node's KV is with requests, the dearer is a copy there")
   const auto duplicate = [](double used) {
     auto holds = unified_node(0, 1000, 0), lacks = unified_node(1, 0, 0);
     lacks.kv_taken = 10'000 * used;
-    lacks.kv_free = 10'000 - lacks.kv_taken;
+    lacks.kv_total = 10'000;
     return cost_terms({holds, lacks}, 1000, {})[1].duplicate;
   };
   CHECK(duplicate(0) == 0);
