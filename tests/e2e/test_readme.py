@@ -1,4 +1,4 @@
-"""What README.md says to type works, as it stands there, one block after the other."""
+"""What README.md and sidecar/OPERATING.md say to type works, one block after the other."""
 
 import json
 import os
@@ -15,7 +15,8 @@ from loopback import Reservation, wait_until
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("RADIXMESH_BUILD", ROOT / "build"))
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+PAGES = README + (ROOT / "sidecar" / "OPERATING.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGES, re.DOTALL | re.MULTILINE)
 TIMEOUT_S = 60
 QUICKSTART_S = 600  # it builds first, though nothing is left to build after tests/run
 PORT = "127.0.0.1:5001"
@@ -189,7 +190,7 @@ def test_the_options_of_the_page_are_those_of_the_program():
     sidecar = ROOT / "build" / "sidecar" / "radixmesh-sidecar"
     text = subprocess.run([sidecar, "--help"], capture_output=True, text=True, check=True).stdout
     _, _, section = README.partition("## Configure and operate")
-    named = set(re.findall(r"^\| (`--[^|]*)", section.partition("- **Starting")[0], re.MULTILINE))
+    named = set(re.findall(r"^\| (`--[^|]*)", section.partition("\n## ")[0], re.MULTILINE))
     options = {option for cell in named for option in re.findall(r"`(--[a-z-]+)`", cell)}
     assert len(options) > 15
     for option in options:
