@@ -3,23 +3,49 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "ipc/packing.h"
+#include "tests/sim/effect_digest.h"
 #include "tests/sim/run.h"
+
+namespace {
+
+// As a client gets it.
+std::string shown(radixmesh::Replica& replica, radixmesh::TimePoint now) {
+  std::string out;
+  radixmesh::ipc::Buffer buffer{out};
+  radixmesh::ipc::Packer packer(buffer);
+  radixmesh::ipc::pack_status(packer, replica.status(), {});
+  radixmesh::ipc::pack_nodes(packer, replica.nodes(now));
+  radixmesh::ipc::pack_tree(packer, replica.tree(0, 100));
+  return out;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace radixmesh::sim;
   CLI::App app{"Simulated meshes: everything drawn from a seed, checked by models"};
   std::uint64_t first = 1, count = 100;
-  bool verbose = false;
+  bool verbose = false, digests = false;
   app.add_option("--seed", first, "the first seed")->capture_default_str();
   app.add_option("--count", count, "how many seeds")->capture_default_str();
   app.add_flag("--verbose", verbose, "print what each seed drew, and the nodes' log");
+  app.add_flag("--digest", digests,
+               "print one hash of all that the nodes owed and what they show at the end; with "
+               "--verbose that of each seed as well");
   CLI11_PARSE(app, argc, argv);
 
   std::uint64_t failed = 0;
   double heal_ms_max = 0;
   RunReport total;
+  EffectDigest all;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    const RunReport report = run({seed, verbose});
+    const RunReport report = run({seed, verbose, digests ? shown : decltype(RunOptions::shown){}});
+    all.add(report.digest);
+    if (digests && verbose) {
+      std::printf("digest of %llu: %s\n", static_cast<unsigned long long>(seed),
+                  report.digest.c_str());
+    }
     heal_ms_max = std::max(heal_ms_max, report.heal_ms);
     total.messages += report.messages;
     total.ops += report.ops;
@@ -47,5 +73,6 @@ int main(int argc, char** argv) {
       static_cast<unsigned long long>(total.reads_accepted),
       static_cast<unsigned long long>(total.reads_refused),
       static_cast<unsigned long long>(total.collected), heal_ms_max);
+  if (digests) std::printf("digest %s\n", all.hex().c_str());
   return failed == 0 ? 0 : 1;
 }

@@ -55,7 +55,7 @@ class Run {
     summarise(report);
     return report;
   }
-  const std::vector<std::string>& log() const { return network_.log_lines; }
+  Network& network() { return network_; }
 
  private:
   std::uint32_t page_size() const { return plan_.settings.page_size; }
@@ -436,10 +436,19 @@ class Run {
 
 RunReport run(const RunOptions& options) {
   Run one(options.seed);
+  EffectDigest digest;
+  if (options.shown) one.network().digest = &digest;
   RunReport report = one();
+  if (options.shown) {
+    Network& network = one.network();
+    for (std::size_t i = 0; i < network.size(); ++i) {
+      if (network.running(i)) digest.add(options.shown(network.replica(i), network.now()));
+    }
+    report.digest = digest.hex();
+  }
   if (options.verbose) {
     std::printf("%s\n", report.drawn.c_str());
-    for (const std::string& line : one.log()) std::printf("  %s\n", line.c_str());
+    for (const std::string& line : one.network().log_lines) std::printf("  %s\n", line.c_str());
   }
   return report;
 }
