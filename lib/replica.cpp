@@ -130,7 +130,7 @@ void Replica::step(TimePoint now, const Input& input) {
     on_own_echo(now, *echo);
   } else if (const auto* subscribed = std::get_if<Subscribed>(&input)) {
     const Message marker = control(MarkerMessage{version_vector()});
-    effects_.push_back(PublishMarker{subscribed->subscriber, encode(marker)});
+    out_.owe(PublishMarker{subscribed->subscriber, encode(marker)});
   }
   // Once a turn, whatever came in it.
   if (std::holds_alternative<Tick>(input)) {
@@ -197,22 +197,22 @@ TimePoint Replica::next_deadline() const {
 // ---- messages in -------------------------------------------------------------------------------
 
 void Replica::receive_message(TimePoint now, std::string_view payload, Via via, NodeId from) {
-  of_message_ = OfMessage{0, 0};
+  out_.begin_message();
   receive_frames(now, payload, via, from);
-  of_message_.reset();
+  out_.end_message();
 }
 
 void Replica::receive_frames(TimePoint now, std::string_view payload, Via via, NodeId from) {
   while (!payload.empty()) {
     const auto frame = take_frame(payload);
     if (!frame) {
-      count("malformed_frames");
+      out_.count("malformed_frames");
       return;
     }
     const auto message = decode(*frame);
     if (!message) {
-      count(message.error() == WireError::unknown_control ? "unknown_control_messages"
-                                                          : "malformed_frames");
+      out_.count(message.error() == WireError::unknown_control ? "unknown_control_messages"
+                                                               : "malformed_frames");
       const auto envelope = decode_envelope(*frame);
       if (via == Via::published && envelope && envelope->is_op()) on_unreadable_op(now, *envelope);
       continue;
@@ -255,7 +255,7 @@ void Replica::receive_from_stranger(TimePoint now, NodeId from, const Message& m
       answer(from, Channel::control, RefusedMessage{"it is no member here"});
     }
   }
-  count("unknown_senders");
+  out_.count("unknown_senders");
 }
 
 void Replica::receive_published(TimePoint now, const Message& message, std::string_view frame) {
@@ -268,7 +268,7 @@ void Replica::receive_published(TimePoint now, const Message& message, std::stri
   } else if (const auto* marker = std::get_if<MarkerMessage>(&message.body)) {
     on_marker(now, message.envelope, *marker);
   } else {
-    count("misplaced_messages");
+    out_.count("misplaced_messages");
   }
 }
 
@@ -276,7 +276,7 @@ void Replica::receive_published(TimePoint now, const Message& message, std::stri
 // known, something was lost in between: a HELLO goes out soon.
 bool Replica::is_introduced(TimePoint now, Member& member, Epoch epoch) {
   if (member.introduced && epoch == member.epoch) return true;
-  count("messages_before_hello");
+  out_.count("messages_before_hello");
   if (epoch >= member.epoch && member.next_hello > now + settings_.timers.hello) {
     member.next_hello = now + settings_.timers.hello;
     look_by(member.next_hello);
@@ -299,7 +299,7 @@ void Replica::receive_question(TimePoint now, NodeId from, const Message& messag
     on_pulse(now, member, *heartbeat);
     // Its news may have taken the place of whoever is gone: its own, for one.
     const Member* still = find_member(from);
-    if (still == nullptr) return count("unknown_senders");
+    if (still == nullptr) return out_.count("unknown_senders");
     answer(from, Channel::control, HeartbeatAckMessage{pulse_for(*still)});
   } else if (const auto* tick = std::get_if<TickMessage>(&message.body)) {
     answer(from, Channel::control, TickAckMessage{tick->initiator, tick->nonce, tick->round});
@@ -321,7 +321,7 @@ void Replica::receive_question(TimePoint now, NodeId from, const Message& messag
   } else if (const auto* hold = std::get_if<HoldMessage>(&message.body)) {
     on_hold(now, from, *hold);
   } else {
-    count("misplaced_messages");
+    out_.count("misplaced_messages");
   }
 }
 
@@ -357,7 +357,7 @@ void Replica::receive_answer(TimePoint now, NodeId from, const Message& message)
   } else if (const auto* held = std::get_if<HeldMessage>(&message.body)) {
     on_held(now, from, *held);
   } else {
-    count("misplaced_messages");
+    out_.count("misplaced_messages");
   }
 }
 
@@ -372,28 +372,13 @@ Message Replica::control(Body body) const {
 
 // What one message brings about is bounded: it has one frame, unless it is hostile.
 void Replica::ask(NodeId peer, Channel channel, Body body) {
-  if (of_message_ &&
-      ++of_message_->questions > limits::answers_of_a_message_max + members_.size()) {
-    return count("questions_dropped");
-  }
-  effects_.push_back(Ask{peer, channel, encode(control(std::move(body)))});
+  if (!out_.may_ask(members_.size())) return;
+  out_.owe(Ask{peer, channel, encode(control(std::move(body)))});
 }
 
 void Replica::answer(NodeId peer, Channel channel, Body body) {
-  if (of_message_ && ++of_message_->answers > limits::answers_of_a_message_max) {
-    return count("answers_dropped");
-  }
-  effects_.push_back(Answer{peer, channel, encode(control(std::move(body)))});
-}
-
-void Replica::log(LogLine::Level level, std::string event, std::string detail) {
-  effects_.push_back(LogLine{level, std::move(event), std::move(detail)});
-}
-
-void Replica::count(std::string_view what, std::uint64_t by) {
-  auto found = counters_.find(what);
-  if (found == counters_.end()) found = counters_.emplace(what, 0).first;
-  found->second += by;
+  if (!out_.may_answer()) return;
+  out_.owe(Answer{peer, channel, encode(control(std::move(body)))});
 }
 
 Member* Replica::find_member(NodeId id) {

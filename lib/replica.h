@@ -41,6 +41,7 @@
 #include "lib/mesh/suspicion.h"
 #include "lib/oplog/codec.h"
 #include "lib/oplog/op_log.h"
+#include "lib/oplog/outbox.h"
 #include "lib/oplog/snapshot_donor.h"
 #include "lib/replica_answers.h"
 #include "lib/replica_io.h"
@@ -69,7 +70,7 @@ class Replica : private Journal {
   // When step(Tick) is due at the latest.
   TimePoint next_deadline() const;
   // What is owed since the last call, to be performed in order.
-  std::vector<Effect> take_effects() { return std::exchange(effects_, {}); }
+  std::vector<Effect> take_effects() { return out_.take(); }
   bool ready() const { return ready_; }
 
   // Leaves the mesh: no new work is taken, others are told at once, and when nothing is locked any
@@ -175,8 +176,6 @@ class Replica : private Journal {
   bool is_introduced(TimePoint now, Member& member, Epoch epoch);
   void receive_question(TimePoint now, NodeId from, const Message& message);
   void receive_answer(TimePoint now, NodeId from, const Message& message);
-  void log(LogLine::Level level, std::string event, std::string detail);
-  void count(std::string_view what, std::uint64_t by = 1);
   Message control(Body body) const;
   void ask(NodeId peer, Channel channel, Body body);
   void answer(NodeId peer, Channel channel, Body body);
@@ -492,9 +491,7 @@ class Replica : private Journal {
   std::optional<TakenOver> taken_over_;  // nothing as long as it is not decided
   std::optional<OwnRecovery> recovery_;
 
-  std::map<std::string, std::uint64_t, std::less<>> counters_;
-  std::optional<OfMessage> of_message_;  // while one is read
-  std::vector<Effect> effects_;
+  Outbox out_;
 };
 
 }  // namespace radixmesh

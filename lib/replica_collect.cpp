@@ -153,7 +153,7 @@ void Replica::begin_round(TimePoint now) {
       hold.ask_again = now;
     }
   }
-  count("gc_rounds");
+  out_.count("gc_rounds");
   advance_round(now);
 }
 
@@ -161,7 +161,7 @@ void Replica::advance_round(TimePoint now) {
   CollectionRound& round = *collection_.round;
   const bool late = now - round.began >= settings_.gc.round_max;
   if (late || !why_not_collecting(now).empty()) {
-    count("gc_rounds_given_up");
+    out_.count("gc_rounds_given_up");
     return end_round(now);
   }
   if (!round.settled) {
@@ -203,7 +203,7 @@ bool Replica::ask_to_hold(TimePoint now, CollectionRound& round) {
     const bool same =
         member != nullptr && member->epoch == hold.life && member->state == MemberState::alive;
     if (too_late || !same) {
-      count("gc_holds_unanswered");
+      out_.count("gc_holds_unanswered");
       hold.answered = true;
       drop_refused(round, node, hold.pages);
       continue;
@@ -241,7 +241,7 @@ void Replica::on_held(TimePoint now, NodeId from, const HeldMessage& held) {
   if (found == round.holds.end() || found->second.answered) return;
   if (found->second.life != members_.at(from).epoch) return;
   found->second.answered = true;
-  if (!held.refused.empty()) count("gc_pages_not_held", held.refused.size());
+  if (!held.refused.empty()) out_.count("gc_pages_not_held", held.refused.size());
   drop_refused(round, from, held.refused);
   advance_round(now);
 }
@@ -312,7 +312,7 @@ void Replica::collect_agreed(TimePoint now, CollectionRound& round) {
   const SlotRuns freed = cache_->remove_pages(go, *this);
   const std::uint64_t collected = before - cache_->total_tokens();
   round.collected += collected;
-  count("gc_tokens_collected", collected);
+  out_.count("gc_tokens_collected", collected);
   tell_engine(now, freed, false);
 }
 
@@ -352,7 +352,7 @@ void Replica::set_engine_frees(TimePoint now, bool frees, bool takes_advice) {
 
 void Replica::tell_engine(TimePoint now, const SlotRuns& slots, bool advice) {
   // That there is no duplicate any more is advice as well.
-  if (advice && slots.empty()) effects_.push_back(GcFree{0, {}, true, self_->epoch, head_});
+  if (advice && slots.empty()) out_.owe(GcFree{0, {}, true, self_->epoch, head_});
   for (std::size_t at = 0; at < slots.runs().size(); at += limits::gc_free_runs_max) {
     const std::size_t end = std::min(slots.runs().size(), at + limits::gc_free_runs_max);
     GcFree told{0, {}, advice, self_->epoch, head_};
@@ -363,14 +363,14 @@ void Replica::tell_engine(TimePoint now, const SlotRuns& slots, bool advice) {
       told.number = ++collection_.last_free;
       collection_.unacknowledged[told.number] = {told.slots, self_->epoch, head_, now};
     }
-    effects_.push_back(std::move(told));
+    out_.owe(std::move(told));
   }
 }
 
 void Replica::acknowledge_free(std::uint64_t number) {
   const auto found = collection_.unacknowledged.find(number);
   if (found == collection_.unacknowledged.end()) return;
-  count("gc_tokens_freed", found->second.slots.size());
+  out_.count("gc_tokens_freed", found->second.slots.size());
   collection_.unacknowledged.erase(found);
 }
 

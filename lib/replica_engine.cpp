@@ -49,11 +49,11 @@ void Replica::publish_own(Body body, MessageType type, std::uint64_t tokens) {
                                  initial_ttl(settings_.topology, members_.size())},
                         std::move(body)};
   Bytes frame = encode(message);
-  count("op_bytes_published", frame.size());
-  count("op_tokens_inserted", type == MessageType::insert ? tokens : 0);
+  out_.count("op_bytes_published", frame.size());
+  out_.count("op_tokens_inserted", type == MessageType::insert ? tokens : 0);
   op_log_.append(self_->id, self_->epoch, head_, frame);
-  effects_.push_back(Publish{Lane::ops, std::move(frame)});
-  effects_.push_back(OpApplied{self_->addr, self_->epoch, head_, type, tokens});
+  out_.owe(Publish{Lane::ops, std::move(frame)});
+  out_.owe(OpApplied{self_->addr, self_->epoch, head_, type, tokens});
   ++ops_applied_;
   dirty_ = true;
 }

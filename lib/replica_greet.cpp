@@ -103,7 +103,7 @@ void Replica::greet(TimePoint now) {
       member.next_hello = now + std::min(pause, settings_.timers.hello_max);
       ++member.hellos;
       // There is a connection, and nobody who answers to this name.
-      if (member.hellos % kHellosBeforeRedial == 0) effects_.push_back(Redial{id});
+      if (member.hellos % kHellosBeforeRedial == 0) out_.owe(Redial{id});
       // One that is in nobody's lists may be forgotten where it was let in: it asks for that again.
       if (!self_->configured && !member.refusal.empty()) {
         ask(id, Channel::control, request_to_join());
@@ -153,7 +153,7 @@ void Replica::correct_numbers(TimePoint now, Member& member, const Introduction&
   const OwnNumbers before = *std::exchange(member.believed, std::nullopt);
   const auto wrong = [this](auto believed, auto told) {
     if (believed <= told) return false;
-    count("numbers_disbelieved");
+    out_.count("numbers_disbelieved");
     return true;
   };
   if (wrong(before.refute, said.refute)) {
@@ -272,13 +272,13 @@ void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, 
   const bool was_impostor = std::exchange(member.impostor, epoch < member.hello_epoch);
   // Whoever said that HELLO is told with its next one; here it is known now.
   if (member.impostor && !was_impostor) {
-    log(LogLine::Level::error, "refused",
-        "node=" + member.addr + " reason=\"" + answered_by_another(member.addr) + "\"");
+    out_.log(LogLine::Level::error, "refused",
+             "node=" + member.addr + " reason=\"" + answered_by_another(member.addr) + "\"");
   }
   if (epoch > member.epoch) begin_epoch(now, from, epoch);
   if (epoch == member.epoch) {
     if (member.bulk_addr != hello.bulk_addr) {
-      effects_.push_back(BulkPeer{from, hello.bulk_addr});
+      out_.owe(BulkPeer{from, hello.bulk_addr});
     }
     member.publish_addr = hello.publish_addr;
     member.bulk_addr = hello.bulk_addr;
@@ -310,7 +310,7 @@ void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, 
 // Notes the reason with the member whose address it is, if there is one. Logged once for a member,
 // and for strangers at most once a second.
 void Replica::turn_down(TimePoint now, const Introduction& hello, const std::string& reason) {
-  count("introductions_refused");
+  out_.count("introductions_refused");
   Member* member = find_member(node_id(settings_.cluster, hello.addr));
   bool is_news = now >= next_stranger_line_;
   if (member != nullptr && member != self_) {
@@ -320,7 +320,7 @@ void Replica::turn_down(TimePoint now, const Introduction& hello, const std::str
     next_stranger_line_ = now + settings_.timers.head_idle;
   }
   if (is_news) {
-    log(LogLine::Level::error, "refused", "node=" + hello.addr + " reason=\"" + reason + "\"");
+    out_.log(LogLine::Level::error, "refused", "node=" + hello.addr + " reason=\"" + reason + "\"");
   }
 }
 
@@ -330,10 +330,10 @@ void Replica::on_refused(NodeId from, const RefusedMessage& refused) {
   look_by(last_step_);
   if (!member.refusal.empty()) return;  // known: a HELLO of either side says it every time
   member.refusal = refused.reason;
-  count("introductions_refused");
+  out_.count("introductions_refused");
   // The news of who has just joined may take a while; it is asked again.
   const auto level = self_->configured ? LogLine::Level::error : LogLine::Level::info;
-  log(level, "refused_by", "node=" + member.addr + " reason=\"" + refused.reason + "\"");
+  out_.log(level, "refused_by", "node=" + member.addr + " reason=\"" + refused.reason + "\"");
 }
 
 }  // namespace radixmesh

@@ -13,7 +13,7 @@ void Replica::on_hold(TimePoint now, NodeId from, const HoldMessage& hold) {
     return answer(from, Channel::control, HeldMessage{hold.round, hold.pages});
   }
   HeldForRound& held = collection_.held[from];
-  if (hold.round < held.round) return count("holds_outdated");
+  if (hold.round < held.round) return out_.count("holds_outdated");
   if (hold.round > held.round) {
     let_go_of(held);
     held.round = hold.round;

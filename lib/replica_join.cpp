@@ -17,7 +17,7 @@ namespace radixmesh {
 // Each address that a seed stands for is one to ask. Those that it no longer stands for are let go.
 void Replica::on_seeds(TimePoint now, const SeedsFound& found) {
   for (NodeId ended : seeds_.found(found.seed, found.addresses, found.here, found.is_known)) {
-    if (find_member(ended) == nullptr) effects_.push_back(DropPeer{ended});
+    if (find_member(ended) == nullptr) out_.owe(DropPeer{ended});
   }
   const bool any_new = std::ranges::any_of(seeds_.all(), [](const auto& each) {
     return each.second.answered == TimePoint::min() && !each.second.connected;
@@ -32,7 +32,7 @@ void Replica::on_own_echo(TimePoint now, const OwnEcho& echo) {
   Seed* seed = seeds_.find(echo.peer);
   if (seed == nullptr || find_member(echo.peer) != nullptr) return;
   seeds_.note_own(now, echo.peer);
-  if (std::exchange(seed->connected, false)) effects_.push_back(DropPeer{echo.peer});
+  if (std::exchange(seed->connected, false)) out_.owe(DropPeer{echo.peer});
 }
 
 // Goes on asking while it knows nobody that lives: then nobody may know of it either. And now and
@@ -45,7 +45,7 @@ void Replica::ask_to_join(TimePoint now) {
   const Duration find_pause = alone ? timers.find_seeds : timers.find_others;
   if (now >= last_find_seeds_ + find_pause) {
     last_find_seeds_ = now;
-    effects_.push_back(FindSeeds{});
+    out_.owe(FindSeeds{});
   }
   const Duration pause = alone || lower != nullptr ? timers.hello : timers.find_others;
   next_join_ = std::min(next_join_, now + pause);
@@ -66,11 +66,11 @@ void Replica::ask_seeds(TimePoint now) {
     const bool is_met = joined() && known != nullptr && known->state == MemberState::alive;
     const bool is_member = find_member(id) != nullptr;
     if (is_met) {
-      if (!is_member && std::exchange(seed.connected, false)) effects_.push_back(DropPeer{id});
+      if (!is_member && std::exchange(seed.connected, false)) out_.owe(DropPeer{id});
       continue;
     }
     if (!std::exchange(seed.connected, true) && !is_member) {
-      effects_.push_back(ConnectPeer{id, seed.addr});
+      out_.owe(ConnectPeer{id, seed.addr});
     }
     ask(id, Channel::control, request_to_join());
   }
@@ -96,12 +96,12 @@ void Replica::begin_mesh_when_due(TimePoint now) {
   rank_changed();
   started_ = now;
   if (recovery_) recovery_->expect(now + settings_.timers.recover_wait);
-  count("meshes_begun");
+  out_.count("meshes_begun");
   // Mistyped, perhaps.
   const std::string unresolved = seeds_.unresolved();
-  log(unresolved.empty() ? LogLine::Level::info : LogLine::Level::warning, "mesh_begun",
-      "node=" + self_->addr + " rank=" + std::to_string(self_->rank.value) +
-          (unresolved.empty() ? "" : " reason=\"" + unresolved + " does not resolve\""));
+  out_.log(unresolved.empty() ? LogLine::Level::info : LogLine::Level::warning, "mesh_begun",
+           "node=" + self_->addr + " rank=" + std::to_string(self_->rank.value) +
+               (unresolved.empty() ? "" : " reason=\"" + unresolved + " does not resolve\""));
 }
 
 // ---- letting others in -------------------------------------------------------------------------
@@ -146,8 +146,8 @@ void Replica::on_join(TimePoint now, NodeId from, const JoinMessage& join) {
     member = &add_member(join.addr, rank, join.role, false);
     member->next_hello = now;
     look_by(now);
-    log(LogLine::Level::info, "node_joins",
-        "node=" + join.addr + (lets_in ? " rank=" + std::to_string(rank.value) : ""));
+    out_.log(LogLine::Level::info, "node_joins",
+             "node=" + join.addr + (lets_in ? " rank=" + std::to_string(rank.value) : ""));
   }
   // It is this node that has to ask.
   if (!lets_in) return ask(from, Channel::control, request_to_join());
@@ -184,12 +184,12 @@ void Replica::on_joined(TimePoint now, const JoinedMessage& joined) {
   // Some of the news before it were lost: ask again. Of many only as many are taken as may be known
   // without having answered themselves; the rest come when views are compared.
   const std::size_t least = std::min<std::size_t>(joined.members, limits::unproven_members_max);
-  if (members_.size() - 1 < least) return count("joins_incomplete");
+  if (members_.size() - 1 < least) return out_.count("joins_incomplete");
   const bool began_apart = std::exchange(founder_, joined.founder).has_value();
   self_->rank = joined.rank;
   rank_changed();
-  log(LogLine::Level::info, began_apart ? "mesh_joined" : "joined",
-      "node=" + self_->addr + " rank=" + std::to_string(joined.rank.value));
+  out_.log(LogLine::Level::info, began_apart ? "mesh_joined" : "joined",
+           "node=" + self_->addr + " rank=" + std::to_string(joined.rank.value));
   if (began_apart) return note_own_refute(now, self_->refute + 1);  // all hear of the rank by that
   started_ = now;
   if (recovery_) recovery_->expect(now + settings_.timers.recover_wait);
@@ -210,10 +210,10 @@ bool Replica::receive_from_seed(TimePoint now, NodeId from, const Message& messa
     on_news(now, by, news->news);
   } else if (const auto* refused = std::get_if<RefusedMessage>(&message.body)) {
     if (joined()) return false;
-    count("introductions_refused");
+    out_.count("introductions_refused");
     if (!seeds_.refused(now, from, by, refused->reason)) return true;
-    log(LogLine::Level::error, "refused_by",
-        "node=" + seeds_.find(from)->addr + " reason=\"" + refused->reason + "\"");
+    out_.log(LogLine::Level::error, "refused_by",
+             "node=" + seeds_.find(from)->addr + " reason=\"" + refused->reason + "\"");
   } else {
     return false;
   }

@@ -50,13 +50,13 @@ void Replica::set_state(TimePoint now, Member& member, MemberState state) {
     router_.forget(now, member.id);
   }
   look_by(now);
-  effects_.push_back(MembershipChanged{member.addr, member.rank, member.role, member.epoch, state});
+  out_.owe(MembershipChanged{member.addr, member.rank, member.role, member.epoch, state});
   // One that began another life was told of by that.
   if (state == MemberState::alive && std::exchange(member.restart_told, false)) return;
   const bool is_bad = state == MemberState::suspect || state == MemberState::dead;
-  log(is_bad ? LogLine::Level::warning : LogLine::Level::info,
-      "node_" + std::string(state_name(state)),
-      "node=" + member.addr + " epoch=" + std::to_string(member.epoch.value));
+  out_.log(is_bad ? LogLine::Level::warning : LogLine::Level::info,
+           "node_" + std::string(state_name(state)),
+           "node=" + member.addr + " epoch=" + std::to_string(member.epoch.value));
 }
 
 // ---- silence -----------------------------------------------------------------------------------
@@ -66,7 +66,7 @@ void Replica::set_state(TimePoint now, Member& member, MemberState state) {
 void Replica::notice_own_stall(TimePoint now) {
   const Duration late = now - next_heartbeat_;
   if (late < 2 * settings_.timers.heartbeat) return;
-  count("own_stalls");
+  out_.count("own_stalls");
   health_.worse();
   for (auto& [id, member] : members_) {
     if (member.last_heard != TimePoint::min()) {
@@ -92,8 +92,8 @@ void Replica::watch_silence(TimePoint now) {
   }
   const bool isolated = silent > std::max<std::size_t>(2, (living + 1) / 3);
   if (isolated && !isolated_) {
-    count("isolations");
-    log(LogLine::Level::warning, "isolated", "silent=" + std::to_string(silent));
+    out_.count("isolations");
+    out_.log(LogLine::Level::warning, "isolated", "silent=" + std::to_string(silent));
   }
   isolated_ = isolated;
   for (auto& [id, member] : members_) {
@@ -125,7 +125,7 @@ void Replica::watch_member(TimePoint now, Member& member) {
 }
 
 void Replica::accuse(TimePoint now, Member& member) {
-  count("suspicions");
+  out_.count("suspicions");
   if (view_.places.size() > 2 && !member.others_answered) health_.worse();
   set_state(now, member, MemberState::suspect);
   // The accused is told first: it can refute, if it hears this.
@@ -167,7 +167,7 @@ void Replica::on_probe_report(TimePoint now, const ProbeReport& report) {
   member->others_answered = true;
   if (!report.alive) return;
   if (member->state < MemberState::dead) {
-    count("heard_through_others");
+    out_.count("heard_through_others");
     heard_from(now, *member);
   }
 }
@@ -186,7 +186,7 @@ void Replica::on_standing(TimePoint now, const Standing& seen) {
   if (seen.epoch != self_->epoch || seen.state == MemberState::alive || draining()) return;
   if (seen.refute < self_->refute) return;
   health_.worse();
-  count("suspicions_refuted");
+  out_.count("suspicions_refuted");
   note_own_refute(now, seen.refute + 1);
 }
 
@@ -285,7 +285,7 @@ void Replica::check_ring(TimePoint now) {
   if (!takes_part_in_ring() || now < ring_.due()) return;
   const bool was_open = !ring_.open_at().empty();
   send_ticks(ring_.step(now));
-  if (!was_open && !ring_.open_at().empty()) count("ring_openings");
+  if (!was_open && !ring_.open_at().empty()) out_.count("ring_openings");
 }
 
 void Replica::send_ticks(RingCheck::Sends sends) {

@@ -39,7 +39,7 @@ void Replica::publish_head(TimePoint now) {
   head.standing = how_it_stands(now);
   last_head_ = now;
   told_load_ = self_->load;
-  effects_.push_back(Publish{Lane::control, encode(control(std::move(head)))});
+  out_.owe(Publish{Lane::control, encode(control(std::move(head)))});
 }
 
 // What this node misses of all others, and how many it sees.
@@ -86,8 +86,8 @@ void Replica::on_head(TimePoint now, const Envelope& envelope, const HeadMessage
     return;
   }
   Member* member = find_member(envelope.origin);
-  if (member == nullptr) return count("unknown_origins");
-  if (envelope.epoch < member->epoch) return count("heads_of_stale_epoch");
+  if (member == nullptr) return out_.count("unknown_origins");
+  if (envelope.epoch < member->epoch) return out_.count("heads_of_stale_epoch");
   if (envelope.epoch > member->epoch && !hear_of_epoch(now, *member, envelope.epoch)) return;
   if (head.beat <= member->last_beat) return;  // seen already, on another way
   member->last_beat = head.beat;
@@ -158,11 +158,11 @@ void Replica::compare_digest(TimePoint now, const VectorEntry& at, Digest digest
   if (origin->wants_snapshot && origin->replaces_all) return;
   const Member& member = members_.at(id);
   ++origin->digest_mismatches;
-  count("digest_mismatches");
-  log(LogLine::Level::error, "digest_mismatch",
-      "node=" + member.addr + " seq=" + std::to_string(at.applied.value) +
-          " here=" + digest_hex(here) + " there=" + digest_hex(digest) +
-          " said_by=" + members_.at(said_by).addr);
+  out_.count("digest_mismatches");
+  out_.log(LogLine::Level::error, "digest_mismatch",
+           "node=" + member.addr + " seq=" + std::to_string(at.applied.value) +
+               " here=" + digest_hex(here) + " there=" + digest_hex(digest) +
+               " said_by=" + members_.at(said_by).addr);
   if (member.state > MemberState::suspect && members_.at(said_by).rank > self_->rank) return;
   origin->replaces_all = true;
   want_snapshot(now, id, *origin, "digest_mismatch", true);
@@ -221,22 +221,22 @@ void Replica::restitch(TimePoint now) {
       if (old.publish_addr == member.publish_addr && old.watch_only == upstream.watch_only) {
         continue;
       }
-      effects_.push_back(UnsubscribeFrom{upstream.node});
+      out_.owe(UnsubscribeFrom{upstream.node});
     }
     const SubscribeTo link{upstream.node, member.publish_addr, upstream.watch_only};
     subscribed_[upstream.node] = link;
     marked_.erase(upstream.node);
-    effects_.push_back(link);
+    out_.owe(link);
     next_marker_ask_ = std::min(next_marker_ask_, now + settings_.timers.marker);
   }
   const std::uint32_t group = group_of(view_, self_->id);
   if (effective(settings_.topology, view_.members) == Topology::groups && group_ != group) {
     group_ = group;
-    effects_.push_back(ListenToGroup{group});
+    out_.owe(ListenToGroup{group});
   }
   std::erase_if(subscribed_, [&](const auto& each) {
     if (kept.contains(each.first)) return false;
-    effects_.push_back(UnsubscribeFrom{each.first});
+    out_.owe(UnsubscribeFrom{each.first});
     marked_.erase(each.first);
     return true;
   });
@@ -250,8 +250,8 @@ void Replica::take_over_if_lagging(TimePoint now, NodeId id, Origin& origin) {
   if (origin.asked_in_a_row < kAsksBeforeTakeover || now - origin.last_asked > kAsksApartMax)
     return;
   if (origin.takeover_until <= now) {
-    count("relays_taken_over");
-    log(LogLine::Level::warning, "relay_taken_over", "origin=" + members_.at(id).addr);
+    out_.count("relays_taken_over");
+    out_.log(LogLine::Level::warning, "relay_taken_over", "origin=" + members_.at(id).addr);
   }
   origin.takeover_until = now + settings_.timers.takeover_for;
   look_by(origin.takeover_until);
@@ -262,7 +262,7 @@ void Replica::take_over_if_lagging(TimePoint now, NodeId id, Origin& origin) {
 void Replica::on_marker(TimePoint now, const Envelope& envelope, const MarkerMessage& marker) {
   Member* member = find_member(envelope.origin);
   if (member == nullptr || member->id == self_->id || envelope.epoch < member->epoch) {
-    return count("misplaced_messages");
+    return out_.count("misplaced_messages");
   }
   marked_.insert(envelope.origin);
   member->last_published = now;
@@ -278,7 +278,7 @@ void Replica::ask_for_markers(TimePoint now) {
   });
   const bool ring = effective(settings_.topology, view_.members) == Topology::ring;
   next_marker_ask_ = missing || ring ? now + settings_.timers.marker : kNever;
-  if (missing) effects_.push_back(AskMarkers{});
+  if (missing) out_.owe(AskMarkers{});
   if (ring) restitch(now);
 }
 

@@ -36,7 +36,7 @@ Member& Replica::add_member(const std::string& addr, NodeRank rank, Role role, b
   Origin& origin = origins_[id];
   origin.holder = relation_->add_holder();
   holders_.emplace(origin.holder, id);
-  effects_.push_back(ConnectPeer{id, addr});
+  out_.owe(ConnectPeer{id, addr});
   return member;
 }
 
@@ -57,12 +57,12 @@ void Replica::remove_member(NodeId id) {
   forget_rounds_of(id);
   collection_.readers.forget(id);
   registrations_.drop(id);
-  if (subscribed_.erase(id) > 0) effects_.push_back(UnsubscribeFrom{id});
+  if (subscribed_.erase(id) > 0) out_.owe(UnsubscribeFrom{id});
   marked_.erase(id);
-  effects_.push_back(DropPeer{id});
+  out_.owe(DropPeer{id});
   // Who let this node in stays within its reach.
   if (const Seed* seed = seeds_.find(id); seed != nullptr && seed->connected) {
-    effects_.push_back(ConnectPeer{id, seed->addr});
+    out_.owe(ConnectPeer{id, seed->addr});
   }
   std::erase(by_rank_, id);
   members_.erase(id);
@@ -80,7 +80,7 @@ void Replica::relearn(NodeId id) {
   remove_member(id);
   // Questions go on: an answer to an earlier one is no answer to the next.
   add_member(old.addr, old.rank, old.role, old.configured).questions = old.questions;
-  count("members_relearned");
+  out_.count("members_relearned");
 }
 
 // False where the mesh is full. Who is gone, and stands in no list, makes way; so many that never
@@ -149,8 +149,8 @@ void Replica::on_news_of(TimePoint now, NodeId from, const MemberNews& news) {
     member->next_hello = now;
     look_by(now);
     settle_rank(now, *member);
-    log(LogLine::Level::info, "node_known",
-        "node=" + news.addr + " rank=" + std::to_string(news.rank.value));
+    out_.log(LogLine::Level::info, "node_known",
+             "node=" + news.addr + " rank=" + std::to_string(news.rank.value));
     return;
   }
   if (news.removed) {
@@ -178,7 +178,7 @@ void Replica::on_news_of(TimePoint now, NodeId from, const MemberNews& news) {
   if (news.state == MemberState::left) return set_state(now, *member, MemberState::left);
   const Duration doubt = settings_.timers.suspect_after / 2;
   if (member->last_heard != TimePoint::min() && now - member->last_heard < doubt) {
-    count("accusations_doubted");
+    out_.count("accusations_doubted");
     return ask(id, Channel::control, NewsMessage{{news}, false});  // so that it can refute
   }
   if (member->state == MemberState::alive) {
@@ -218,9 +218,9 @@ void Replica::settle_rank(TimePoint now, Member& other) {
     return;
   self_->rank = next_rank();
   rank_changed();
-  count("ranks_settled");
-  log(LogLine::Level::info, "rank_settled",
-      "rank=" + std::to_string(self_->rank.value) + " other=" + other.addr);
+  out_.count("ranks_settled");
+  out_.log(LogLine::Level::info, "rank_settled",
+           "rank=" + std::to_string(self_->rank.value) + " other=" + other.addr);
   note_own_refute(now, self_->refute + 1);
 }
 
@@ -233,7 +233,7 @@ void Replica::exchange_views(TimePoint now, NodeId with, std::uint64_t view_hash
   TimePoint& next = next_exchange_.try_emplace(with, now).first->second;
   if (now < next) return;
   next = now + settings_.timers.view_exchange;
-  count("views_exchanged");
+  out_.count("views_exchanged");
   send_members(with, false, true);
 }
 
@@ -263,7 +263,7 @@ void Replica::drain(TimePoint now) {
   if (draining()) return;
   leave_at_ = now + settings_.timers.drain_wait;
   look_by(now);
-  log(LogLine::Level::info, "draining", "node=" + self_->addr);
+  out_.log(LogLine::Level::info, "draining", "node=" + self_->addr);
   set_state(now, *self_, MemberState::left);
   spread(now, *self_);
   publish_head(now);
@@ -278,7 +278,7 @@ void Replica::leave_when_due(TimePoint now) {
   if (!draining()) return;
   const bool locked = cache_ != nullptr && cache_->protected_tokens() > 0;
   if (now < leave_at_ && locked) return look_by(now + settings_.timers.heartbeat / 10);
-  effects_.push_back(radixmesh::Left{});
+  out_.owe(radixmesh::Left{});
 }
 
 // Nothing is kept for ever of who is gone: its entries go first, and one that had joined goes
@@ -321,8 +321,8 @@ void Replica::on_removal(TimePoint now, Member& member) {
   next_head_ = std::min(next_head_, now);
   next_forget_ = now;
   look_by(now);
-  count("members_removed");
-  log(LogLine::Level::info, "member_removed", "node=" + member.addr);
+  out_.count("members_removed");
+  out_.log(LogLine::Level::info, "member_removed", "node=" + member.addr);
 }
 
 Replica::Result<MemberRemoved> Replica::member_remove(TimePoint now, std::string_view addr) {
@@ -355,7 +355,7 @@ void Replica::forget(NodeId id, Origin& origin) {
   origin.forgotten = true;
   if (origin.stream.applied().value == 0) return;
   origin.had_ops = true;
-  count("origins_forgotten");
+  out_.count("origins_forgotten");
   abandon_staging(origin);
   drop_former(origin);
   donor_.replaced(id);

@@ -18,13 +18,13 @@ void Replica::on_op(TimePoint now, const Message& message, std::string_view fram
   }
   Origin* origin = find_origin(envelope.origin);
   if (origin == nullptr) {
-    count("unknown_origins");
+    out_.count("unknown_origins");
     return;
   }
   if (envelope.epoch == origin->stream.epoch() &&
       envelope.seq.value > origin->stream.applied().value + 1 &&
       held_bytes() + frame.size() > limits::pending_all_bytes_max) {
-    return count("ops_dropped_after_gap");
+    return out_.count("ops_dropped_after_gap");
   }
   auto verdict = origin->stream.offer(envelope.epoch, envelope.seq, frame);
   if (verdict == OriginStream::Verdict::new_epoch) {
@@ -33,7 +33,7 @@ void Replica::on_op(TimePoint now, const Message& message, std::string_view fram
   }
   // Passed on once: where each copy of it were, the copies would be copied.
   if (live && verdict == OriginStream::Verdict::next && origin->refused == envelope.seq) {
-    return count("ops_duplicate");
+    return out_.count("ops_duplicate");
   }
   const bool directly = effective(settings_.topology, view_.members) == Topology::mesh;
   switch (verdict) {
@@ -46,16 +46,16 @@ void Replica::on_op(TimePoint now, const Message& message, std::string_view fram
     case OriginStream::Verdict::held:
       relay(now, envelope, frame);
       if (live) heard_from(now, *find_member(envelope.origin), directly);
-      count("ops_held");
+      out_.count("ops_held");
       break;
     case OriginStream::Verdict::overflow:
-      count("ops_dropped_after_gap");
+      out_.count("ops_dropped_after_gap");
       break;
     case OriginStream::Verdict::duplicate:
-      count("ops_duplicate");
+      out_.count("ops_duplicate");
       return;
     case OriginStream::Verdict::stale_epoch:
-      count("ops_of_stale_epoch");
+      out_.count("ops_of_stale_epoch");
       return;
     case OriginStream::Verdict::new_epoch:
       return;  // hear_of_epoch() has made it the present one
@@ -73,7 +73,7 @@ std::size_t Replica::held_bytes() const {
 // An op that cannot be read is as good as lost, and cannot be skipped: it is asked for again, and
 // if that does not help, a snapshot goes past it.
 void Replica::on_unreadable_op(TimePoint now, const Envelope& envelope) {
-  count("ops_unreadable");
+  out_.count("ops_unreadable");
   Origin* origin = find_origin(envelope.origin);
   if (origin == nullptr || envelope.epoch != origin->stream.epoch()) return;
   if (envelope.seq.value != origin->stream.applied().value + 1) return;
@@ -87,7 +87,7 @@ void Replica::on_unreadable_op(TimePoint now, const Envelope& envelope) {
 bool Replica::hear_of_epoch(TimePoint now, Member& member, Epoch epoch) {
   doubt(now, member);
   if (member.introduced || epoch.value > limits::epoch_told_max) {
-    count("unknown_epochs");
+    out_.count("unknown_epochs");
     return false;
   }
   begin_epoch(now, member.id, epoch);
@@ -139,17 +139,17 @@ void Replica::begin_epoch(TimePoint now, NodeId id, Epoch epoch) {
   look_by(now);
   update_repair(now, id, origin);
   if (known) {
-    count("epochs_begun");
+    out_.count("epochs_begun");
     member.restart_told = member.state != MemberState::alive;
-    log(LogLine::Level::info, "node_restarted",
-        "node=" + member.addr + " epoch=" + std::to_string(epoch.value));
+    out_.log(LogLine::Level::info, "node_restarted",
+             "node=" + member.addr + " epoch=" + std::to_string(epoch.value));
   }
 }
 
 void Replica::apply_next(TimePoint now, NodeId id, Origin& origin, const Message& message,
                          std::string_view frame) {
   if (!apply(id, origin, message)) {
-    count("ops_refused");
+    out_.count("ops_refused");
     origin.refused = message.envelope.seq;
     want_snapshot(now, id, origin, "op_does_not_fit", true);
     return;
@@ -214,8 +214,8 @@ bool Replica::apply(NodeId id, Origin& origin, const Message& message) {
     hold_nothing(id, origin);
     donor_.replaced(id);
   }
-  effects_.push_back(OpApplied{find_member(id)->addr, message.envelope.epoch, seq,
-                               static_cast<MessageType>(message.envelope.type), tokens});
+  out_.owe(OpApplied{find_member(id)->addr, message.envelope.epoch, seq,
+                     static_cast<MessageType>(message.envelope.type), tokens});
   return true;
 }
 
@@ -232,7 +232,7 @@ void Replica::hold_nothing(NodeId id, Origin& origin) {
 bool Replica::has_room(HolderIndex holder, std::size_t tokens) {
   const bool fits = relation_->tokens_of(holder) + tokens <= limits::holder_tokens_max &&
                     relation_->stored_token_count() + tokens <= limits::tree_tokens_max;
-  if (!fits) count("tokens_past_bounds");
+  if (!fits) out_.count("tokens_past_bounds");
   return fits;
 }
 
@@ -254,15 +254,15 @@ void Replica::relay(TimePoint now, const Envelope& envelope, std::string_view fr
   const bool stands_in = origins_.at(envelope.origin).takeover_until > now;
   if (!stands_in && !relays(settings_.topology, view_, self_->id, envelope.origin)) return;
   if (envelope.ttl <= 1) {
-    count("ttl_expired");
+    out_.count("ttl_expired");
     return;
   }
   const bool into_group = effective(settings_.topology, view_.members) == Topology::groups;
   const Lane lane = into_group ? Lane::relayed : envelope.is_op() ? Lane::ops : Lane::control;
   const bool counts = counts_hop(view_.members, self_->rank);
   const auto ttl = static_cast<std::uint8_t>(envelope.ttl - (counts ? 1 : 0));
-  count("frames_relayed");
-  effects_.push_back(Publish{lane, with_ttl(frame, ttl), group_of(view_, self_->id)});
+  out_.count("frames_relayed");
+  out_.owe(Publish{lane, with_ttl(frame, ttl), group_of(view_, self_->id)});
 }
 
 // Someone says that the origin's op `head` of this epoch exists.
@@ -294,10 +294,10 @@ void Replica::believe_head(TimePoint now, NodeId id, Seq head) {
 void Replica::outgrow_epoch(TimePoint now, Epoch seen, bool not_mine) {
   const bool is_above_all = seen > self_->epoch && epoch_is_last(seen);
   if (is_above_all || self_->epoch.value + 2 * limits::epoch_step_max > limits::epoch_max) {
-    return count("unknown_epochs");
+    return out_.count("unknown_epochs");
   }
   // Each is a snapshot for everybody: whoever goes on saying so does not drive it.
-  if (last_step_ < next_outgrowing_) return count("epochs_not_outgrown");
+  if (last_step_ < next_outgrowing_) return out_.count("epochs_not_outgrown");
   next_outgrowing_ = last_step_ + settings_.timers.head_idle;
   const std::uint64_t own = settings_.seed;
   const std::uint64_t step = 1 + XXH3_64bits(&own, sizeof own) % limits::epoch_step_max;
@@ -308,9 +308,9 @@ void Replica::outgrow_epoch(TimePoint now, Epoch seen, bool not_mine) {
   if (taken_over_ || head_.value > 0) taken_over_ = TakenOver{old, kept};
   self_->refute = 0;
   view_changed();
-  count("epochs_outgrown");
-  log(LogLine::Level::warning, "epoch_outgrown",
-      "seen=" + std::to_string(seen.value) + " epoch=" + std::to_string(self_->epoch.value));
+  out_.count("epochs_outgrown");
+  out_.log(LogLine::Level::warning, "epoch_outgrown",
+           "seen=" + std::to_string(seen.value) + " epoch=" + std::to_string(self_->epoch.value));
   op_log_.forget(self_->id);
   donor_.replaced(self_->id);
   registrations_.drop_all();

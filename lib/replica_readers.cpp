@@ -12,14 +12,14 @@ namespace radixmesh {
 void Replica::on_register(TimePoint now, NodeId from, const RegisterMessage& said) {
   RegisteredMessage reply{said.nonce, said.stamp, head_, settings_.gc.mode, settings_.gc.lease, {}};
   // It does not know this life yet: what it wants to refer to is of another.
-  if (said.epoch != self_->epoch) return count("registers_of_another_life");
+  if (said.epoch != self_->epoch) return out_.count("registers_of_another_life");
   // No reader says that: in HELLO and WELCOME it stands for no registration, so that one which was
   // opened so would never be found out.
-  if (said.stamp == 0) return count("registers_outdated");
+  if (said.stamp == 0) return out_.count("registers_outdated");
   ReaderSessions& readers = collection_.readers;
   const ReaderWord word{members_.at(from).epoch, said.nonce, said.stamp};
   const auto verdict = readers.judge(from, word);
-  if (verdict == ReaderSessions::Verdict::outdated) return count("registers_outdated");
+  if (verdict == ReaderSessions::Verdict::outdated) return out_.count("registers_outdated");
   if (verdict == ReaderSessions::Verdict::registers || said.ends) end_reader(from);
   // Who is about to leave lets nobody in, but goes on with those that are.
   const bool lets_in = cache_ && settings_.gc.mode != GcMode::off && !draining();
@@ -27,7 +27,7 @@ void Replica::on_register(TimePoint now, NodeId from, const RegisterMessage& sai
     ReaderSession& opened = readers.open(from);
     opened.since = now;
     opened.epoch = self_->epoch;
-    count("readers_registered");
+    out_.count("readers_registered");
   }
   ReaderSession* session = readers.find(from);
   if (session == nullptr) {
@@ -109,8 +109,8 @@ void Replica::expire_readers(TimePoint now) {
     if (now >= session.expires - early && may_expire(reader, session)) lapsed.push_back(reader);
   }
   for (NodeId reader : lapsed) {
-    count("readers_expired");
-    log(LogLine::Level::warning, "reader_expired", "node=" + members_.at(reader).addr);
+    out_.count("readers_expired");
+    out_.log(LogLine::Level::warning, "reader_expired", "node=" + members_.at(reader).addr);
     end_reader(reader);
   }
 }
@@ -155,7 +155,7 @@ void Replica::take_back_pages(std::vector<Anchor> roots) {
     for (const Anchor& root : op.first_pages) {
       tokens += *relation_->set_retiring(kSelf, root, false);
     }
-    count("gc_tokens_taken_back", tokens);
+    out_.count("gc_tokens_taken_back", tokens);
     donor_.marked(self_->id, op.first_pages, false);
     publish_own(std::move(op), MessageType::gc_abort, tokens);
   }

@@ -78,16 +78,16 @@ void Replica::check_ready(TimePoint now) {
     ready_ = false;
     // Whoever is heard again is caught up with first.
     for (auto& [id, member] : members_) member.met = false;
-    count("readiness_lost");
+    out_.count("readiness_lost");
     publish_head(now);
-    log(LogLine::Level::warning, "not_ready",
-        "node=" + self_->addr + " reason=\"" + why_not_ready(now) + "\"");
+    out_.log(LogLine::Level::warning, "not_ready",
+             "node=" + self_->addr + " reason=\"" + why_not_ready(now) + "\"");
   } else if (!ready_ && !hears_nobody && seen.met >= seen.needs) {
     ready_ = true;
     publish_head(now);  // others may send work
-    log(LogLine::Level::info, "ready",
-        "node=" + self_->addr + " sees=" + std::to_string(seen.sees) + "/" +
-            std::to_string(seen.of));
+    out_.log(LogLine::Level::info, "ready",
+             "node=" + self_->addr + " sees=" + std::to_string(seen.sees) + "/" +
+                 std::to_string(seen.of));
   }
 }
 
@@ -157,7 +157,8 @@ void Replica::tell_of_absent(TimePoint now) {
     seeds_.tell_next = std::max(seeds_.tell_next, started_ + kAbsentGrace);
     if (now >= seeds_.tell_next) {
       seeds_.tell_next = now + kAbsentRepeat;
-      log(LogLine::Level::warning, "not_in_a_mesh",
+      out_.log(
+          LogLine::Level::warning, "not_in_a_mesh",
           "for_seconds=" + seconds_text(now - started_) + " reason=\"" + why_not_ready(now) + "\"");
     }
     look_by(seeds_.tell_next);
@@ -167,7 +168,8 @@ void Replica::tell_of_absent(TimePoint now) {
     const std::string trouble = trouble_with(now, member);
     if (trouble.empty()) {
       if (member.trouble_told) {
-        log(LogLine::Level::info, "member_well",
+        out_.log(
+            LogLine::Level::info, "member_well",
             "node=" + member.addr + " after_seconds=" + seconds_text(now - member.trouble_since));
       }
       member.trouble_since = kNever;
@@ -180,9 +182,10 @@ void Replica::tell_of_absent(TimePoint now) {
     if (now >= due) {
       member.trouble_told = true;
       member.trouble_tell_next = now + kAbsentRepeat;
-      log(LogLine::Level::warning, "member_trouble",
-          "node=" + member.addr + " state=" + std::string(member.shown_state()) + " for_seconds=" +
-              seconds_text(now - member.trouble_since) + " reason=\"" + trouble + "\"");
+      out_.log(LogLine::Level::warning, "member_trouble",
+               "node=" + member.addr + " state=" + std::string(member.shown_state()) +
+                   " for_seconds=" + seconds_text(now - member.trouble_since) + " reason=\"" +
+                   trouble + "\"");
     }
     look_by(member.trouble_told ? member.trouble_tell_next : due);
   }

@@ -76,7 +76,7 @@ void Replica::on_taken_over(TimePoint now, NodeId id, Origin& origin, const Take
   origin.head = std::max(origin.head, taken.seq);
   donor_.replaced(id);
   dirty_ = true;
-  count("states_taken_over");
+  out_.count("states_taken_over");
   drain(now, id, origin);
   update_repair(now, id, origin);
 }
@@ -99,11 +99,11 @@ void Replica::attach_engine(TimePoint now, std::string_view engine_token, KnownS
     collection_.engine_since = now;
   }
   next_head_ = std::min(next_head_, now);
-  log(LogLine::Level::info, "engine_attached", "node=" + self_->addr);
+  out_.log(LogLine::Level::info, "engine_attached", "node=" + self_->addr);
   if (taken_over_ || head_.value > 0) {
     // Another engine than before: what the earlier one had is not its.
     if (had_engine && cache_->total_tokens() > 0) {
-      count("engines_replaced");
+      out_.count("engines_replaced");
       // Its memory is gone, whoever wanted to read it or counted on its copies.
       let_go_of_all();
       const std::size_t all = std::numeric_limits<std::size_t>::max();
@@ -171,7 +171,7 @@ void Replica::ask_for_own(TimePoint now, NodeId donor, TimePoint heard) {
 void Replica::on_own_chunk(TimePoint now, NodeId from, const SnapshotChunk& chunk) {
   if (!recovery_ || !recovery_->staging || recovery_->next || recovery_->staging->donor != from ||
       recovery_->staging->session != chunk.session) {
-    return count("chunks_unwanted");
+    return out_.count("chunks_unwanted");
   }
   SnapshotStaging& staging = *recovery_->staging;
   const bool in_order =
@@ -185,7 +185,7 @@ void Replica::on_own_chunk(TimePoint now, NodeId from, const SnapshotChunk& chun
   const bool leaves_numbers = chunk.as_of.value <= limits::recovered_seq_max;
   if (chunk.status == SnapshotStatus::cannot || !in_order || !has_slots || !leaves_numbers ||
       (chunk.status == SnapshotStatus::last && outdated) || !stage(staging, chunk)) {
-    count("recoveries_failed");
+    out_.count("recoveries_failed");
     recovery_->declined.insert(from);
     drop_staging(recovery_->staging);
     return recover_what_is_due(now);
@@ -243,10 +243,10 @@ void Replica::take_back(TimePoint now, std::size_t entries_max) {
     publish_own(GcAbortOp{{begin, begin + static_cast<std::ptrdiff_t>(most)}},
                 MessageType::gc_abort, 0);
   }
-  count("states_recovered");
-  log(LogLine::Level::info, "state_recovered",
-      "node=" + self_->addr + " seq=" + std::to_string(as_of.value) +
-          " tokens=" + std::to_string(cache_->total_tokens()));
+  out_.count("states_recovered");
+  out_.log(LogLine::Level::info, "state_recovered",
+           "node=" + self_->addr + " seq=" + std::to_string(as_of.value) +
+               " tokens=" + std::to_string(cache_->total_tokens()));
   publish_head(now);
 }
 

@@ -56,7 +56,7 @@ void Replica::repair_what_is_due(TimePoint now) {
         look_at_repair_of(origin);
         continue;
       }
-      count("snapshots_given_up");
+      out_.count("snapshots_given_up");
       abandon_staging(origin);
       drain(now, id, origin);
     }
@@ -101,12 +101,12 @@ void Replica::ask_for_repair(TimePoint now, NodeId id, Origin& origin) {
   if (!origin.wants_snapshot &&
       (applied.value > 0 || origin.head.value <= kReplayFromStartOpsMax)) {
     // Up to what is held already, or to the end.
-    count("replays_asked");
+    out_.count("replays_asked");
     ask(donor, Channel::bulk,
         ReplayRequest{id, epoch, Seq{applied.value + 1}, std::max(origin.head, applied)});
     return;
   }
-  count("snapshots_asked");
+  out_.count("snapshots_asked");
   origin.staging = SnapshotStaging{donor, next_session_++, {}, 0, std::nullopt, now, {}, {}};
   origin.stream.pause(origin.replaces_all || origin.had_ops);
   const Seq known = origin.replaces_all ? Seq{} : applied;
@@ -129,7 +129,7 @@ void Replica::stop_missing(TimePoint now, NodeId id, Origin& origin) {
   });
   if (!long_ago || may_come || origin.staging) return;
   barrier_.erase(id);
-  if (origin.head > origin.stream.applied()) count("heads_disbelieved");
+  if (origin.head > origin.stream.applied()) out_.count("heads_disbelieved");
   origin.head = std::min(origin.head, origin.stream.applied());
   update_repair(now, id, origin);
 }
@@ -140,13 +140,13 @@ void Replica::want_snapshot(TimePoint now, NodeId id, Origin& origin, std::strin
   if (is_failure) ++origin.failures;
   if (origin.failures >= kDegradedAfter && !origin.degraded) {
     origin.degraded = true;
-    count("origins_degraded");
-    log(LogLine::Level::error, "origin_degraded", "node=" + find_member(id)->addr);
+    out_.count("origins_degraded");
+    out_.log(LogLine::Level::error, "origin_degraded", "node=" + find_member(id)->addr);
   }
   if (!origin.wants_snapshot) {
     origin.wants_snapshot = true;
-    log(LogLine::Level::warning, "snapshot_wanted",
-        "node=" + find_member(id)->addr + " why=" + std::string(why));
+    out_.log(LogLine::Level::warning, "snapshot_wanted",
+             "node=" + find_member(id)->addr + " why=" + std::string(why));
   }
   update_repair(now, id, origin);
 }
@@ -158,7 +158,7 @@ void Replica::on_replay_request(NodeId from, const ReplayRequest& request) {
   auto& waiting = replays_[from];
   const auto found = waiting.find(request.origin);
   if (found == waiting.end() && waiting.size() >= limits::replays_waiting_max) {
-    return count("replays_refused");
+    return out_.count("replays_refused");
   }
   waiting[request.origin] = {request, 0};
 }
@@ -205,10 +205,10 @@ bool Replica::serve_replay(NodeId to, ReplayUnderWay& replay, std::size_t& bytes
     reply.frames.append(*frame);
   }
   if (!is_first && reply.frames.empty()) return false;
-  if (is_first && reply.status != ReplayStatus::unknown) count("replays_served");
+  if (is_first && reply.status != ReplayStatus::unknown) out_.count("replays_served");
   replay.sent += reply.frames.size();
   bytes += reply.frames.size() + limits::replay_overhead_bytes_max;
-  effects_.push_back(Answer{to, Channel::bulk, encode(control(std::move(reply)))});
+  out_.owe(Answer{to, Channel::bulk, encode(control(std::move(reply)))});
   return goes_on;
 }
 
@@ -216,7 +216,7 @@ void Replica::on_replay(TimePoint now, NodeId from, const ReplayMessage& replay)
   Origin* origin = find_origin(replay.origin);
   if (origin == nullptr || !lagging_.contains(replay.origin) ||
       replay.epoch != origin->stream.epoch()) {
-    count("replays_unwanted");
+    out_.count("replays_unwanted");
     return;
   }
   if (replay.status == ReplayStatus::snapshot_needed) {
@@ -232,10 +232,10 @@ void Replica::on_replay(TimePoint now, NodeId from, const ReplayMessage& replay)
   std::string_view frames = replay.frames;
   while (!frames.empty()) {
     const auto frame = take_frame(frames);
-    if (!frame) return count("malformed_frames");
+    if (!frame) return out_.count("malformed_frames");
     const auto envelope = decode_envelope(*frame);
     if (!envelope || !envelope->is_op() || envelope->origin != replay.origin) {
-      return count("malformed_frames");
+      return out_.count("malformed_frames");
     }
     if (const auto message = decode(*frame)) {
       on_op(now, *message, *frame, false);

@@ -117,12 +117,12 @@ Replica::Result<RedirectView> Replica::redirect(TimePoint now, const CacheNamesp
 
 void Replica::prefill_done(TimePoint now, std::uint64_t booking,
                            std::optional<std::uint32_t> hit_tokens) {
-  if (!router_.prefill_done(now, BookingId{booking}, hit_tokens)) count("bookings_unknown");
+  if (!router_.prefill_done(now, BookingId{booking}, hit_tokens)) out_.count("bookings_unknown");
   tell_bookings(now);
 }
 
 void Replica::finish_booking(TimePoint now, std::uint64_t booking) {
-  if (!router_.finish(now, BookingId{booking})) count("bookings_unknown");
+  if (!router_.finish(now, BookingId{booking})) out_.count("bookings_unknown");
   tell_bookings(now);
 }
 
@@ -171,14 +171,14 @@ void Replica::publish_bookings(TimePoint now) {
   bookings_free_ = now + (1 + size) * kBookingsPause;
   next_bookings_ = any ? now + kBookingsRepeat : kNever;
   if (router_.has_chunk_news()) next_bookings_ = bookings_free_;
-  effects_.push_back(Publish{Lane::control, encode(control(std::move(message)))});
+  out_.owe(Publish{Lane::control, encode(control(std::move(message)))});
 }
 
 void Replica::on_bookings(TimePoint now, const Envelope& envelope, const BookingsMessage& bookings,
                           std::string_view frame) {
   const Member* member = find_member(envelope.origin);
   if (member == nullptr || member->id == self_->id || envelope.epoch != member->epoch) {
-    return count("misplaced_messages");
+    return out_.count("misplaced_messages");
   }
   // Who names strangers is not believed so far: what is kept is bounded by the members.
   std::vector<Router::PromiseRow> rows;

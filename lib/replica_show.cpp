@@ -56,7 +56,7 @@ StatusView Replica::status() {
   view.ops_applied = ops_applied_;
   view.memory_bytes = relation_->memory_bytes() + op_log_.memory_bytes();
   if (cache_) view.memory_bytes += cache_->memory_bytes();
-  view.counters = counters_;
+  view.counters = out_.counters();
   const RingCheck::Counts& ticks = ring_.counts();
   view.counters["ticks_started"] = ticks.started;
   view.counters["ticks_completed"] = ticks.completed;

@@ -35,7 +35,7 @@ void Replica::on_snapshot_request(TimePoint now, NodeId from, const SnapshotRequ
   const bool newer = state && std::tuple(state->epoch, state->applied) >
                                   std::tuple(request.epoch, request.applied);
   if (newer && donor_.open(now, from, request, state->epoch)) {
-    count("snapshots_served");
+    out_.count("snapshots_served");
     return;
   }
   SnapshotChunk none;
@@ -53,7 +53,7 @@ void Replica::serve_snapshots(std::size_t bytes) {
     if (!next) return;
     Bytes frame = encode(control(std::move(next->chunk)));
     bytes += frame.size();
-    effects_.push_back(Answer{next->peer, Channel::bulk, std::move(frame)});
+    out_.owe(Answer{next->peer, Channel::bulk, std::move(frame)});
   }
 }
 
@@ -64,7 +64,7 @@ void Replica::on_snapshot_chunk(TimePoint now, NodeId from, const SnapshotChunk&
   Origin* origin = find_origin(chunk.origin);
   if (origin == nullptr || !origin->staging || origin->staging->donor != from ||
       origin->staging->session != chunk.session) {
-    count("chunks_unwanted");
+    out_.count("chunks_unwanted");
     return;
   }
   SnapshotStaging& staging = *origin->staging;
@@ -75,7 +75,7 @@ void Replica::on_snapshot_chunk(TimePoint now, NodeId from, const SnapshotChunk&
                        : !stage(staging, chunk)               ? "snapshots_broken"
                                                               : nullptr;
   if (failed != nullptr) {
-    count(failed);
+    out_.count(failed);
     abandon_staging(*origin);
     drain(now, chunk.origin, *origin);
     update_repair(now, chunk.origin, *origin);
@@ -129,7 +129,7 @@ void Replica::commit(TimePoint now, NodeId id, Origin& origin, const SnapshotChu
   const auto have = std::tuple(origin.stream.epoch(), origin.stream.applied());
   const auto got = std::tuple(chunk.epoch, chunk.as_of);
   if (got < have || (got == have && !origin.wants_snapshot)) {
-    count("snapshots_outdated");
+    out_.count("snapshots_outdated");
     abandon_staging(origin);
     if (!origin.replaces_all) origin.wants_snapshot = false;
     drain(now, id, origin);
@@ -161,11 +161,11 @@ void Replica::commit(TimePoint now, NodeId id, Origin& origin, const SnapshotChu
   origin.failures = 0;
   origin.repair.progressed(now, repair_pace());
   look_at_repair_of(origin);
-  count("snapshots_taken");
+  out_.count("snapshots_taken");
   origin.repaired = RepairNote{now, "snapshot"};
-  log(LogLine::Level::info, "snapshot_taken",
-      "node=" + find_member(id)->addr + " seq=" + std::to_string(chunk.as_of.value) +
-          " tokens=" + std::to_string(relation_->tokens_of(fresh)));
+  out_.log(LogLine::Level::info, "snapshot_taken",
+           "node=" + find_member(id)->addr + " seq=" + std::to_string(chunk.as_of.value) +
+               " tokens=" + std::to_string(relation_->tokens_of(fresh)));
   drain(now, id, origin);
   update_repair(now, id, origin);
   dirty_ = true;
