@@ -21,6 +21,8 @@ constexpr double kGiveUp = 2;
 // Until who gave up a request that it never sent says so, and from an answer to the next request.
 constexpr double kCancelS = 2, kThinkS = 1;
 constexpr double kSlow = 2;
+// From a change at an engine until routers hear of it: sooner than of bookings.
+constexpr double kEagerS = 0.005;
 
 class Run {
  public:
@@ -153,6 +155,7 @@ class Run {
     if (choice->source && nodes_[choice->source->node].alive) pull(job, *choice->source);
     engines_[job.node]->submit(&job);
     pump(job.node);
+    tell_load_soon(job.node);
   }
 
   // Each link carries one after the other; it has come when both have carried it.
@@ -248,9 +251,19 @@ class Run {
 
   // ---- what nodes and gateways do --------------------------------------------------------------
 
+  void tell_load(std::size_t node) {
+    if (!nodes_[node].alive) return;
+    Load load = engines_[node]->load();
+    if (!settings_.tells_queued_tokens) load.queued_tokens.reset();
+    gateways_.hear_load(node, load);
+  }
+  void tell_load_soon(std::size_t node) {
+    if (!settings_.reports || !settings_.eager_reports) return;
+    events_.at(events_.now_s() + kEagerS, [this, node] { tell_load(node); });
+  }
   void report_load(std::uint32_t node, double at_s) {
     events_.at(at_s, [this, node] {
-      if (nodes_[node].alive) gateways_.hear_load(node, engines_[node]->load());
+      tell_load(node);
       for (std::size_t router = 0; router < gateways_.size(); ++router) try_held(router);
       report_load(node, events_.now_s() + settings_.load_interval_s);
     });

@@ -17,6 +17,8 @@ struct RunSettings {
   EngineSettings engine;
   double index_delay_s = 0.002;     // from an engine's change to all routers
   double load_interval_s = 1;       // between an engine's reports
+  bool tells_queued_tokens = true;  // engines, in their reports
+  bool eager_reports = false;       // ... and with every change, not only at intervals
   double promises_delay_s = 0.021;  // from a router's booking to the other routers
   double detect_s = 3;              // until routers know that a node is dead
   double slo_s = 2;                 // a first token after this is not good

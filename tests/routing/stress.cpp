@@ -64,6 +64,10 @@ const std::vector<StressCase>& stress_cases() {
        nullptr},
       {"pulling", "engines read each other's KV at 50,000 tokens/s",
        [](Run& run) { run.pull_rate = 50'000; }, nullptr},
+      {"no_tokens", "engines tell requests, and no tokens of them",
+       [](Run& run) { run.tells_queued_tokens = false; }, nullptr},
+      {"eager_reports", "engines tell their load with every request as well",
+       [](Run& run) { run.eager_reports = true; }, nullptr},
       {"rare_reports", "engines tell their load every 5 s",
        [](Run& run) { run.load_interval_s = 5; }, nullptr},
   };
