@@ -26,8 +26,9 @@ BookingId Bookings::make(const Booking& booking) {
   }
   const BookingId id = next_;
   next_ = BookingId{next_.value + 1};
-  const auto at = bookings_.emplace(id, booking).first;
-  by_expiry_.emplace(due(booking), id);
+  Booking& made = bookings_.emplace(id, booking).first->second;
+  made.prefilled = !booking.prefill;
+  by_expiry_.emplace(due(made), id);
   if (booking.prefill) {
     Promise& promise = promises_[*booking.prefill];
     ++promise.prefills;
@@ -35,8 +36,6 @@ BookingId Bookings::make(const Booking& booking) {
     if (booking.prefill != booking.decode) ++promise.requests;
     promise.pull_in_tokens += booking.pull_tokens;
     if (booking.source) promises_[*booking.source].pull_out_tokens += booking.pull_tokens;
-  } else {
-    at->second.prefilled = true;
   }
   if (booking.decode) {
     Promise& promise = promises_[*booking.decode];
