@@ -48,6 +48,7 @@ void Replica::set_state(TimePoint now, Member& member, MemberState state) {
     member.next_hello = now + settings_.timers.hello;
     member.probed_for.clear();
     router_.forget(now, member.id);
+    member.load.reset();  // when it is back, what it repeats is news
   }
   look_by(now);
   out_.owe(MembershipChanged{member.addr, member.rank, member.role, member.epoch, state});
