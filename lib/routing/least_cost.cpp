@@ -79,15 +79,16 @@ std::size_t draw_near(const std::vector<RouteCandidate>& candidates, std::size_t
   return drawn;
 }
 
-// Where nobody has or reads any of the prompt the hash decides, so that those that begin alike
-// meet.
+// Where nobody has any of the prompt the hash decides, so that those that begin alike meet.
+bool has_any(const std::vector<RouteCandidate>& candidates) {
+  return std::ranges::any_of(candidates, [](const RouteCandidate& each) { return each.depth > 0; });
+}
+
 void draw_lots(const std::vector<RouteCandidate>& candidates, const std::vector<CostTerms>& terms,
                std::uint32_t tokens, const CostWeights& weights, Lots lots, RouteChoice& choice) {
   const bool both = choice.prefill == choice.decode;
-  const auto has_some = [&](std::optional<std::size_t> at) {
-    return at && (candidates[*at].depth > 0 || terms[*at].reads);
-  };
-  if (has_some(choice.prefill)) {
+  if (!has_any(candidates)) return;
+  if (choice.prefill) {
     const CostTerms& of = terms[*choice.prefill];
     const double own = of.compute + (of.reads ? of.reads->link_s : 0);
     choice.prefill = draw_near(
@@ -97,11 +98,31 @@ void draw_lots(const std::vector<RouteCandidate>& candidates, const std::vector<
   }
   if (both) {
     choice.decode = choice.prefill;
-  } else if (has_some(choice.decode)) {
+  } else if (choice.decode) {
     choice.decode = draw_near(
         candidates, *choice.decode, lots, tokens / weights.decode_rate,
         [&](std::size_t i) { return terms[i].as_decode(); }, choice.near_equals);
   }
+}
+
+// There are only decode nodes: one of them computes the prompt.
+RouteChoice of_decode_nodes(const std::vector<RouteCandidate>& candidates,
+                            const std::vector<CostTerms>& terms, std::uint64_t first_pages,
+                            Lots lots) {
+  RouteChoice choice;
+  Least any(candidates, first_pages);
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if (serves_decode(candidates[i].role)) any.offer(i, terms[i].as_both());
+  }
+  if (any.empty()) return choice;
+  choice.decode = any.choice();
+  if (lots.share > 0 && has_any(candidates)) {
+    choice.decode = draw_near(
+        candidates, any.choice(), lots, terms[any.choice()].compute,
+        [&](std::size_t i) { return terms[i].as_both(); }, choice.near_equals);
+  }
+  choice.reason = reason_of(candidates, *choice.decode, serves_decode, any.had_equals());
+  return choice;
 }
 
 }  // namespace
@@ -123,8 +144,11 @@ RouteChoice least_cost(const std::vector<RouteCandidate>& candidates,
         only_prefill.offer(i, of.as_prefill());
         break;
       case Role::decode:
-        only_decode.offer(i, of.as_decode());
-        if (is_small(candidates[i])) alone.offer(i, of.as_both());
+        if (is_small(candidates[i])) {
+          alone.offer(i, of.as_both());  // no prefill node works for it
+        } else {
+          only_decode.offer(i, of.as_decode());
+        }
         break;
       case Role::unified:
         prefill.offer(i, of.as_prefill());
@@ -135,19 +159,9 @@ RouteChoice least_cost(const std::vector<RouteCandidate>& candidates,
         break;
     }
   }
+  if (prefill.empty()) return of_decode_nodes(candidates, terms, first_pages, lots);
   RouteChoice choice;
-  if (prefill.empty()) {
-    // There are only decode nodes: one of them computes the prompt.
-    Least any(candidates, first_pages);
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-      if (serves_decode(candidates[i].role)) any.offer(i, terms[i].as_both());
-    }
-    if (any.empty()) return choice;
-    choice.decode = any.choice();
-    choice.reason = reason_of(candidates, any.choice(), serves_decode, any.had_equals());
-    return choice;
-  }
-  if (only_decode.empty() && unified_decode.empty()) {
+  if (only_decode.empty() && unified_decode.empty() && alone.empty()) {
     choice.prefill = prefill.choice();
     if (lots.share > 0) draw_lots(candidates, terms, tokens, weights, lots, choice);
     choice.reason = reason_of(candidates, *choice.prefill, serves_prefill, prefill.had_equals());

@@ -103,6 +103,43 @@ TEST_CASE(
   CHECK(terms[2].as_decode() < 1);
 }
 
+TEST_CASE("a decode node that computes what little it lacks is chosen by its queue as well") {
+  auto computes = unified_node(0, 0, 0), queued = unified_node(1, 900, 0), free = queued;
+  computes.role = Role::prefill;
+  queued.role = free.role = Role::decode;
+  free.id = NodeId{1002};
+  free.rank = NodeRank{2};
+  queued.queued_tokens = 5000;
+  free.decode_tokens = 5000;
+  CostWeights weights;
+  weights.decode_only_tokens = 256;
+  const std::vector<RouteCandidate> candidates = {computes, queued, free};
+  const RouteChoice choice =
+      least_cost(candidates, cost_terms(candidates, 1000, weights), 1000, 1, weights);
+  CHECK(choice.decode == 2);
+  CHECK(!choice.prefill);
+  CHECK(choice.reason == RouteReason::decode_only);
+}
+
+TEST_CASE("where others route too, a lot is drawn wherever somebody has some of the prompt") {
+  auto has = unified_node(0, 900, 60);
+  const std::vector<RouteCandidate> candidates = {has, unified_node(1, 0, 0), unified_node(2, 0, 0),
+                                                  unified_node(3, 0, 0)};
+  std::map<std::size_t, int> drawn;
+  for (std::uint64_t number = 0; number < 60; ++number) {
+    const Lots lots{0.75, number * 0x9E3779B97F4A7C15ull};
+    const auto terms = cost_terms(candidates, 1000, {}, lots);
+    ++drawn[*least_cost(candidates, terms, 1000, 1, {}, lots).prefill];
+  }
+  CHECK(drawn.size() == 3);
+  CHECK(!drawn.contains(0));
+  std::vector<RouteCandidate> decodes = candidates;
+  for (RouteCandidate& each : decodes) each.role = Role::decode;
+  const Lots lots{0.75, 1};
+  CHECK(least_cost(decodes, cost_terms(decodes, 1000, {}, lots), 1000, 1, {}, lots).near_equals ==
+        2);
+}
+
 TEST_CASE("the fuller a node's KV is with requests, the dearer is a copy there") {
   const auto duplicate = [](double used) {
     auto holds = unified_node(0, 1000, 0), lacks = unified_node(1, 0, 0);
