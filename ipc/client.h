@@ -137,6 +137,8 @@ class Client {
   // `visited`: addresses of the nodes that had the request before.
   RedirectResult redirect(std::span<const TokenId> tokens, const CacheNamespace& name = {},
                           const std::vector<std::string>& visited = {});
+  // Requests; tokens of KV, used ones without what is cached and free to go; tokens to be computed
+  // for requests that wait; prompt tokens computed in a second.
   void report_load(std::uint32_t running, std::uint32_t waiting, std::uint64_t kv_used,
                    std::uint64_t kv_total, std::optional<std::uint64_t> queued_tokens = {},
                    std::optional<std::uint64_t> prefill_rate = {});

@@ -28,7 +28,7 @@ struct RouteCandidate {
   double prefill_rate = 1;        // tokens/s
   double busy = 0;                // the share of the last minute that its new prompts take
   // Tokens of KV, 0: its engine does not say; those that requests have, or what is queued will
-  // have; and how long a request has its own, 0: that is not known.
+  // have; and how long a request has its own.
   double kv_total = 0, kv_taken = 0, kv_held_s = 0;
   // Tokens/s of KV that its engine reads from another or gives to one, each; 0: it does neither.
   // And those that are still to come to it, and to go from it.

@@ -78,7 +78,6 @@ double fullness(const RouteCandidate& candidate) {
 // Until there is room for so many tokens.
 double room_s(const RouteCandidate& candidate, double lacks) {
   if (!candidate.tells_kv() || lacks <= candidate.kv_free()) return 0;
-  if (candidate.kv_held_s == 0) return 0;
   const double freed_rate = candidate.kv_taken / std::max(1e-3, candidate.kv_held_s);
   return freed_rate > 0 ? std::min((lacks - candidate.kv_free()) / freed_rate, kLast) : kLast;
 }

@@ -18,8 +18,8 @@ constexpr Duration kPromisesLive = std::chrono::seconds(10);
 // Rates that differ by less than a third are taken as equal: what was seen of a node depends on
 // what it was given to do, and small differences would send work to whoever looks fastest.
 constexpr double kRatesDiffer = 4.0 / 3;
-// Before any prompt was seen; then the mean of about the last hundred.
-constexpr double kPromptTokens = 1000, kPromptShare = 0.01;
+// Before any prompt was seen, and any booking ended.
+constexpr double kPromptTokens = 1000, kHeldS = 10;
 // A booked prompt is taken as computed after three times what it should take, and some seconds.
 constexpr double kPrefillPatience = 3;
 // Of smaller prompts it is the fixed part of a batch's time that is seen, and not the rate.
@@ -50,7 +50,9 @@ Router::Router(const RoutingSettings& settings, std::uint32_t page_size, Epoch l
       bookings_(BookingId{life.value}),
       speculation_(settings.speculation, salt),
       salt_(salt),
-      mean_prompt_tokens_(kPromptTokens) {}
+      prompt_tokens_(kPromptTokens),
+      tokens_to_compute_(kPromptTokens),
+      held_s_(kHeldS) {}
 
 // ---- news --------------------------------------------------------------------------------------
 
@@ -65,7 +67,7 @@ void Router::note_pull_rates(TimePoint now, std::span<const RouteNode> nodes) {
 }
 
 void Router::report_load(TimePoint now, NodeId node, const Load& load) {
-  traffic_[node].report(now, load, mean_prompt_tokens_);
+  traffic_[node].report(now, load, {prompt_tokens_.value(), tokens_to_compute_.value()});
 }
 
 bool Router::note_promises(TimePoint now, NodeId router, Epoch epoch, std::uint64_t version,
@@ -244,15 +246,15 @@ RouteCandidate Router::candidate(TimePoint now, const RouteNode& node,
       .depth = node.depth,
       .indexed = node.depth,
       .keeps_duplicates = node.keeps_duplicates,
-      .requests = count(known.requests()),
-      .prefills = count(known.prefills()),
+      .requests = count(known.requests(now)),
+      .prefills = count(known.prefills(now)),
       .queued_tokens = queued,
       .decode_tokens = known.decode_tokens(),
       .prefill_rate = rate,
       .busy = known.busy(now),
       .kv_total = tells_kv ? static_cast<double>(known.load()->kv_total) : 0,
       .kv_taken = tells_kv ? static_cast<double>(known.load()->kv_used) + queued + pull_in : 0,
-      .kv_held_s = mean_held_s_,
+      .kv_held_s = held_s_.value(),
       .pull_rate = node.pull_rate,
       .pull_in_tokens = pull_in,
       .pull_out_tokens = pulls ? known.pull_out.left(now) : 0,
@@ -320,15 +322,18 @@ Routed Router::route(TimePoint now, const RouteQuery& query, std::span<const Rou
   ++requests_;
   ++routed_[static_cast<std::size_t>(routed.choice.reason)];
   if (settings_.policy == RoutingPolicy::prefix_first) common_.note(query.name, query.tokens);
-  mean_prompt_tokens_ += kPromptShare * (routed.tokens - mean_prompt_tokens_);
+  prompt_tokens_.note(routed.tokens);
+  if (const auto computes = routed.computes()) {
+    const std::uint32_t has = std::min(routed.candidates[*computes].depth, routed.tokens);
+    tokens_to_compute_.note(routed.tokens - has);
+  }
   if (book) routed.booking = this->book(now, routed);
   return routed;
 }
 
 std::optional<BookingId> Router::book(TimePoint now, const Routed& routed) {
   const RouteChoice& choice = routed.choice;
-  // Where no prefill node is named, the decode node computes what is missing.
-  const auto computes = choice.prefill ? choice.prefill : choice.decode;
+  const auto computes = routed.computes();
   if (!computes) return std::nullopt;
   const RouteCandidate& node = routed.candidates[*computes];
   const CostTerms& terms = routed.terms[*computes];
@@ -421,66 +426,9 @@ bool Router::finish(TimePoint now, BookingId id) {
   tell_chunks(now, id);  // so that the time after it begins now
   const auto booking = bookings_.finish(id);
   if (!booking) return false;
-  const double held_s = static_cast<double>((now - booking->made).count()) / 1e6;
-  mean_held_s_ += (mean_held_s_ > 0 ? kPromptShare : 1) * (held_s - mean_held_s_);
+  held_s_.note(static_cast<double>((now - booking->made).count()) / 1e6);
   refresh(now, *booking);
   return true;
-}
-
-// What it costs to leave a request where it is queued. It, and what it is to read, may be booked
-// there: that is no reason to send it on.
-CostTerms Router::cost_to_stay(const Routed& seen, std::size_t at) const {
-  std::vector<RouteCandidate> without = seen.candidates;
-  RouteCandidate& node = without[at];
-  node.depth = node.indexed;
-  const double lacks = seen.tokens - std::min(seen.tokens, node.depth);
-  node.prefills -= std::min(node.prefills, 1u);
-  node.busy = std::max(0.0, node.busy - Traffic::busy_with(lacks / node.prefill_rate));
-  node.kv_taken -= std::min(lacks, node.kv_taken);
-  const double reads = std::min(lacks, node.pull_in_tokens);
-  node.pull_in_tokens -= reads;
-  for (RouteCandidate& each : without) {
-    each.pull_out_tokens = std::max(0.0, each.pull_out_tokens - reads);
-  }
-  const auto terms = [&] {
-    return cost_terms(without, seen.tokens, settings_.weights, lots())[at];
-  };
-  node.queued_tokens = std::max(0.0, node.queued_tokens - terms().compute * node.prefill_rate);
-  return terms();
-}
-
-Redirected Router::redirect(TimePoint now, const RouteQuery& query,
-                            std::span<const RouteNode> nodes, NodeId here, Role role,
-                            std::span<const NodeId> visited) const {
-  Redirected out;
-  out.seen = look(now, query, nodes);
-  if (visited.size() >= settings_.redirect_hops_max) {
-    out.reason = RedirectReason::hop_limit;
-    return out;
-  }
-  const auto& candidates = out.seen.candidates;
-  const auto cost = [&](const CostTerms& of) {
-    if (role == Role::decode) return of.as_decode();
-    return role == Role::unified ? of.as_both() : of.as_prefill();
-  };
-  // A node that may not be chosen, as it leaves, is to get rid of what it has.
-  double best = std::numeric_limits<double>::infinity();
-  const auto self = std::ranges::find(candidates, here, &RouteCandidate::id);
-  if (self != candidates.end()) {
-    const auto at = static_cast<std::size_t>(self - candidates.begin());
-    const CostTerms stays = cost_to_stay(out.seen, at);
-    best = cost(stays) - settings_.redirect_cost;
-  }
-  for (std::size_t i = 0; i < candidates.size(); ++i) {
-    const RouteCandidate& each = candidates[i];
-    const bool serves = each.role == role || each.role == Role::unified;
-    if (each.id == here || !serves || std::ranges::count(visited, each.id) > 0) continue;
-    if (cost(out.seen.terms[i]) >= best) continue;
-    best = cost(out.seen.terms[i]);
-    out.to = i;
-    out.reason = RedirectReason::sooner;
-  }
-  return out;
 }
 
 }  // namespace radixmesh

@@ -28,6 +28,8 @@
 #include "lib/routing/common_beginning.h"
 #include "lib/routing/cost.h"
 #include "lib/routing/least_cost.h"
+#include "lib/routing/mean.h"
+#include "lib/routing/moves.h"
 #include "lib/routing/pulling.h"
 #include "lib/routing/settings.h"
 #include "lib/routing/speculation.h"
@@ -60,6 +62,10 @@ struct Routed {
   std::vector<Chunk> chunks;
   std::optional<BookingId> booking;
 
+  // Where no prefill node is named, the decode node computes what is missing.
+  std::optional<std::size_t> computes() const {
+    return choice.prefill ? choice.prefill : choice.decode;
+  }
   // What the node that computes should read from another.
   std::optional<Pull> pull(std::optional<std::size_t> at) const {
     return at ? terms[*at].reads : std::nullopt;
@@ -128,8 +134,9 @@ class Router {
   Routed route(TimePoint now, const RouteQuery& query, std::span<const RouteNode> nodes, bool book);
   // Whether a request that `here` has queued should go to another node that serves `role`, which is
   // here's. `visited` are those that had it before.
+  // One that goes counts as gone, and come, until engines report. redirect.cpp.
   Redirected redirect(TimePoint now, const RouteQuery& query, std::span<const RouteNode> nodes,
-                      NodeId here, Role role, std::span<const NodeId> visited) const;
+                      NodeId here, Role role, std::span<const NodeId> visited);
   // The prompt was computed; `hit_tokens`, if the engine tells, of it were cached. False where no
   // such booking is open.
   bool prefill_done(TimePoint now, BookingId id, std::optional<std::uint32_t> hit_tokens);
@@ -179,7 +186,11 @@ class Router {
   void refresh(TimePoint now, NodeId node);
   void refresh(TimePoint now, const Booking& booking);
   void refresh_promised(TimePoint now);
-  CostTerms cost_to_stay(const Routed& seen, std::size_t at) const;
+  std::vector<RouteCandidate> without_request(const Routed& seen, std::size_t at) const;
+  std::optional<std::size_t> sooner_at(const Routed& seen, NodeId here, Role role,
+                                       std::span<const NodeId> visited) const;
+  void note_move(TimePoint now, const RouteQuery& query, const Routed& seen, NodeId here,
+                 std::size_t to);
   void refresh_changed(TimePoint now, std::span<const PromiseRow> before,
                        std::span<const PromiseRow> after);
   void drop_promises_of(TimePoint now, NodeId router);
@@ -204,8 +215,9 @@ class Router {
   CommonBeginning common_;  // for prefix_first
   ChunkNews chunk_news_;
   TimePoint next_repeat_ = kNever;
-  double mean_prompt_tokens_;
-  double mean_held_s_ = 0;  // from a booking to its end, of those that ended; 0: none did
+  Mean prompt_tokens_, tokens_to_compute_;  // of a prompt
+  Mean held_s_;                             // from a booking to its end
+  Moves moves_;
   std::array<std::uint64_t, kRouteReasons> routed_{};
   std::uint64_t requests_ = 0, expired_ = 0;
 };

@@ -77,19 +77,23 @@ struct HitRecord {
 class Traffic {
  public:
   // A report contains what was promised before it; so what it tells beyond that is work that no
-  // router knows of.
-  void report(TimePoint now, const Load& load, double mean_prompt_tokens) {
+  // router knows of. `mean_prompt` has so many tokens, of which so many are to be computed.
+  struct MeanPrompt {
+    double tokens = 0, to_compute = 0;
+  };
+  void report(TimePoint now, const Load& load, const MeanPrompt& mean_prompt) {
     load_ = load;
     reported_at_ = now;
-    const double queued = load.queued_tokens ? static_cast<double>(*load.queued_tokens)
-                                             : load.waiting * mean_prompt_tokens;
+    moved_ = {};
     const auto beyond = [](double reported, double promised) {
       return std::max(0.0, reported - promised);
     };
-    other_queued_ = beyond(queued, static_cast<double>(promised_.prefill_tokens));
     other_waiting_ = beyond(load.waiting, promised_.prefills);
+    other_queued_ = load.queued_tokens ? beyond(static_cast<double>(*load.queued_tokens),
+                                                static_cast<double>(promised_.prefill_tokens))
+                                       : other_waiting_ * mean_prompt.to_compute;
     other_requests_ = beyond(double{1.0} * load.running + load.waiting, promised_.requests);
-    other_decode_ = other_requests_ * mean_prompt_tokens;
+    other_decode_ = other_requests_ * mean_prompt.tokens;
   }
   // Prompts are computed one after the other: what is left of them shrinks at `rate`, and when one
   // is done, the next one begins.
@@ -108,18 +112,31 @@ class Traffic {
     pull_out.promise(now, promised.pull_out_tokens);
   }
 
+  // Prompts were told to come here, or with negative numbers to leave. It counts until the engine
+  // reports, or for a second.
+  static constexpr Duration kMovedLives = std::chrono::seconds(1);
+  void move(TimePoint now, double tokens, double prompts) {
+    if (moved_.since + kMovedLives <= now) moved_ = {now, 0, 0};
+    moved_.tokens += tokens;
+    moved_.prompts += prompts;
+  }
+
   const std::optional<Load>& load() const { return load_; }
   const Promise& promised() const { return promised_; }
 
-  double requests() const { return promised_.requests + other_requests_; }
-  double prefills() const { return promised_.prefills + other_waiting_; }
+  double requests(TimePoint now) const {
+    return std::max(0.0, promised_.requests + other_requests_ + moved(now).prompts);
+  }
+  double prefills(TimePoint now) const {
+    return std::max(0.0, promised_.prefills + other_waiting_ + moved(now).prompts);
+  }
   double decode_tokens() const {
     return static_cast<double>(promised_.decode_tokens) + other_decode_;
   }
   // What was reported beyond the promises is worked off beside them.
   double queued_tokens(TimePoint now, double rate) const {
     const double others = other_queued_ - worked(reported_at_, now, rate) * share();
-    return left(now, rate) + std::max(0.0, others);
+    return std::max(0.0, left(now, rate) + std::max(0.0, others) + moved(now).tokens);
   }
 
   // The share of the last minute or so that the prompts take which it was given since: whether it
@@ -133,7 +150,13 @@ class Traffic {
   LinkWork pull_in, pull_out;
 
  private:
+  struct Moved {
+    TimePoint since{};
+    double tokens = 0, prompts = 0;
+  };
   static constexpr double kGivenFadesS = 60;
+
+  Moved moved(TimePoint now) const { return moved_.since + kMovedLives > now ? moved_ : Moved{}; }
 
   double given_s(TimePoint now) const { return given_s_ * kGivenFadesS / faded_s(now); }
   double faded_s(TimePoint now) const {
@@ -154,6 +177,7 @@ class Traffic {
   TimePoint left_at_{}, reported_at_{}, given_at_{};
   double given_s_ = 0;  // of work, faded, at given_at_
   double other_queued_ = 0, other_waiting_ = 0, other_requests_ = 0, other_decode_ = 0;
+  Moved moved_;
 };
 
 }  // namespace radixmesh

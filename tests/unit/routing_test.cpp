@@ -321,6 +321,73 @@ TEST_CASE(
   CHECK(redirect().reason == RedirectReason::sooner);
 }
 
+TEST_CASE("redirect: nor is it a reason to keep it: nobody has what is only queued here") {
+  TestRouter router;
+  Fleet fleet{U, U};
+  const auto tokens = tokens_from(0, 20'000);
+  Load full = load_of(0, 0);
+  full.kv_used = 150'000;
+  full.kv_total = 200'000;
+  router.report_load(router.now, fleet.id(1), full);
+  full.waiting = 9;
+  full.queued_tokens = 100'000;
+  router.report_load(router.now, fleet.id(0), full);
+  const auto redirect = [&] {
+    return router.redirect(router.now, {CacheNamespace{}, tokens}, fleet.nodes, fleet.id(0), U, {});
+  };
+  CHECK(redirect().to == 1);
+  Fleet only{U};
+  router.ask(only, tokens, true);
+  const Redirected sent = redirect();
+  CHECK(sent.to == 1);
+  CHECK(sent.seen.terms[1].duplicate == 0);
+}
+
+TEST_CASE("redirect: what a request will read with every step is no reason to send it on") {
+  TestRouter router;
+  Fleet fleet{U, U};
+  const auto tokens = tokens_from(0, 200'000);
+  const Routed routed = router.ask(fleet, tokens, true);
+  const NodeId here = fleet.id(*routed.choice.prefill);
+  CHECK(router.redirect(router.now, {CacheNamespace{}, tokens}, fleet.nodes, here, U, {}).reason ==
+        RedirectReason::stay);
+}
+
+TEST_CASE("redirect: those that are sent on count where they go, until engines report") {
+  TestRouter router;
+  Fleet fleet{U, U};
+  router.report_load(router.now, fleet.id(0), load_of(10, 100'000));
+  const auto redirect = [&](std::uint32_t request) {
+    const auto tokens = tokens_from(1'000'000 * request, 10'000);
+    return router.redirect(router.now, {CacheNamespace{}, tokens}, fleet.nodes, fleet.id(0), U, {});
+  };
+  std::uint32_t sent = 0;
+  for (std::uint32_t i = 0; i < 10; ++i) sent += redirect(i).to ? 1 : 0;
+  CHECK(sent >= 4);
+  CHECK(sent <= 6);
+  // Who asks again for one of them has not sent another.
+  for (int i = 0; i < 10; ++i) redirect(0);
+  const double queued = redirect(0).seen.candidates[1].queued_tokens;
+  CHECK(queued == 10'000 * sent);
+  router.report_load(router.now, fleet.id(1), load_of(0, 0));
+  CHECK(redirect(20).seen.candidates[1].queued_tokens == 0);
+  router.now += std::chrono::seconds(1);
+  // Without the one that is asked about, and what was computed meanwhile.
+  CHECK(redirect(20).seen.candidates[0].queued_tokens == doctest::Approx(80'000));
+}
+
+TEST_CASE("redirect: who leaves may send on what was sent on often") {
+  TestRouter router;
+  Fleet fleet{U, U};
+  const auto tokens = tokens_from(0, 1000);
+  const std::vector<NodeId> visited = {NodeId{1}, NodeId{2}, NodeId{3}};
+  const auto redirect = [&](NodeId here) {
+    return router.redirect(router.now, {CacheNamespace{}, tokens}, fleet.nodes, here, U, visited);
+  };
+  CHECK(redirect(fleet.id(0)).reason == RedirectReason::hop_limit);
+  CHECK(redirect(NodeId{77}).reason == RedirectReason::sooner);
+}
+
 TEST_CASE("where there are only decode nodes, the least busy computes the prompt") {
   TestRouter router;
   Fleet fleet{D, D};

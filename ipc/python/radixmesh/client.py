@@ -257,7 +257,10 @@ class Mesh:
         role: a `target`, or stay.
 
         visited: addrs of the nodes that had it before. It never goes back to one of them, and stays
-            where it is after some hops (`--redirect-hops`).
+            where it is after some hops (`--redirect-hops`), unless this node leaves.
+
+        One that is sent on counts as gone from here, and come there, until engines report, or for a
+        second: an engine that asks for all that it has queued keeps a part.
         Raises UseAnotherNode at a router.
         """
         return self._call(methods.redirect(tokens, namespace, visited))
@@ -280,8 +283,9 @@ class Mesh:
         kv_total: int,
         prefill_rate: Optional[int] = None,
     ) -> None:
-        """Tells the mesh how busy this engine is: requests running and waiting, prompt tokens of
-        those that wait (if known), tokens of KV in use and in all, and how many prompt tokens a
+        """Tells the mesh how busy this engine is: requests running and waiting, prompt tokens that
+        are to be computed for those that wait, without what is cached (if known), tokens of KV in
+        all and of these used, without what is cached and free to go, and how many prompt tokens a
         second it computes (if known; else it is learned from bookings).
         """
         self._call(
