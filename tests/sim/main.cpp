@@ -40,7 +40,9 @@ int main(int argc, char** argv) {
   RunReport total;
   EffectDigest all;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    const RunReport report = run({seed, verbose, digests ? shown : decltype(RunOptions::shown){}});
+    RunOptions options{seed, verbose};
+    if (digests) options.shown = shown;
+    const RunReport report = run(options);
     all.add(report.digest);
     if (digests && verbose) {
       std::printf("digest of %llu: %s\n", static_cast<unsigned long long>(seed),

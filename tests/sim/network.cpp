@@ -340,7 +340,7 @@ void Network::perform_one(std::size_t node, const Effect& effect) {
 void Network::perform(std::size_t node) {
   if (!running(node)) return;
   const std::vector<Effect> owed = nodes_[node].replica->take_effects();
-  if (digest != nullptr) digest->add(now_, node, owed);
+  if (on_owed_too) on_owed_too(node, owed);
   if (on_owed) on_owed(node, owed);
   for (const Effect& effect : owed) perform_one(node, effect);
   if (nodes_[node].left) return crash(node);

@@ -14,7 +14,6 @@
 
 #include "lib/replica.h"
 #include "tests/sim/dials.h"
-#include "tests/sim/effect_digest.h"
 
 namespace radixmesh::sim {
 
@@ -99,8 +98,8 @@ class Network {
   std::function<void(std::size_t, const GcFree&)> on_gc_free;
   // Told of all that a replica owes after one step or verb, before it is performed.
   std::function<void(std::size_t, const std::vector<Effect>&)> on_owed;
-  // Gets the same, to be hashed.
-  EffectDigest* digest = nullptr;
+  // Told of the same, whoever else is.
+  std::function<void(std::size_t, const std::vector<Effect>&)> on_owed_too;
   // May answer a question in place of the replica that it came to: (who asks, who is asked, what).
   std::function<std::optional<Bytes>(std::size_t, std::size_t, std::string_view)> answers_instead;
   // While a message is handled: who sent it.

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "tests/sim/checker.h"
+#include "tests/sim/effect_digest.h"
 #include "tests/sim/flood.h"
 #include "tests/sim/liar.h"
 #include "tests/sim/plan.h"
@@ -437,7 +438,11 @@ class Run {
 RunReport run(const RunOptions& options) {
   Run one(options.seed);
   EffectDigest digest;
-  if (options.shown) one.network().digest = &digest;
+  if (options.shown) {
+    one.network().on_owed_too = [&](std::size_t node, const std::vector<Effect>& effects) {
+      digest.add(one.network().now(), node, effects);
+    };
+  }
   RunReport report = one();
   if (options.shown) {
     Network& network = one.network();

@@ -14,7 +14,7 @@ struct RunOptions {
   std::uint64_t seed = 1;
   bool verbose = false;  // print what was drawn, and the log
   // What a node shows of itself at the end, as bytes. With it `RunReport::digest` is made.
-  std::function<std::string(Replica&, TimePoint)> shown;
+  std::function<std::string(Replica&, TimePoint)> shown = nullptr;
 };
 
 struct RunReport {
