@@ -162,9 +162,9 @@ inline constexpr std::size_t booked_chunks_heard_max = 2 * booked_chunks_max;
 inline constexpr std::size_t speculative_chunks_max = 256 * 1024, speculative_nodes_max = 64;
 // Of one prompt: see lib/routing/chunks.h.
 inline constexpr std::size_t prompt_chunks_max = 400;
+static_assert(2 * prompt_chunks_max <= booked_chunks_per_message_max, "a booking fits a message");
 // Prompts of which it is known that they were told to go elsewhere, for about a second.
 inline constexpr std::size_t moves_max = 1024;
-static_assert(2 * prompt_chunks_max <= booked_chunks_per_message_max, "a booking fits a message");
 
 // ---- one turn of the loop ----------------------------------------------------------------------
 

@@ -17,8 +17,6 @@ namespace radixmesh {
 // Which of a peer's connections.
 enum class Channel : std::uint8_t { control, bulk };
 
-// ---- effects -----------------------------------------------------------------------------------
-
 // What is passed on into a group has a lane of its own, to which only the group listens.
 enum class Lane : std::uint8_t { control, ops, relayed };
 

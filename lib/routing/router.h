@@ -133,8 +133,8 @@ class Router {
   // the prompt.
   Routed route(TimePoint now, const RouteQuery& query, std::span<const RouteNode> nodes, bool book);
   // Whether a request that `here` has queued should go to another node that serves `role`, which is
-  // here's. `visited` are those that had it before.
-  // One that goes counts as gone, and come, until engines report. redirect.cpp.
+  // here's. `visited` are those that had it before. One that goes counts as gone from here, and
+  // come there, until engines report. In redirect.cpp.
   Redirected redirect(TimePoint now, const RouteQuery& query, std::span<const RouteNode> nodes,
                       NodeId here, Role role, std::span<const NodeId> visited);
   // The prompt was computed; `hit_tokens`, if the engine tells, of it were cached. False where no
