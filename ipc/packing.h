@@ -8,7 +8,11 @@
 #include "ipc/packer.h"
 #include "lib/base/cache_namespace.h"
 #include "lib/base/ids.h"
+#include "lib/gc/gc_view.h"
 #include "lib/replica_view.h"
+#include "lib/routing/route_view.h"
+#include "lib/tree/match_view.h"
+#include "lib/tree/tree_view.h"
 #include "lib/tree/slot_runs.h"
 
 namespace radixmesh::ipc {

@@ -1,16 +1,15 @@
-// What the engine's verbs answer, where that is more than is shown, and what an engine says of
-// itself. See the verbs in replica.h.
+// What the engine's verbs answer, where that is more than is shown. See the verbs in replica.h.
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
-#include "lib/base/ids.h"
-#include "lib/gc/registrations.h"
-#include "lib/replica_view.h"
+#include "lib/base/time.h"
+#include "lib/gc/references.h"
 #include "lib/tree/local_cache.h"
+#include "lib/tree/match_view.h"
 #include "lib/tree/slot_runs.h"
 
 namespace radixmesh {
@@ -29,22 +28,12 @@ struct Evicted {
 
 // What is locked here for whoever reads it, and referred to elsewhere.
 struct Acquired {
+  using Wait = References::Wait;
   MatchView match;
   LockedPath path;
   ReferenceId reference = 0;
   std::vector<SegmentView> segments;  // what is locked here, and what is referred to there
-  struct Wait {
-    NodeId owner;
-    Anchor page;
-  };
-  std::optional<Wait> wait;  // nothing is locked yet: ask again when waits() is false
-};
-
-// The state that an engine knows of: nothing older is its.
-struct KnownState {
-  Epoch epoch;
-  Seq seq;
-  friend auto operator<=>(const KnownState&, const KnownState&) = default;
+  std::optional<Wait> wait;           // nothing is locked yet: ask again when waits() is false
 };
 
 }  // namespace radixmesh

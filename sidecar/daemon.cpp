@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <random>
 
+#include "lib/base/node_id.h"
 #include "sidecar/clock.h"
 #include "sidecar/descriptors.h"
 #include "sidecar/frame_faults.h"

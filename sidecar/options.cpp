@@ -174,7 +174,7 @@ Options parse_options(int argc, const char* const* argv, const char* const* envi
   check_self(table, given, options.replica);
   check_relations(table, options.replica);
   options.replica.epoch = Epoch{1};  // set by the shell; only so that the rest can be checked
-  if (const auto broken = Replica::check(options.replica)) throw OptionError(*broken);
+  if (const auto broken = check(options.replica)) throw OptionError(*broken);
   if (options.print_config) throw OptionText{show_config(table, variables)};
   options.ignored_variables = show_ignored(variables);
   return options;

@@ -21,6 +21,8 @@ using NodeId = StrongInt<struct NodeIdTag, std::uint64_t>;
 
 // A node's place in the order that all members know. Unique; the lowest wins a tie.
 using NodeRank = StrongInt<struct NodeRankTag, std::uint32_t>;
+// Of a node that has none yet.
+inline constexpr NodeRank kAnyRank{0xFFFFFFFF};
 
 // Which life of a node: its start in microseconds since 1970, handed in by the shell, and above any
 // epoch that was ever seen of that node. Zero: never heard of.

@@ -21,9 +21,9 @@ ReaderSession* ReaderSessions::find(NodeId reader) {
 }
 
 std::vector<bool> ReaderSessions::blocked(const Relation& relation,
-                                          const std::vector<Retirement>& pages) const {
+                                          const std::vector<RetiredPage>& pages) const {
   std::vector<Anchor> firsts, blocks;
-  for (const Retirement& each : pages) firsts.push_back(each.first);
+  for (const RetiredPage& each : pages) firsts.push_back(each.first);
   for (const auto& [reader, session] : sessions_) {
     blocks.insert(blocks.end(), session.blocks.begin(), session.blocks.end());
   }
@@ -31,7 +31,7 @@ std::vector<bool> ReaderSessions::blocked(const Relation& relation,
 }
 
 std::vector<bool> ReaderSessions::agreed(const Relation& relation,
-                                         const std::vector<Retirement>& pages, Epoch epoch) const {
+                                         const std::vector<RetiredPage>& pages, Epoch epoch) const {
   // All must have applied it; what one refers to is blocked for all.
   Seq applied{~std::uint64_t{0}};
   for (const auto& [reader, session] : sessions_) {

@@ -23,7 +23,7 @@
 namespace radixmesh {
 
 // A page that this node has retired, in its op `seq`.
-struct Retirement {
+struct RetiredPage {
   Anchor first;
   Seq seq;
   std::uint64_t tokens = 0;
@@ -79,10 +79,10 @@ class ReaderSessions {
   void forget(NodeId reader) { erase(reader), last_.erase(reader); }
 
   // Which of these pages some registered reader refers to, as it said last.
-  std::vector<bool> blocked(const Relation& relation, const std::vector<Retirement>& pages) const;
+  std::vector<bool> blocked(const Relation& relation, const std::vector<RetiredPage>& pages) const;
   // Which of these pages no registered reader refers to any more, as all of them have said since
   // they were retired. `epoch` is this node's.
-  std::vector<bool> agreed(const Relation& relation, const std::vector<Retirement>& pages,
+  std::vector<bool> agreed(const Relation& relation, const std::vector<RetiredPage>& pages,
                            Epoch epoch) const;
 
  private:

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "lib/base/limits.h"
-#include "lib/oplog/codec.h"
+#include "lib/base/node_id.h"
 
 namespace radixmesh {
 namespace {

@@ -218,13 +218,6 @@ std::uint32_t insert_share(std::span<const TokenId> tokens, const SlotRuns& slot
   return static_cast<std::uint32_t>(share);
 }
 
-NodeId node_id(std::string_view cluster, std::string_view addr) {
-  std::string text(cluster);
-  text.push_back('\0');
-  text.append(addr);
-  return NodeId{XXH3_64bits(text.data(), text.size())};
-}
-
 std::uint64_t settings_fingerprint(std::string_view cluster, std::uint32_t page_size) {
   std::string text(cluster);
   text.push_back('\0');

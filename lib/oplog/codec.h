@@ -47,8 +47,6 @@ Bytes with_ttl(std::string_view frame, std::uint8_t ttl);
 std::uint32_t insert_share(std::span<const TokenId> tokens, const SlotRuns& slots,
                            std::uint32_t page_size);
 
-// The node's identity on the wire: XXH3_64 of cluster, a zero byte, and the address.
-NodeId node_id(std::string_view cluster, std::string_view addr);
 // What must agree between two nodes, hashed: XXH3_64 of cluster, a zero byte, page size as u32.
 std::uint64_t settings_fingerprint(std::string_view cluster, std::uint32_t page_size);
 

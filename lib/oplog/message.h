@@ -115,9 +115,6 @@ struct Load {
   friend bool operator==(const Load&, const Load&) = default;
 };
 
-// Of a node that has none yet.
-inline constexpr NodeRank kAnyRank{0xFFFFFFFF};
-
 // What someone says of a member. Later is what has the higher (epoch, refute); at equal ones a
 // later MemberState. Only the member itself raises either number.
 struct MemberNews {

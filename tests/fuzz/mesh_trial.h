@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/node_id.h"
 #include "tests/fuzz/plausible.h"
 #include "tests/sim/named_mesh.h"
 

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "lib/base/node_id.h"
 #include "lib/oplog/codec.h"
 #include "tests/unit/tree_fixture.h"
 

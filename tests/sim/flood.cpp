@@ -1,6 +1,7 @@
 #include "tests/sim/flood.h"
 
 #include "lib/base/limits.h"
+#include "lib/base/node_id.h"
 #include "lib/oplog/codec.h"
 
 namespace radixmesh::sim {

@@ -2,6 +2,7 @@
 
 #include "lib/base/check.h"
 #include "lib/base/limits.h"
+#include "lib/base/node_id.h"
 #include "lib/oplog/codec.h"
 
 namespace radixmesh::sim {

@@ -4,6 +4,7 @@
 
 #include "lib/base/check.h"
 #include "lib/base/host.h"
+#include "lib/base/node_id.h"
 #include "lib/oplog/codec.h"
 
 namespace radixmesh::sim {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <stdexcept>
 
+#include "lib/base/node_id.h"
 #include "tests/sim/network.h"
 
 namespace radixmesh::sim {

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "lib/mesh/topology.h"
+#include "lib/members/topology.h"
 
 namespace radixmesh::sim {
 

@@ -34,7 +34,7 @@ FOLDERS = ("cli", "examples", "ipc", "lib", "sidecar", "tests")
 # What of lib the engine's protocol speaks of: ids and value types, never a tree or a replica.
 LIB_VALUES = [
     "lib/base/*",
-    "lib/mesh/member.h",
+    "lib/members/member.h",
     "lib/oplog/message.h",
     "lib/replica_view.h",
     "lib/tree/digest.h",

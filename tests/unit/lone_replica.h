@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "lib/base/node_id.h"
 #include "lib/replica.h"
 #include "tests/unit/tree_fixture.h"
 

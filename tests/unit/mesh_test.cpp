@@ -5,10 +5,11 @@
 #include <map>
 #include <set>
 
-#include "lib/mesh/news_queue.h"
+#include "lib/base/node_id.h"
+#include "lib/members/topology.h"
+#include "lib/mesh/news.h"
 #include "lib/mesh/ring_check.h"
 #include "lib/mesh/suspicion.h"
-#include "lib/mesh/topology.h"
 #include "lib/oplog/codec.h"
 
 namespace radixmesh {
@@ -108,9 +109,15 @@ TEST_CASE("the more confirm a suspicion, the sooner it is a death") {
 }
 
 TEST_CASE("news are told a bounded number of times, the last word of each member only") {
-  NewsQueue queue;
-  queue.add({"a", {}, {}, Epoch{1}, 0, MemberState::suspect}, 9);
-  queue.add({"a", {}, {}, Epoch{1}, 1, MemberState::alive}, 9);
+  Roster roster("c", Topology::mesh);
+  for (std::uint32_t i = 0; i < 9; ++i) {
+    roster.add(TimePoint{}, std::to_string(i), NodeRank{i}, Role::prefill, true);
+  }
+  HeadPace pace(100ms, 1s, TimePoint{10s});
+  News queue(roster, pace);
+  queue.spread(TimePoint{}, {"a", {}, {}, Epoch{1}, 0, MemberState::suspect});
+  CHECK(pace.next() == TimePoint{});  // the first is not waited for
+  queue.spread(TimePoint{}, {"a", {}, {}, Epoch{1}, 1, MemberState::alive});
   int told = 0;
   for (; told < 100; ++told) {
     const auto news = queue.take();
@@ -123,9 +130,9 @@ TEST_CASE("news are told a bounded number of times, the last word of each member
 
 // ---- the token ---------------------------------------------------------------------------------
 
-class Ring {
+class RingOfNodes {
  public:
-  explicit Ring(std::uint32_t size) {
+  explicit RingOfNodes(std::uint32_t size) {
     for (std::uint32_t i = 0; i < size; ++i) view.push_back({NodeId{i}, Epoch{1}, 0});
     for (std::uint32_t i = 0; i < size; ++i) {
       checks.emplace_back(NodeId{i}, RingCheck::Pace{10s, 250ms, 250ms}, TimePoint{});
@@ -159,7 +166,7 @@ class Ring {
 };
 
 TEST_CASE("two rounds verify the ring for everyone, and a token costs one pass a node and round") {
-  Ring ring(5);
+  RingOfNodes ring(5);
   ring.run_until(TimePoint{1s});
   for (const RingCheck& each : ring.checks) {
     CHECK(each.verified());
@@ -170,7 +177,7 @@ TEST_CASE("two rounds verify the ring for everyone, and a token costs one pass a
 
 TEST_CASE(
     "who does not take the token is skipped and named, and the ring is not verified with it") {
-  Ring ring(5);
+  RingOfNodes ring(5);
   ring.deaf = {3};
   ring.run_until(TimePoint{2s});
   for (std::uint32_t i : {0, 1, 2, 4}) {
@@ -187,7 +194,7 @@ TEST_CASE(
 }
 
 TEST_CASE("where the first of the ring is silent, another starts the token") {
-  Ring ring(4);
+  RingOfNodes ring(4);
   ring.deaf = {0};
   ring.view.erase(ring.view.begin());
   for (std::uint32_t i : {1, 2, 3}) ring.checks[i].set_view(TimePoint{}, ring.view);
@@ -196,7 +203,7 @@ TEST_CASE("where the first of the ring is silent, another starts the token") {
 }
 
 TEST_CASE("a token dies when its hops are used up, and one of nobody in the ring at once") {
-  Ring ring(3);
+  RingOfNodes ring(3);
   TickMessage tick;
   tick.initiator = NodeId{2};
   tick.initiator_epoch = Epoch{1};
@@ -210,7 +217,7 @@ TEST_CASE("a token dies when its hops are used up, and one of nobody in the ring
 }
 
 TEST_CASE("a token that comes twice is passed on once") {
-  Ring ring(3);
+  RingOfNodes ring(3);
   TickMessage tick;
   tick.initiator = NodeId{2};
   tick.initiator_epoch = Epoch{1};
@@ -221,7 +228,7 @@ TEST_CASE("a token that comes twice is passed on once") {
 }
 
 TEST_CASE("a node that restarted in between is not part of what was verified") {
-  Ring ring(3);
+  RingOfNodes ring(3);
   ring.run_until(TimePoint{1s});
   std::vector<Visit> later = ring.view;
   later[1].epoch = Epoch{2};

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include "lib/base/node_id.h"
 #include "lib/oplog/codec.h"
 
 namespace radixmesh {

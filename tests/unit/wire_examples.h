@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/node_id.h"
 #include "lib/oplog/codec.h"
 
 namespace radixmesh {
