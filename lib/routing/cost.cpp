@@ -28,27 +28,30 @@ class Fleet {
  public:
   Fleet(const std::vector<RouteCandidate>& candidates, std::uint32_t tokens) {
     std::vector<std::uint32_t> waiting;
-    double computing = 0;
+    std::vector<double> waits;                    // seconds
+    double computing = 0, rate = 0, seconds = 0;  // a token takes; most nodes are alike
     waiting.reserve(candidates.size());
+    waits.reserve(candidates.size());
     for (const RouteCandidate& each : candidates) {
       std::uint32_t& depth = deepest_[static_cast<std::size_t>(each.role)];
       depth = std::max(depth, std::min(each.depth, tokens));
       if (!serves_prefill(each.role)) continue;
       waiting.push_back(waiting_at(each));
+      if (each.prefill_rate != rate) seconds = 1 / (rate = each.prefill_rate);
+      waits.push_back(each.queued_tokens * seconds);
       computing += each.queued_tokens > 0 && each.prefills > 0 ? 1 : 0;
     }
     if (waiting.empty()) return;
-    const auto median = waiting.begin() + static_cast<std::ptrdiff_t>((waiting.size() - 1) / 2);
-    std::ranges::nth_element(waiting, median);
-    const std::uint32_t most = *median;
-    double sum = kComputes * computing;
-    for (std::uint32_t each : waiting) sum += std::min(each, most);
-    waiting_ = sum / static_cast<double>(waiting.size());
+    computing /= static_cast<double>(waiting.size());
+    waiting_ = mean_to_median(waiting) + kComputes * computing;
+    wait_s_ = mean_to_median(waits);
   }
 
-  // How many prompts wait for one that is computed there, see `delay` in the header.
-  double crowd(const RouteCandidate& at) const {
-    const double common = waiting_ + kComes * std::min(at.busy, 1.0);
+  // How many prompts wait for one that is computed there, see `delay` in the header. It waits there
+  // for so long itself.
+  double crowd(const RouteCandidate& at, double wait_s) const {
+    const double here = wait_s < wait_s_ ? wait_s / wait_s_ : 1;
+    const double common = waiting_ * (1 + here) / 2 + kComes * std::min(at.busy, 1.0);
     return std::max<double>(common, waiting_at(at)) / (1 - std::min(at.busy, kBusyMax));
   }
   // Tokens of the prompt that one of this role has.
@@ -61,8 +64,18 @@ class Fleet {
     return candidate.queued_tokens > 0 ? std::max(candidate.prefills, 1u) - 1 : 0;
   }
 
+  // None counts for more than the median.
+  template <class T>
+  static double mean_to_median(std::vector<T>& of) {
+    const auto median = of.begin() + static_cast<std::ptrdiff_t>((of.size() - 1) / 2);
+    std::ranges::nth_element(of, median);
+    double sum = 0;
+    for (const T most = *median; T each : of) sum += static_cast<double>(std::min(each, most));
+    return sum / static_cast<double>(of.size());
+  }
+
   std::array<std::uint32_t, 4> deepest_{};  // by role
-  double waiting_ = 0;                      // at a prefill node
+  double waiting_ = 0, wait_s_ = 0;         // at a prefill node
 };
 
 // How much of what is evicted for a copy was worth as much: where requests have little of the KV
@@ -100,13 +113,13 @@ std::vector<CostTerms> cost_terms(const std::vector<RouteCandidate>& candidates,
   terms.reserve(candidates.size());
   const double weight = weights.affinity * (1 + lots.share);
   const double transfer_s = 1 / weights.transfer_rate, step_s = 1 / weights.decode_rate;
-  double rate = 0, seconds = 0;  // a token takes; most nodes are alike, and divisions slow
+  double rate = 0, seconds = 0;  // a token takes; divisions are slow
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const RouteCandidate& each = candidates[i];
     if (each.prefill_rate != rate) seconds = 1 / (rate = each.prefill_rate);
     const std::uint32_t lacks = missing(each, tokens);
     const double wait = each.queued_tokens * seconds;
-    const double others = weight * fleet.crowd(each);
+    const double others = weight * fleet.crowd(each, wait);
     std::optional<Pull> reads;
     if (!sources.empty()) reads = sources.best_for(i, others);
     const Pull pull = reads.value_or(Pull{});

@@ -22,16 +22,19 @@
 // computed, and a request is not moved away from what is cached to gain less than the fleet loses.
 // Such moves made the queues longer from which they fled. With busy = b a crowd is
 //
-//   max(w + 2 b, own) / (1 - b)        w: of the prefill nodes, the mean; own: of this one
+//   max(w (1 + s) / 2 + 2 b, own) / (1 - b)    w: of the prefill nodes, the mean; own: of this one
 //
 // `w` is how many wait behind the one that is computed, none counting for more than the median; and
 // a fifth of this one: so of two that are done as soon the one that has more of it is taken. Work
-// that is added goes where there is room, so it is the common queue that counts. `2 b`: the
-// queue of the moment, which is mostly empty, tells nothing of those that come while this one is
-// computed; how much the node was given lately does. And who is computed somewhere brings its
-// followers there, a conversation's next turns: they go to who has been idle. `own`: where a hot
-// prefix, or too many long conversations, have met at one node while others are idle, all that is
-// computed there is waited for by many more than elsewhere: from there it spreads.
+// that is added goes where there is room, so it is the common queue that counts. But the shorter
+// this node's own is, the fewer come while it is worked off: `s`, at most 1, is its wait by the
+// mean one, none counting for more than the median. It is half way between the two: who has
+// something cached elsewhere stays there, and what looks short may have been given more already.
+// `2 b`: the queue of the moment, which is mostly empty, tells nothing of those that come while
+// this one is computed; how much the node was given lately does. And who is computed somewhere
+// brings its followers there, a conversation's next turns: they go to who has been idle. `own`:
+// where a hot prefix, or too many long conversations, have met at one node while others are idle,
+// all that is computed there is waited for by many more than elsewhere: from there it spreads.
 //
 // What is read from another node takes the links' time, and those that are to read after it wait as
 // long: it counts as what is computed does. Where links are slow requests are not sent after KV

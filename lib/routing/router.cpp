@@ -216,7 +216,7 @@ KnownRate Router::rate_of(const Traffic* traffic, const KnownRate& fleet) const 
   if (traffic->load() && traffic->load()->prefill_rate) {
     return {static_cast<double>(*traffic->load()->prefill_rate), RateSource::reported};
   }
-  if (!traffic->meter.known()) return fleet;
+  if (!traffic->meter.tells_apart()) return fleet;
   const double ratio = traffic->meter.rate() / fleet.tokens_per_second;
   if (ratio < kRatesDiffer && ratio > 1 / kRatesDiffer) return fleet;
   return {traffic->meter.rate(), RateSource::learned};

@@ -27,12 +27,15 @@ class RateMeter {
   }
   // Nothing before enough was seen.
   bool known() const { return busy_s_ >= kEnoughS && tokens_ >= kEnoughTokens; }
+  // Enough to tell a node from the others: a few prompts may have found those of another router
+  // before them, that it had not told yet, and look as if they took several times as long.
+  bool tells_apart() const { return known() && busy_s_ >= kApartS; }
   double rate() const { return tokens_ / busy_s_; }
   double tokens() const { return known() ? tokens_ : 0; }
   double busy_s() const { return known() ? busy_s_ : 0; }
 
  private:
-  static constexpr double kFadeS = 30, kEnoughS = 0.5, kEnoughTokens = 1000;
+  static constexpr double kFadeS = 30, kEnoughS = 0.5, kApartS = 3, kEnoughTokens = 1000;
   double tokens_ = 0, busy_s_ = 0;
 };
 

@@ -35,13 +35,14 @@ TEST_CASE("what must be computed is dearer the more wait, by all and not by one,
   CHECK(delays({unified_node(0, 0, 0), unified_node(1, 0, 0)})[0] == 0);
   CHECK(delays({unified_node(0, 0, 1), unified_node(1, 0, 0)})[0] == doctest::Approx(0.1));
   CHECK(delays({unified_node(0, 0, 1), unified_node(1, 500, 1)}) == std::vector<double>{0.2, 0.1});
-  // Three wait at each; at one of three a hundred; none and four and five.
+  // Three wait at each; at one of three a hundred; none and four and five: at the first, which has
+  // a second of work where the mean has 11 / 3, for half of the rest.
   CHECK(delays({unified_node(0, 0, 4), unified_node(1, 0, 4)})[0] == doctest::Approx(3.2));
   const auto hot = delays({unified_node(0, 0, 101), unified_node(1, 0, 1), unified_node(2, 0, 1)});
   CHECK(hot[0] == 100);
   CHECK(hot[1] == doctest::Approx(0.2));
   CHECK(delays({unified_node(0, 0, 1), unified_node(1, 0, 5), unified_node(2, 0, 6)})[0] ==
-        doctest::Approx(8.0 / 3 + 0.2));
+        doctest::Approx((8.0 / 3 + 0.2) * (1 + 3.0 / 11) / 2));
   // The fuller it has been, the more come meanwhile, and the longer until it is empty; with a
   // bound, as nobody knows then.
   for (const auto& [busy, crowd] :
