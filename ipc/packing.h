@@ -12,8 +12,8 @@
 #include "lib/replica_view.h"
 #include "lib/routing/route_view.h"
 #include "lib/tree/match_view.h"
-#include "lib/tree/tree_view.h"
 #include "lib/tree/slot_runs.h"
+#include "lib/tree/tree_view.h"
 
 namespace radixmesh::ipc {
 

@@ -105,7 +105,13 @@ void Replica::step(TimePoint now, const Input& input) {
     donor_.serve(picture_.relation(), picture_.has_remote_slots(),
                  [this](NodeId peer, NodeId origin) { return state_for(peer, origin); });
     donor_.give_back(limits::forgotten_frames_per_turn_max);
-    take_back(now);
+    const std::size_t entries =
+        or_default(settings_.pieces_per_turn_max, limits::restored_entries_per_turn_max);
+    if (recovery_.take_back(entries)) {
+      recovery_.finish();
+      gc_.leases().take_back(now);
+      publish_head(now);
+    }
     picture_.relation().give_back(
         or_default(settings_.pieces_per_turn_max, limits::dropped_edges_per_turn_max));
   }
@@ -133,7 +139,7 @@ void Replica::tick(TimePoint now) {
 // What concerns each member, and need not be looked at with every message.
 void Replica::look_at_members(TimePoint now) {
   mesh_.look.begin(now, settings_.timers.hello_max);
-  if (mesh_.joining.asks(now)) mesh_.joining.ask(now, request_to_join(now));
+  if (mesh_.joining.asks(now)) mesh_.joining.ask(now, introduce(now, nullptr, {}));
   if (mesh_.joining.begins_mesh(now)) {
     gc_.leases().begin(now);
     recovery_.expect(now + settings_.timers.recover_wait);
@@ -164,15 +170,6 @@ TimePoint Replica::next_deadline() const {
                 mesh_.look.due(), mesh_.ring.due(), streams_.due(), placement_.due(),
                 gc_.references().due(), recovery_.due()});
   return recovery_.is_running() ? due : std::min(due, gc_.due());
-}
-
-void Replica::take_back(TimePoint now) {
-  const bool is_all = recovery_.take_back(
-      or_default(settings_.pieces_per_turn_max, limits::restored_entries_per_turn_max));
-  if (!is_all) return;
-  recovery_.finish();
-  gc_.leases().take_back(now);
-  publish_head(now);
 }
 
 void Replica::beat(TimePoint now) {
@@ -206,7 +203,8 @@ void Replica::receive(TimePoint now, std::string_view payload, Via via, NodeId f
       out_.count(message.error() == WireError::unknown_control ? "unknown_control_messages"
                                                                : "malformed_frames");
       const auto envelope = decode_envelope(*frame);
-      if (via == Via::published && envelope && envelope->is_op()) on_unreadable_op(now, *envelope);
+      if (via == Via::published && envelope && envelope->is_op())
+        streams_.on_unreadable(now, *envelope);
       continue;
     }
     if (via == Via::published) {
@@ -273,6 +271,7 @@ bool Replica::receive_from_seed(TimePoint now, NodeId from, const Message& messa
 }
 
 void Replica::receive_published(TimePoint now, const Message& message, std::string_view frame) {
+  const NodeId id = message.envelope.origin;
   if (message.envelope.is_op()) {
     on_op(now, message, frame, true);
   } else if (const auto* head = std::get_if<HeadMessage>(&message.body)) {
@@ -282,7 +281,14 @@ void Replica::receive_published(TimePoint now, const Message& message, std::stri
       mesh_.subscriptions.relay(now, message.envelope, frame);
     }
   } else if (const auto* marker = std::get_if<MarkerMessage>(&message.body)) {
-    on_marker(now, message.envelope, *marker);
+    const Member* member = roster_.find(id);
+    const bool is_known = member != nullptr && !roster_.is_self(*member);
+    if (!is_known || message.envelope.epoch < member->epoch) {
+      return out_.count("misplaced_messages");
+    }
+    // From here on nothing of it is missed; what came before is in the vector.
+    mesh_.subscriptions.on_marker(now, id);
+    note_vector(now, id, marker->vector, true);
   } else {
     out_.count("misplaced_messages");
   }
@@ -336,7 +342,7 @@ void Replica::receive_question(TimePoint now, NodeId from, const Message& messag
   } else if (const auto* replay = std::get_if<ReplayRequest>(&body)) {
     donor_.on_replay_request(from, *replay);
   } else if (const auto* snapshot = std::get_if<SnapshotRequest>(&body)) {
-    on_snapshot_request(now, from, *snapshot);
+    donor_.on_snapshot_request(now, from, *snapshot, state_for(from, snapshot->origin));
   } else if (const auto* credit = std::get_if<SnapshotCredit>(&body)) {
     donor_.on_credit(now, from, *credit);
   } else if (const auto* reader = std::get_if<RegisterMessage>(&body)) {

@@ -168,12 +168,10 @@ class Replica {
   void beat(TimePoint now);
   void publish_head(TimePoint now);
   void check_ready(TimePoint now);
-  void take_back(TimePoint now);
 
   // replica_pass.cpp
   void pass_on(TimePoint now);
   void on_op(TimePoint now, const Message& message, std::string_view frame, bool live);
-  void on_unreadable_op(TimePoint now, const Envelope& envelope);
   void note_head(TimePoint now, NodeId id, Epoch epoch, Seq head);
   void note_vector(TimePoint now, NodeId from, const std::vector<VectorEntry>& vector,
                    bool is_marker);
@@ -182,16 +180,13 @@ class Replica {
   void outgrow(TimePoint now, Epoch seen, bool not_mine);
   void on_head(TimePoint now, const Envelope& envelope, const HeadMessage& head,
                std::string_view frame);
-  void on_marker(TimePoint now, const Envelope& envelope, const MarkerMessage& marker);
   void on_pulse(TimePoint now, NodeId from, const Pulse& pulse);
   void on_replay(TimePoint now, NodeId from, const ReplayMessage& replay);
-  void on_snapshot_request(TimePoint now, NodeId from, const SnapshotRequest& request);
   void on_snapshot_chunk(TimePoint now, NodeId from, const SnapshotChunk& chunk);
   std::optional<DonorState> state_for(NodeId peer, NodeId origin) const;
 
   // replica_meet.cpp
   Introduction introduce(TimePoint now, const Member* to, Epoch life) const;
-  JoinMessage request_to_join(TimePoint now) const;
   void greet(TimePoint now);
   OwnNumbers numbers_of(NodeId id) const;
   void correct_numbers(TimePoint now, Member& member, const Introduction& said);

@@ -100,7 +100,9 @@ void Replica::greet(TimePoint now) {
   if (draining() || !roster_.joined()) return;
   for (const Greetings::Due& due : mesh_.greetings.due(now)) {
     if (due.redials) out_.owe(Redial{due.id});
-    if (due.asks_to_join) post_.ask(due.id, Channel::control, request_to_join(now));
+    if (due.asks_to_join) {
+      post_.ask(due.id, Channel::control, mesh_.joining.request(introduce(now, nullptr, {})));
+    }
     HelloMessage hello{introduce(now, &roster_.at(due.id), Epoch{})};
     hello.question = mesh_.greetings.ask(now, due.id, numbers_of(due.id));
     post_.ask(due.id, Channel::control, std::move(hello));
@@ -239,14 +241,6 @@ void Replica::on_news(TimePoint now, NodeId from, const std::vector<MemberNews>&
 
 // ---- joining -----------------------------------------------------------------------------------
 
-// A rank that was handed out may have been given to another since; only what the operator gave is
-// asked for.
-JoinMessage Replica::request_to_join(TimePoint now) const {
-  JoinMessage join{introduce(now, nullptr, Epoch{})};
-  join.rank = settings_.rank;
-  return join;
-}
-
 // Lets a node in: it has a rank from now on, and counts as soon as it answered our HELLO.
 void Replica::on_join(TimePoint now, NodeId from, const JoinMessage& join) {
   if (from == roster_.self().id) return;
@@ -269,7 +263,9 @@ void Replica::on_join(TimePoint now, NodeId from, const JoinMessage& join) {
              "node=" + join.addr + (lets_in ? " rank=" + std::to_string(rank.value) : ""));
   }
   // It is this node that has to ask.
-  if (!lets_in) return post_.ask(from, Channel::control, request_to_join(now));
+  if (!lets_in) {
+    return post_.ask(from, Channel::control, mesh_.joining.request(introduce(now, nullptr, {})));
+  }
   Member& member = roster_.at(from);
   mesh_.joining.assign_rank(member, join);
   // Last, so that it is complete where nothing was lost.

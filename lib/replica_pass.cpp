@@ -83,13 +83,6 @@ void Replica::on_op(TimePoint now, const Message& message, std::string_view fram
   note_head(now, id, envelope.epoch, envelope.seq);
 }
 
-void Replica::on_unreadable_op(TimePoint now, const Envelope& envelope) {
-  out_.count("ops_unreadable");
-  if (!streams_.is_next(envelope)) return;
-  note_head(now, envelope.origin, envelope.epoch, envelope.seq);
-  streams_.note_unreadable(now, envelope.origin);
-}
-
 // Someone says that the origin's op `head` of this epoch exists.
 void Replica::note_head(TimePoint now, NodeId id, Epoch epoch, Seq head) {
   const Origin* origin = streams_.find(id);
@@ -111,7 +104,7 @@ void Replica::on_replay(TimePoint now, NodeId from, const ReplayMessage& replay)
     if (const auto message = decode(*frame)) {
       on_op(now, *message, *frame, false);
     } else {
-      on_unreadable_op(now, *envelope);
+      streams_.on_unreadable(now, *envelope);
     }
   }
 }
@@ -120,29 +113,20 @@ void Replica::on_replay(TimePoint now, NodeId from, const ReplayMessage& replay)
 
 std::optional<DonorState> Replica::state_for(NodeId peer, NodeId origin) const {
   const Member& self = roster_.self();
-  if (origin == self.id) return DonorState{self.epoch, own_.head(), kSelf};
+  if (origin == self.id) return DonorState{self.epoch, own_.head(), kSelf, {}};
   return streams_.state_for(peer, origin);
-}
-
-void Replica::on_snapshot_request(TimePoint now, NodeId from, const SnapshotRequest& request) {
-  std::optional<DonorState> state = state_for(from, request.origin);
-  if (state && request.origin == from &&
-      request.engine_token != streams_.at(from).former->engine_token) {
-    state.reset();  // another engine's
-  }
-  donor_.on_snapshot_request(now, from, request, state);
 }
 
 void Replica::on_snapshot_chunk(TimePoint now, NodeId from, const SnapshotChunk& chunk) {
   const NodeId id = chunk.origin;
   if (id == roster_.self().id) return recovery_.on_chunk(now, from, chunk);
-  if (!streams_.on_chunk(now, from, chunk)) return;
-  const HolderIndex staged = streams_.take_staged(id);
+  const auto staged = streams_.on_chunk(now, from, chunk);
+  if (!staged) return;
   const bool is_later = chunk.epoch > streams_.at(id).stream.epoch();
   if (is_later && !hear_of_epoch(now, id, chunk.epoch)) {
-    return streams_.refuse_staged(now, id, staged);
+    return streams_.refuse_staged(now, id, *staged);
   }
-  streams_.commit(now, chunk, staged);
+  streams_.commit(now, chunk, *staged);
 }
 
 // ---- what members say of themselves, and of each other -----------------------------------------
@@ -193,16 +177,6 @@ void Replica::note_vector(TimePoint now, NodeId from, const std::vector<VectorEn
     }
     if (is_marker && !ready()) streams_.need(entry);
   }
-}
-
-// From here on nothing that this upstream publishes is missed; what came before is in the vector.
-void Replica::on_marker(TimePoint now, const Envelope& envelope, const MarkerMessage& marker) {
-  const Member* member = roster_.find(envelope.origin);
-  if (member == nullptr || roster_.is_self(*member) || envelope.epoch < member->epoch) {
-    return out_.count("misplaced_messages");
-  }
-  mesh_.subscriptions.on_marker(now, envelope.origin);
-  note_vector(now, envelope.origin, marker.vector, true);
 }
 
 void Replica::on_pulse(TimePoint now, NodeId from, const Pulse& pulse) {

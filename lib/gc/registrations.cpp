@@ -22,15 +22,15 @@ Registrations::Owner& Registrations::begin(TimePoint now, NodeId id, Epoch epoch
   owner = Owner{};
   owner.nonce = ++last_nonce_;
   owner.epoch = epoch;
-  owner.next_send = owner.used = now;
+  owner.sending.next = owner.used = now;
   return owner;
 }
 
 // Gives the register its next version, odd or even; versions of one registration only grow.
 void Registrations::raise(Owner& owner, Anchor at, Page& page, bool odd) {
-  owner.untold.insert(at);
-  page.version = owner.last_version + ((owner.last_version % 2 == 1) == odd ? 2 : 1);
-  owner.last_version = page.version;
+  owner.versions.untold.insert(at);
+  page.version = owner.versions.last + ((owner.versions.last % 2 == 1) == odd ? 2 : 1);
+  owner.versions.last = page.version;
   page.told = page.denied = false;
 }
 
@@ -62,14 +62,14 @@ Registrations::Asked Registrations::refer(TimePoint now, NodeId id, Epoch epoch,
   const bool confirmed = at.confirmed() || is_planted(PlantedFault::no_confirm);
   if (owner.mode == GcMode::global_ref && !confirmed) {
     if (at.denied) {
-      owner.untold.erase(page);
+      owner.versions.untold.erase(page);
       owner.pages.erase(page);
       owner.patience_ends.reset();
       return {Grant::refused, 0};
     }
     if (at.version % 2 == 0) {
       raise(owner, page, at, true);
-      owner.statement = now;
+      owner.sending.statement = now;
     }
     at.wanted_until = now + settings_.answer_wait;
     owner.next_look = std::min(owner.next_look, at.wanted_until);
@@ -97,9 +97,9 @@ bool Registrations::waits(TimePoint now, NodeId id, Seq applied, Anchor page) co
 void Registrations::release_page(TimePoint now, Owner& owner, std::map<Anchor, Page>::iterator at) {
   if (owner.mode == GcMode::global_ref) {
     raise(owner, at->first, at->second, false);
-    owner.statement = now;
+    owner.sending.statement = now;
   } else {
-    owner.untold.erase(at->first);
+    owner.versions.untold.erase(at->first);
     owner.pages.erase(at);
   }
 }
@@ -161,17 +161,18 @@ void Registrations::on_registered(TimePoint now, NodeId id, Epoch epoch,
     owner.patience_ends = waits ? std::optional(now + settings_.holder_patience) : std::nullopt;
   }
   // Whatever lease was told: a wrong one does not outlast the next answer by much.
-  owner.next_send = now + std::min(answer.lease, settings_.lease) / kRenewals;
+  owner.sending.next = now + std::min(answer.lease, settings_.lease) / kRenewals;
   for (const ReaderRegister& each : answer.registers) {
     const auto page = owner.pages.find(each.page);
     if (page == owner.pages.end() || page->second.version == 0) continue;
     if (each.version == page->second.version) page->second.told = true;
     if (each.version == 0 && page->second.version % 2 == 1) page->second.denied = true;
-    if (page->second.told || page->second.denied) owner.untold.erase(each.page);
+    if (page->second.told || page->second.denied) owner.versions.untold.erase(each.page);
     const bool is_over = page->second.users == 0 && page->second.version % 2 == 0;
     if (is_over && page->second.told) owner.pages.erase(page);
   }
-  if (!owner.untold.empty()) owner.statement = std::min(owner.statement, now);
+  if (!owner.versions.untold.empty())
+    owner.sending.statement = std::min(owner.sending.statement, now);
   if (was_ending && answer.stamp == owner.stamp) owners_.erase(found);
 }
 
@@ -198,9 +199,9 @@ void Registrations::tell_soon(NodeId id) {
   const auto found = owners_.find(id);
   if (found == owners_.end()) return;
   Owner& owner = found->second;
-  const bool was_sent = owner.sent_at != TimePoint::min();
-  const TimePoint soon = was_sent ? owner.sent_at + kStatementPause : TimePoint::min();
-  owner.statement = std::min(owner.statement, soon);
+  const bool was_sent = owner.sending.last != TimePoint::min();
+  const TimePoint soon = was_sent ? owner.sending.last + kStatementPause : TimePoint::min();
+  owner.sending.statement = std::min(owner.sending.statement, soon);
 }
 
 // References that were confirmed, or will be, and that nobody came for.
@@ -224,17 +225,17 @@ bool Registrations::look_after(TimePoint now, NodeId id, Owner& owner) {
     begin_anew(now, id);
   }
   if (now >= owner.next_look) give_up_unwanted(now, owner);
-  if (now < std::min(owner.next_send, owner.statement)) return false;
-  owner.statement = kNever;
+  if (now < std::min(owner.sending.next, owner.sending.statement)) return false;
+  owner.sending.statement = kNever;
   const bool idle = owner.pages.empty() && now - owner.used >= settings_.lease;
   owner.ending = idle && owner.position;
   owner.stamp = std::max<std::uint64_t>(
       owner.stamp + 1,
       static_cast<std::uint64_t>(std::max<std::int64_t>(now.time_since_epoch().count(), 1)));
-  owner.sent_at = now;
+  owner.sending.last = now;
   // Who does not answer for long is still asked: it may wait for a word of this node's.
   const bool silent = now - owner.used >= settings_.lease;
-  owner.next_send = now + (silent ? settings_.lease / kRenewals : kAskAgain);
+  owner.sending.next = now + (silent ? settings_.lease / kRenewals : kAskAgain);
   return true;
 }
 
@@ -247,7 +248,7 @@ std::vector<std::pair<NodeId, RegisterMessage>> Registrations::due(TimePoint now
     message.stamp = owner.stamp;
     said_[id] = {owner.nonce, owner.stamp};
     message.ends = owner.ending;
-    for (Anchor page : owner.untold) {
+    for (Anchor page : owner.versions.untold) {
       if (message.registers.size() == limits::gc_pages_max) break;
       message.registers.push_back({page, owner.pages.at(page).version});
     }
@@ -267,7 +268,7 @@ std::vector<Anchor> Registrations::pages_of(NodeId owner) const {
 TimePoint Registrations::next_due() const {
   TimePoint due = kNever;
   for (const auto& [id, owner] : owners_) {
-    due = std::min({due, owner.next_send, owner.statement, owner.next_look});
+    due = std::min({due, owner.sending.next, owner.sending.statement, owner.next_look});
   }
   return due;
 }

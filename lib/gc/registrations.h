@@ -97,15 +97,19 @@ class Registrations {
     std::optional<TimePoint> patience_ends;
     GcMode mode = GcMode::off;
     TimePoint valid_until = TimePoint::min();
-    TimePoint next_send;           // a renewal, or once more what was not answered
-    TimePoint statement = kNever;  // what is new is to be said by then, whatever is answered
+    struct {
+      TimePoint next;                // a renewal, or once more what was not answered
+      TimePoint statement = kNever;  // what is new is to be said by then, whatever is answered
+      TimePoint last = TimePoint::min();
+    } sending;
     TimePoint used;                // last: something was referred to, or was to be
-    TimePoint sent_at = TimePoint::min();
     TimePoint next_look = kNever;  // at pages that someone waited for
     bool ending = false;
-    std::uint64_t last_version = 0;
     std::map<Anchor, Page> pages;
-    std::set<Anchor> untold;  // those whose version the owner is not known to have
+    struct {
+      std::uint64_t last = 0;
+      std::set<Anchor> untold;  // pages whose version the owner is not known to have
+    } versions;
   };
 
   Owner& begin(TimePoint now, NodeId id, Epoch epoch);

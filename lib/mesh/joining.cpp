@@ -76,7 +76,13 @@ bool Joining::asks(TimePoint now) {
   return asks;
 }
 
-void Joining::ask(TimePoint now, const JoinMessage& request) {
+JoinMessage Joining::request(const Introduction& self) const {
+  JoinMessage join{self};
+  join.rank = settings_.rank;
+  return join;
+}
+
+void Joining::ask_all(TimePoint now, const JoinMessage& request) {
   if (const Member* lower = member_of_lower_mesh()) {
     post_.ask(lower->id, Channel::control, request);
   }

@@ -57,7 +57,10 @@ class Joining {
   // may know of it either. And now and then later: a mesh that began apart may have come within
   // reach.
   bool asks(TimePoint now);
-  void ask(TimePoint now, const JoinMessage& request);
+  void ask(TimePoint now, const Introduction& self) { ask_all(now, request(self)); }
+  // What is asked. A rank that was handed out may have been given to another since; only what the
+  // operator gave is asked for.
+  JoinMessage request(const Introduction& self) const;
   // A member answered: it may be of a lower mesh.
   void note_welcome(TimePoint now);
   // Begins a mesh where there is none to wait for. True where it did.
@@ -81,6 +84,7 @@ class Joining {
 
  private:
   const Member* member_of_lower_mesh() const;
+  void ask_all(TimePoint now, const JoinMessage& request);
   void ask_seeds(TimePoint now, const JoinMessage& request);
   bool is_alone() const { return !roster_.joined() || roster_.view().places.size() <= 1; }
   Duration find_pause() const { return is_alone() ? timers_.find_seeds : timers_.find_others; }

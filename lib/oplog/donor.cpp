@@ -18,7 +18,9 @@ void Donor::on_replay_request(NodeId from, const ReplayRequest& request) {
 }
 
 void Donor::on_snapshot_request(TimePoint now, NodeId from, const SnapshotRequest& request,
-                                const std::optional<DonorState>& state) {
+                                std::optional<DonorState> state) {
+  const bool is_own = request.origin == from;
+  if (state && is_own && request.engine_token != state->engine_token) state.reset();
   const bool newer = state && std::tuple(state->epoch, state->applied) >
                                   std::tuple(request.epoch, request.applied);
   if (newer && snapshots_.open(now, from, request, state->epoch)) {

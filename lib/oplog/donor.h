@@ -46,7 +46,7 @@ class Donor {
   void on_replay_request(NodeId from, const ReplayRequest& request);
   // `state`: what may be given to it of that origin; nothing where there is none.
   void on_snapshot_request(TimePoint now, NodeId from, const SnapshotRequest& request,
-                           const std::optional<DonorState>& state);
+                           std::optional<DonorState> state);
   void on_credit(TimePoint now, NodeId from, const SnapshotCredit& credit) {
     snapshots_.credit(now, from, credit);
   }

@@ -15,6 +15,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -30,6 +31,7 @@ struct DonorState {
   Epoch epoch;
   Seq applied;
   HolderIndex holder;
+  std::string_view engine_token;  // of a former life: none other gets it
 };
 
 class SnapshotDonor {

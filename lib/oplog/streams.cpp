@@ -18,6 +18,7 @@ Streams::Streams(const Roster& roster, Picture& picture, Donor& donor, Post& pos
       out_(out),
       pace_(pace),
       timers_(timers),
+      applier_(picture, donor, out),
       repair_(roster, post, out, timers, picture.has_remote_slots()) {}
 
 // ---- look-ups ----------------------------------------------------------------------------------
@@ -115,23 +116,22 @@ void Streams::take(TimePoint now, OriginStream::Verdict verdict, const Message& 
   }
 }
 
-bool Streams::is_next(const Envelope& envelope) const {
-  const Origin* origin = find(envelope.origin);
-  return origin != nullptr && envelope.epoch == origin->stream.epoch() &&
-         envelope.seq.value == origin->stream.applied().value + 1;
-}
-
-void Streams::note_unreadable(TimePoint now, NodeId id) {
-  Origin& origin = origins_.at(id);
-  if (++origin.missing.failures >= 2) {
-    repair_.want_snapshot(now, origin, "unreadable_op", true);
-  }
+void Streams::on_unreadable(TimePoint now, const Envelope& envelope) {
+  out_.count("ops_unreadable");
+  const auto found = origins_.find(envelope.origin);
+  if (found == origins_.end()) return;
+  Origin& origin = found->second;
+  const Position next{origin.stream.epoch(), Seq{origin.stream.applied().value + 1}};
+  if (Position{envelope.epoch, envelope.seq} != next) return;
+  note_head(now, origin.id, envelope.seq);
+  if (++origin.missing.failures < 2) return;
+  repair_.want_snapshot(now, origin, "unreadable_op", true);
 }
 
 void Streams::apply_next(TimePoint now, Origin& origin, const Message& message,
                          std::string_view frame) {
   const Envelope& envelope = message.envelope;
-  const auto tokens = apply(origin, message);
+  const auto tokens = applier_.apply(origin, message);
   if (!tokens) {
     out_.count("ops_refused");
     origin.refused = envelope.seq;
@@ -139,6 +139,7 @@ void Streams::apply_next(TimePoint now, Origin& origin, const Message& message,
   }
   out_.owe(OpApplied{roster_.at(origin.id).addr, envelope.epoch, envelope.seq,
                      static_cast<MessageType>(envelope.type), *tokens});
+  if (std::holds_alternative<GcQueryOp>(message.body)) retiring_.insert(origin.id);
   origin.stream.applied_one();
   // The first op of a life that began empty: what was before is gone for good.
   if (origin.former && envelope.seq.value == 1) drop_former(origin);
@@ -162,71 +163,6 @@ void Streams::drain(TimePoint now, Origin& origin) {
     apply_next(now, origin, *message, *frame);
     if (origin.stream.applied() == before) return;
   }
-}
-
-// How many tokens that concerned. Nothing if the op does not fit the origin's entries; then nothing
-// has changed.
-std::optional<std::uint64_t> Streams::apply(Origin& origin, const Message& message) {
-  if (const auto* insert = std::get_if<InsertOp>(&message.body)) {
-    if (!has_room(relation(), origin.holder, insert->tokens.size(), out_)) return std::nullopt;
-    const auto added =
-        relation().store(origin.holder, Insertion{message.envelope.seq, insert->anchor,
-                                                  insert->name, insert->tokens, insert->slots});
-    if (!added) return std::nullopt;
-    // Slots of sent entries may be others.
-    if (*added < insert->tokens.size()) donor_.replaced(origin.id);
-    return *added;
-  }
-  if (const auto* removal = std::get_if<DeleteOp>(&message.body)) {
-    return apply_delete(origin, *removal);
-  }
-  if (const auto* query = std::get_if<GcQueryOp>(&message.body)) {
-    const auto marked = mark_pages(origin, query->first_pages, true);
-    if (marked) retiring_.insert(origin.id);
-    return marked;
-  }
-  if (const auto* abort = std::get_if<GcAbortOp>(&message.body)) {
-    return mark_pages(origin, abort->first_pages, false);
-  }
-  const std::uint64_t tokens = relation().tokens_of(origin.holder);
-  hold_nothing(origin);
-  donor_.replaced(origin.id);
-  return tokens;
-}
-
-std::optional<std::uint64_t> Streams::apply_delete(Origin& origin, const DeleteOp& op) {
-  for (const Anchor& first : op.first_pages) {
-    if (!relation().has(origin.holder, first)) return std::nullopt;
-  }
-  std::uint64_t tokens = 0;
-  // All were there; one that is gone when its turn comes lay below one before it.
-  for (const Anchor& first : op.first_pages) {
-    tokens += relation().remove(origin.holder, first).value_or(0);
-  }
-  donor_.removed(origin.id, op.first_pages);
-  return tokens;
-}
-
-// What the origin held goes by and by, and answers do not know of it any more.
-void Streams::hold_nothing(Origin& origin) {
-  if (relation().tokens_of(origin.holder) == 0) return;
-  picture_.drop(origin.holder);
-  origin.holder = picture_.add(origin.id);
-}
-
-// Pages of an origin begin to retire, or no longer do. Nothing, and nothing has changed, if one of
-// them is not there. Returns how many tokens that concerns.
-std::optional<std::uint64_t> Streams::mark_pages(const Origin& origin,
-                                                 std::span<const Anchor> firsts, bool retiring) {
-  for (const Anchor& first : firsts) {
-    if (!relation().has(origin.holder, first)) return std::nullopt;
-  }
-  std::uint64_t tokens = 0;
-  for (const Anchor& first : firsts) {
-    tokens += *relation().set_retiring(origin.holder, first, retiring);
-  }
-  donor_.marked(origin.id, firsts, retiring);
-  return tokens;
 }
 
 void Streams::note_head(TimePoint now, NodeId id, Seq head) {
@@ -280,7 +216,7 @@ void Streams::compare_digest(TimePoint now, const VectorEntry& at, Digest digest
   Missing& missing = origin.missing;
   if (origin.forgotten || missing.staging) return;
   if (origin.position() != Position{at.epoch, at.applied}) return;
-  const Digest here = relation().digest(origin.holder);
+  const Digest here = picture_.relation().digest(origin.holder);
   if (here == digest) {
     // By the origin's own word nothing is wrong here, whoever said so.
     if (said_by != origin.id || !missing.replaces_all) return;

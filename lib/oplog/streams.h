@@ -20,9 +20,9 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <span>
 #include <vector>
 
+#include "lib/oplog/applier.h"
 #include "lib/oplog/donor.h"
 #include "lib/oplog/head_pace.h"
 #include "lib/oplog/origin.h"
@@ -65,9 +65,8 @@ class Streams {
   void take(TimePoint now, OriginStream::Verdict verdict, const Message& message,
             std::string_view frame);
   // One that cannot be read is as good as lost, and cannot be skipped: it is asked for again, and
-  // if that does not help, a snapshot goes past it. False where it is not the next of this life.
-  bool is_next(const Envelope& envelope) const;
-  void note_unreadable(TimePoint now, NodeId id);
+  // if that does not help, a snapshot goes past it.
+  void on_unreadable(TimePoint now, const Envelope& envelope);
   // Someone says that this op of the present life exists.
   void note_head(TimePoint now, NodeId id, Seq head);
   // The origin itself says that it has no more than this: what was said to be above never was.
@@ -89,10 +88,9 @@ class Streams {
 
   // ---- snapshots -------------------------------------------------------------------------------
 
-  // True where a snapshot is complete with it that is newer than what is here: then it is taken
-  // apart and, once its life is the present one, committed; else refused.
-  bool on_chunk(TimePoint now, NodeId from, const SnapshotChunk& chunk);
-  HolderIndex take_staged(NodeId id) { return origins_.at(id).missing.staging->detach(); }
+  // The holder of a snapshot that is complete with it and newer than what is here: once its life is
+  // the present one it is committed, else refused.
+  std::optional<HolderIndex> on_chunk(TimePoint now, NodeId from, const SnapshotChunk& chunk);
   void refuse_staged(TimePoint now, NodeId id, HolderIndex staged);
   // The snapshot replaces what was known of the origin.
   void commit(TimePoint now, const SnapshotChunk& chunk, HolderIndex staged);
@@ -118,16 +116,10 @@ class Streams {
  private:
   void apply_next(TimePoint now, Origin& origin, const Message& message, std::string_view frame);
   void drain(TimePoint now, Origin& origin);
-  std::optional<std::uint64_t> apply(Origin& origin, const Message& message);
-  std::optional<std::uint64_t> apply_delete(Origin& origin, const DeleteOp& op);
-  void hold_nothing(Origin& origin);
-  std::optional<std::uint64_t> mark_pages(const Origin& origin, std::span<const Anchor> firsts,
-                                          bool retiring);
   void end_life(TimePoint now, Origin& origin);
   void drop_former(Origin& origin);
   void abandon_staging(Origin& origin);
   bool drop_if_outdated(TimePoint now, Origin& origin, const SnapshotChunk& chunk);
-  Relation& relation() { return picture_.relation(); }
 
   const Roster& roster_;
   Picture& picture_;
@@ -136,6 +128,7 @@ class Streams {
   Outbox& out_;
   HeadPace& pace_;
   const Timers& timers_;
+  Applier applier_;
   Repair repair_;
   std::map<NodeId, Origin> origins_;
   std::set<NodeId> retiring_;

@@ -38,7 +38,7 @@ void Streams::end_life(TimePoint now, Origin& origin) {
 
 void Streams::drop_former(Origin& origin) {
   if (!origin.former) return;
-  relation().drop_holder(origin.former->holder);
+  picture_.relation().drop_holder(origin.former->holder);
   origin.former.reset();
 }
 
@@ -90,7 +90,7 @@ void Streams::forget(NodeId id) {
   drop_former(origin);
   donor_.replaced(id);
   donor_.forget_ops(id);
-  hold_nothing(origin);
+  applier_.hold_nothing(origin);
   origin.stream.begin_epoch(origin.stream.epoch());
   origin.stream.pause(true);
   origin.head = {};

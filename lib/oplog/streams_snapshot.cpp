@@ -6,31 +6,35 @@
 
 namespace radixmesh {
 
-bool Streams::on_chunk(TimePoint now, NodeId from, const SnapshotChunk& chunk) {
+std::optional<HolderIndex> Streams::on_chunk(TimePoint now, NodeId from,
+                                             const SnapshotChunk& chunk) {
   const auto found = origins_.find(chunk.origin);
   const bool is_wanted = found != origins_.end() && found->second.missing.staging &&
                          found->second.missing.staging->is_of(from, chunk);
   if (!is_wanted) {
     out_.count("chunks_unwanted");
-    return false;
+    return std::nullopt;
   }
   Origin& origin = found->second;
   Staging& staging = *origin.missing.staging;
-  const char* failed = chunk.status == SnapshotStatus::cannot   ? "snapshots_declined"
-                       : !staging.is_next(chunk)                ? "snapshots_out_of_order"
-                       : !staging.take(relation(), chunk, out_) ? "snapshots_broken"
-                                                                : nullptr;
+  const char* failed = chunk.status == SnapshotStatus::cannot            ? "snapshots_declined"
+                       : !staging.is_next(chunk)                         ? "snapshots_out_of_order"
+                       : !staging.take(picture_.relation(), chunk, out_) ? "snapshots_broken"
+                                                                         : nullptr;
   if (failed != nullptr) {
     out_.count(failed);
     abandon_staging(origin);
     drain(now, origin);
     repair_.update(now, origin);
-    return false;
+    return std::nullopt;
   }
   staging.heard(now);
-  if (chunk.status == SnapshotStatus::last) return !drop_if_outdated(now, origin, chunk);
+  if (chunk.status == SnapshotStatus::last) {
+    if (drop_if_outdated(now, origin, chunk)) return std::nullopt;
+    return staging.detach();
+  }
   post_.ask(from, Channel::bulk, SnapshotCredit{chunk.origin, chunk.session, staging.chunks()});
-  return false;
+  return std::nullopt;
 }
 
 // It replaces nothing that is as new.
@@ -48,7 +52,7 @@ bool Streams::drop_if_outdated(TimePoint now, Origin& origin, const SnapshotChun
 
 void Streams::refuse_staged(TimePoint now, NodeId id, HolderIndex staged) {
   Origin& origin = origins_.at(id);
-  relation().drop_holder(staged);
+  picture_.relation().drop_holder(staged);
   abandon_staging(origin);
   repair_.update(now, origin);
 }
@@ -71,7 +75,7 @@ void Streams::commit(TimePoint now, const SnapshotChunk& chunk, HolderIndex stag
   missing.repaired = Missing::Note{now, "snapshot"};
   out_.log(LogLine::Level::info, "snapshot_taken",
            "node=" + roster_.at(origin.id).addr + " seq=" + std::to_string(chunk.as_of.value) +
-               " tokens=" + std::to_string(relation().tokens_of(staged)));
+               " tokens=" + std::to_string(picture_.relation().tokens_of(staged)));
   drain(now, origin);
   repair_.update(now, origin);
   pace_.changed();
@@ -80,7 +84,7 @@ void Streams::commit(TimePoint now, const SnapshotChunk& chunk, HolderIndex stag
 void Streams::abandon_staging(Origin& origin) {
   std::optional<Staging>& staging = origin.missing.staging;
   if (!staging) return;
-  staging->drop(relation());
+  staging->drop(picture_.relation());
   staging.reset();
   origin.stream.pause(origin.had_ops);
   repair_.look_at(origin);
@@ -91,11 +95,12 @@ std::optional<DonorState> Streams::state_for(NodeId peer, NodeId id) const {
   if (origin == nullptr || origin->stream.epoch().value == 0) return std::nullopt;
   if (peer == id) {
     if (!origin->former) return std::nullopt;
-    return DonorState{origin->former->epoch, origin->former->applied, origin->former->holder};
+    const FormerLife& former = *origin->former;
+    return DonorState{former.epoch, former.applied, former.holder, former.engine_token};
   }
   // What is here may be nothing, or wrong.
   if (origin->forgotten || origin->missing.replaces_all) return std::nullopt;
-  return DonorState{origin->stream.epoch(), origin->stream.applied(), origin->holder};
+  return DonorState{origin->stream.epoch(), origin->stream.applied(), origin->holder, {}};
 }
 
 }  // namespace radixmesh

@@ -269,9 +269,9 @@ CandidateView Placement::row_of(const Member& member, const Routed& routed,
 }
 
 WorkView Placement::work_of(NodeId member) const {
-  const KnownRate rate = router_.rate(member);
+  const KnownRate rate = router_.traffic().rate(member);
   WorkView view{rate.tokens_per_second, source_name(rate.source), pull_rate_of(member), {}, {}};
-  if (const Traffic* traffic = router_.traffic(member)) {
+  if (const Traffic* traffic = router_.traffic().find(member)) {
     view.booked = traffic->promised();
     view.hits = traffic->hits;
   }

@@ -65,9 +65,9 @@ void Router::note_move(TimePoint now, const RouteQuery& query, const Routed& see
     return static_cast<double>(seen.tokens - std::min(seen.tokens, at.depth));
   };
   const RouteCandidate& comes = seen.candidates[to];
-  traffic_[comes.id].move(now, lacks(comes), 1);
+  traffic_.move(now, comes.id, lacks(comes), 1);
   const auto leaves = std::ranges::find(seen.candidates, here, &RouteCandidate::id);
-  if (leaves != seen.candidates.end()) traffic_[here].move(now, -lacks(*leaves), -1);
+  if (leaves != seen.candidates.end()) traffic_.move(now, here, -lacks(*leaves), -1);
 }
 
 Redirected Router::redirect(TimePoint now, const RouteQuery& query,

@@ -13,19 +13,8 @@
 namespace radixmesh {
 namespace {
 
-// A router that was not heard for so long has no promises any more; it tells them every second.
-constexpr Duration kPromisesLive = std::chrono::seconds(10);
-// Rates that differ by less than a third are taken as equal: what was seen of a node depends on
-// what it was given to do, and small differences would send work to whoever looks fastest.
-constexpr double kRatesDiffer = 4.0 / 3;
-// Before any prompt was seen, and any booking ended.
-constexpr double kPromptTokens = 1000, kHeldS = 10;
 // A booked prompt is taken as computed after three times what it should take, and some seconds.
 constexpr double kPrefillPatience = 3;
-// Of smaller prompts it is the fixed part of a batch's time that is seen, and not the rate.
-constexpr std::uint32_t kLearnTokensMin = 1000;
-// More requests at a node than this are as good as this many.
-constexpr double kCountMax = 1e9;
 constexpr Duration kPrefillPatienceMin = std::chrono::seconds(10);
 
 }  // namespace
@@ -37,115 +26,44 @@ std::string_view reason_name(RedirectReason reason) {
   constexpr std::string_view names[] = {"sooner", "stay", "hop_limit"};
   return names[static_cast<std::size_t>(reason)];
 }
-std::string_view source_name(RateSource source) {
-  constexpr std::string_view names[] = {"reported", "learned", "fleet", "configured"};
-  return names[static_cast<std::size_t>(source)];
-}
-
 Router::Router(const RoutingSettings& settings, std::uint32_t page_size, Epoch life,
                std::uint64_t salt, TimePoint now)
     : settings_(settings),
       page_size_(page_size),
       started_(now),
+      traffic_(settings.prefill_rate),
       bookings_(BookingId{life.value}),
       speculation_(settings.speculation, salt),
-      salt_(salt),
-      prompt_tokens_(kPromptTokens),
-      tokens_to_compute_(kPromptTokens),
-      held_s_(kHeldS) {}
+      salt_(salt) {}
 
 // ---- news --------------------------------------------------------------------------------------
-
-void Router::note_pull_rates(TimePoint now, std::span<const RouteNode> nodes) {
-  for (const RouteNode& node : nodes) {
-    if (node.pull_rate <= 0) continue;
-    Traffic& traffic = traffic_[node.id];
-    if (traffic.pull_in.rate() == node.pull_rate) continue;
-    traffic.pull_in.set_rate(now, node.pull_rate);
-    traffic.pull_out.set_rate(now, node.pull_rate);
-  }
-}
-
-void Router::report_load(TimePoint now, NodeId node, const Load& load) {
-  traffic_[node].report(now, load, {prompt_tokens_.value(), tokens_to_compute_.value()});
-}
 
 bool Router::note_promises(TimePoint now, NodeId router, Epoch epoch, std::uint64_t version,
                            std::span<const PromiseRow> promises,
                            std::span<const BookedChunks> chunks) {
-  OtherRouter& other = others_[router];
-  if (std::tuple(epoch, version) <= std::tuple(other.epoch, other.version)) return false;
-  other.heard = now;
-  other.epoch = epoch;
-  other.version = version;
-  std::vector<PromiseRow> before(promises.begin(), promises.end());
-  if (!std::ranges::is_sorted(before, {}, &PromiseRow::first)) {
-    std::ranges::stable_sort(before, {}, &PromiseRow::first);
+  std::vector<NodeId> changed;
+  if (!others_.note(now, router, epoch, version, promises, changed)) return false;
+  refresh_all(now, changed);
+  for (const auto& [node, each] : chunks) {
+    if (!others_.takes_chunks(now, router, each.size(), chunks_repeat())) break;
+    speculation_.note(now, node, each);
   }
-  const auto of_one_node = [](const PromiseRow& a, const PromiseRow& b) {
-    return a.first == b.first;
-  };
-  before.erase(std::unique(before.begin(), before.end(), of_one_node), before.end());
-  before.swap(other.promises);
-  other.has_promises = !std::ranges::all_of(other.promises, &Promise::is_zero, &PromiseRow::second);
-  refresh_changed(now, before, other.promises);
-  note_chunks(now, other, chunks);
   return true;
 }
 
-const Promise* Router::OtherRouter::promise(NodeId node) const {
-  const auto found = std::ranges::lower_bound(promises, node, {}, &PromiseRow::first);
-  return found != promises.end() && found->first == node ? &found->second : nullptr;
-}
-
-// Both by node.
-void Router::refresh_changed(TimePoint now, std::span<const PromiseRow> before,
-                             std::span<const PromiseRow> after) {
-  auto old = before.begin();
-  for (const PromiseRow& each : after) {
-    for (; old != before.end() && old->first < each.first; ++old) refresh(now, old->first);
-    const bool is_known = old != before.end() && old->first == each.first;
-    if (!is_known || old->second != each.second) refresh(now, each.first);
-    if (is_known) ++old;
-  }
-  for (; old != before.end(); ++old) refresh(now, old->first);
-}
-
-void Router::note_chunks(TimePoint now, OtherRouter& router, std::span<const BookedChunks> chunks) {
-  if (now >= router.chunks_since + chunks_repeat()) {
-    router.chunks_since = now;
-    router.chunks = 0;
-  }
-  for (const auto& [node, each] : chunks) {
-    router.chunks += each.size();
-    if (router.chunks > limits::booked_chunks_heard_max) return;
-    speculation_.note(now, node, each);
-  }
-}
-
-std::uint64_t Router::promises_heard(NodeId router) const {
-  const auto found = others_.find(router);
-  return found == others_.end() ? 0 : found->second.version;
-}
-
 void Router::disbelieve_promises(TimePoint now, NodeId router, std::uint64_t version) {
-  OtherRouter& other = others_[router];
-  other.version = version;
-  other.has_promises = false;
-  for (const auto& [node, promise] : std::exchange(other.promises, {})) refresh(now, node);
+  refresh_all(now, others_.disbelieve(router, version));
 }
 
 void Router::refresh(TimePoint now, NodeId node) {
-  Promise sum;
+  Promise sum = others_.sum_for(node);
   const auto own = bookings_.promises().find(node);
-  if (own != bookings_.promises().end()) sum = own->second;
-  for (const auto& [id, other] : others_) {
-    if (const Promise* promised = other.promise(node)) sum += *promised;
-  }
-  // Who is forgotten does not come back by what is over.
-  if (sum.is_zero() && !traffic_.contains(node)) return;
-  Traffic& traffic = traffic_[node];
-  traffic.promise(now, sum, rate_of(&traffic, fleet_rate()).tokens_per_second);
+  if (own != bookings_.promises().end()) sum += own->second;
+  traffic_.promise(now, node, sum);
+}
+
+void Router::refresh_all(TimePoint now, std::span<const NodeId> nodes) {
+  for (NodeId node : nodes) refresh(now, node);
 }
 
 void Router::refresh(TimePoint now, const Booking& booking) {
@@ -156,20 +74,12 @@ void Router::refresh(TimePoint now, const Booking& booking) {
   for (NodeId each : nodes) refresh(now, each);
 }
 
-void Router::drop_promises_of(TimePoint now, NodeId router) {
-  const auto found = others_.find(router);
-  if (found == others_.end()) return;
-  const std::vector<PromiseRow> gone = std::move(found->second.promises);
-  others_.erase(found);
-  for (const auto& [node, promise] : gone) refresh(now, node);
-}
-
 void Router::forget(TimePoint now, NodeId node) {
-  drop_promises_of(now, node);
+  refresh_all(now, others_.drop(node));
   bookings_.drop_node(node);
   speculation_.drop_node(node);
   chunk_news_.drop_node(node);
-  traffic_.erase(node);
+  traffic_.forget(node);
   refresh_promised(now);
 }
 
@@ -183,93 +93,27 @@ void Router::expire(TimePoint now) {
   if (next_repeat_ <= now) repeat_chunks(now);
   if (bookings_.next_expiry() <= now) {
     std::set<NodeId> touched;
-    expired_ += bookings_.expire(now, touched);
+    counts_.expired += bookings_.expire(now, touched);
     for (NodeId node : touched) refresh(now, node);
   }
-  std::vector<NodeId> silent;
-  for (const auto& [id, other] : others_) {
-    if (other.heard + kPromisesLive <= now) silent.push_back(id);
-  }
-  for (NodeId id : silent) drop_promises_of(now, id);
+  for (NodeId id : others_.silent(now)) refresh_all(now, others_.drop(id));
 }
 
 TimePoint Router::next_expiry() const {
-  TimePoint due = std::min({speculation_.next_expiry(), bookings_.next_expiry(), next_repeat_});
-  for (const auto& [id, other] : others_) due = std::min(due, other.heard + kPromisesLive);
-  return due;
+  return std::min(
+      {speculation_.next_expiry(), bookings_.next_expiry(), next_repeat_, others_.next_expiry()});
 }
-
-// ---- rates -------------------------------------------------------------------------------------
-
-const Traffic* Router::traffic(NodeId node) const {
-  const auto found = traffic_.find(node);
-  return found == traffic_.end() ? nullptr : &found->second;
-}
-
-KnownRate Router::fleet_rate() const {
-  if (fleet_.known()) return {fleet_.rate(), RateSource::fleet};
-  return {settings_.prefill_rate, RateSource::configured};
-}
-
-KnownRate Router::rate_of(const Traffic* traffic, const KnownRate& fleet) const {
-  if (traffic == nullptr) return fleet;
-  if (traffic->load() && traffic->load()->prefill_rate) {
-    return {static_cast<double>(*traffic->load()->prefill_rate), RateSource::reported};
-  }
-  if (!traffic->meter.tells_apart()) return fleet;
-  const double ratio = traffic->meter.rate() / fleet.tokens_per_second;
-  if (ratio < kRatesDiffer && ratio > 1 / kRatesDiffer) return fleet;
-  return {traffic->meter.rate(), RateSource::learned};
-}
-
-KnownRate Router::rate(NodeId node) const { return rate_of(traffic(node), fleet_rate()); }
 
 // ---- choices -----------------------------------------------------------------------------------
 
-RouteCandidate Router::candidate(TimePoint now, const RouteNode& node,
-                                 const KnownRate& fleet) const {
-  static const Traffic kNone;
-  const Traffic* found = traffic(node.id);
-  const Traffic& known = found == nullptr ? kNone : *found;
-  const double rate = rate_of(found, fleet).tokens_per_second;
-  const double queued = known.queued_tokens(now, rate);
-  const bool pulls = node.pull_rate > 0, tells_kv = known.load() && known.load()->kv_total > 0;
-  const double pull_in = pulls ? known.pull_in.left(now) : 0;
-  const auto count = [](double number) {
-    return static_cast<std::uint32_t>(std::min(number, kCountMax) + 0.5);
-  };
-  // All of it is named here: so nothing is cleared first.
-  return {
-      .id = node.id,
-      .rank = node.rank,
-      .role = node.role,
-      .depth = node.depth,
-      .indexed = node.depth,
-      .keeps_duplicates = node.keeps_duplicates,
-      .requests = count(known.requests(now)),
-      .prefills = count(known.prefills(now)),
-      .queued_tokens = queued,
-      .decode_tokens = known.decode_tokens(),
-      .prefill_rate = rate,
-      .busy = known.busy(now),
-      .kv_total = tells_kv ? static_cast<double>(known.load()->kv_total) : 0,
-      .kv_taken = tells_kv ? static_cast<double>(known.load()->kv_used) + queued + pull_in : 0,
-      .kv_held_s = held_s_.value(),
-      .pull_rate = node.pull_rate,
-      .pull_in_tokens = pull_in,
-      .pull_out_tokens = pulls ? known.pull_out.left(now) : 0,
-  };
-}
-
 bool Router::warming_up(TimePoint now) const {
   if (warm_up_over_) return false;
-  return requests_ < settings_.warm_up_requests || now < started_ + settings_.warm_up;
+  return counts_.requests < settings_.warm_up_requests || now < started_ + settings_.warm_up;
 }
 
 Lots Router::lots() const {
-  const auto routes = [](const auto& each) { return each.second.has_promises; };
-  const auto others = static_cast<double>(std::ranges::count_if(others_, routes));
-  return {others / (others + 1), (salt_ + requests_) * 0x9E3779B97F4A7C15ull};
+  const auto others = static_cast<double>(others_.count_routing());
+  return {others / (others + 1), (salt_ + counts_.requests) * 0x9E3779B97F4A7C15ull};
 }
 
 RouteChoice Router::choose(TimePoint now, const RouteQuery& query, const Routed& seen,
@@ -296,10 +140,10 @@ Routed Router::look(TimePoint now, const RouteQuery& query,
                     std::span<const RouteNode> nodes) const {
   Routed seen;
   seen.tokens = static_cast<std::uint32_t>(query.tokens.size());
-  const KnownRate fleet = fleet_rate();
+  const KnownRate fleet = traffic_.fleet_rate();
   seen.candidates.reserve(nodes.size());
   for (const RouteNode& node : nodes) {
-    seen.candidates.emplace_back(InPlace([&] { return candidate(now, node, fleet); }));
+    seen.candidates.emplace_back(InPlace([&] { return traffic_.candidate(now, node, fleet); }));
   }
   if (settings_.speculation > Duration{0}) seen.chunks = chunks_of(query.name, query.tokens);
   std::uint32_t least = seen.tokens;  // what all have need not be looked for
@@ -319,13 +163,13 @@ Routed Router::route(TimePoint now, const RouteQuery& query, std::span<const Rou
                      bool book) {
   expire(now);
   Routed routed = look(now, query, nodes);
-  ++requests_;
-  ++routed_[static_cast<std::size_t>(routed.choice.reason)];
+  ++counts_.requests;
+  ++counts_.by_reason[static_cast<std::size_t>(routed.choice.reason)];
   if (settings_.policy == RoutingPolicy::prefix_first) common_.note(query.name, query.tokens);
-  prompt_tokens_.note(routed.tokens);
+  traffic_.note_prompt(routed.tokens);
   if (const auto computes = routed.computes()) {
     const std::uint32_t has = std::min(routed.candidates[*computes].depth, routed.tokens);
-    tokens_to_compute_.note(routed.tokens - has);
+    traffic_.note_to_compute(routed.tokens - has);
   }
   if (book) routed.booking = this->book(now, routed);
   return routed;
@@ -404,21 +248,7 @@ bool Router::prefill_done(TimePoint now, BookingId id, std::optional<std::uint32
   const auto booking = bookings_.prefill_done(id);
   if (!booking) return false;
   refresh(now, *booking);
-  const auto found = traffic_.find(*booking->prefill);
-  if (found == traffic_.end()) return true;  // the node is gone
-  const std::uint32_t tokens = booking->hit_tokens + booking->prefill_tokens;
-  std::uint32_t computed = booking->prefill_tokens;
-  if (hit_tokens) {
-    const std::uint32_t hits = std::min(tokens, *hit_tokens);
-    computed = tokens - hits;
-    ++found->second.hits.reports;
-    found->second.hits.predicted_tokens += booking->hit_tokens;
-    found->second.hits.actual_tokens += hits;
-  }
-  if (booking->alone && !booking->reads && computed >= kLearnTokensMin) {
-    found->second.meter.note(computed, now - booking->made);
-    fleet_.note(computed, now - booking->made);
-  }
+  traffic_.note_computed(now, *booking, hit_tokens);
   return true;
 }
 
@@ -426,7 +256,7 @@ bool Router::finish(TimePoint now, BookingId id) {
   tell_chunks(now, id);  // so that the time after it begins now
   const auto booking = bookings_.finish(id);
   if (!booking) return false;
-  held_s_.note(static_cast<double>((now - booking->made).count()) / 1e6);
+  traffic_.note_held(now - booking->made);
   refresh(now, *booking);
   return true;
 }

@@ -27,29 +27,19 @@
 #include "lib/routing/chunk_news.h"
 #include "lib/routing/common_beginning.h"
 #include "lib/routing/cost.h"
+#include "lib/routing/fleet_traffic.h"
 #include "lib/routing/least_cost.h"
-#include "lib/routing/mean.h"
 #include "lib/routing/moves.h"
+#include "lib/routing/other_routers.h"
 #include "lib/routing/pulling.h"
 #include "lib/routing/settings.h"
 #include "lib/routing/speculation.h"
-#include "lib/routing/traffic.h"
 
 namespace radixmesh {
 
 struct RouteQuery {
   const CacheNamespace& name;
   std::span<const TokenId> tokens;
-};
-
-// A node that may be chosen, and how much of the query it has by the index.
-struct RouteNode {
-  NodeId id;
-  NodeRank rank;
-  Role role = Role::prefill;
-  std::uint32_t depth = 0;
-  bool keeps_duplicates = false;
-  double pull_rate = 0;  // tokens/s of KV to it, and from it
 };
 
 // A choice with all that led to it. `candidates` and `terms` are in the order of the nodes that
@@ -85,14 +75,6 @@ struct Redirected {
   Routed seen;
 };
 
-// How a node's rate is known.
-enum class RateSource : std::uint8_t { reported, learned, fleet, configured };
-std::string_view source_name(RateSource source);
-struct KnownRate {
-  double tokens_per_second = 0;
-  RateSource source = RateSource::configured;
-};
-
 // Between two repetitions of what was told of open bookings, or half as long as speculation lives:
 // so long after a loss all routers agree. Longer where a router has more chunks open than it tells
 // in that time.
@@ -107,20 +89,24 @@ class Router {
 
   // ---- news ------------------------------------------------------------------------------------
 
-  void report_load(TimePoint now, NodeId node, const Load& load);
+  void report_load(TimePoint now, NodeId node, const Load& load) {
+    traffic_.report(now, node, load);
+  }
   // Another router's promises, all of them: what is not among them is none. And chunks that it
   // booked: some of them, and again those that it told before. False, and nothing happens, where
   // they are not newer than what is known.
-  using PromiseRow = std::pair<NodeId, Promise>;
+  using PromiseRow = OtherRouters::PromiseRow;
   bool note_promises(TimePoint now, NodeId router, Epoch epoch, std::uint64_t version,
                      std::span<const PromiseRow> promises,
                      std::span<const BookedChunks> chunks = {});
   // The version of what that router said last; and that it never said so, but at the most this
   // version: nothing of it counts until it says more.
-  std::uint64_t promises_heard(NodeId router) const;
+  std::uint64_t promises_heard(NodeId router) const { return others_.heard(router); }
   void disbelieve_promises(TimePoint now, NodeId router, std::uint64_t version);
   // What they say of their links; before anything is asked.
-  void note_pull_rates(TimePoint now, std::span<const RouteNode> nodes);
+  void note_pull_rates(TimePoint now, std::span<const RouteNode> nodes) {
+    traffic_.note_pull_rates(now, nodes);
+  }
   // A node is dead, has left, or begins a new life: nothing that was promised to it, by it or
   // routed to it counts any more.
   void forget(TimePoint now, NodeId node);
@@ -156,45 +142,32 @@ class Router {
     return chunk_news_.take(bookings_, chunks_max);
   }
   bool has_chunk_news() const { return !chunk_news_.empty(); }
-  const Traffic* traffic(NodeId node) const;
-  KnownRate rate(NodeId node) const;
+  const FleetTraffic& traffic() const { return traffic_; }
   std::uint64_t routed(RouteReason reason) const {
-    return routed_[static_cast<std::size_t>(reason)];
+    return counts_.by_reason[static_cast<std::size_t>(reason)];
   }
   std::size_t bookings() const { return bookings_.size(); }
-  std::uint64_t bookings_expired() const { return expired_; }
+  std::uint64_t bookings_expired() const { return counts_.expired; }
   std::size_t speculative_chunks() const { return speculation_.chunks(); }
 
  private:
-  struct OtherRouter {
-    Epoch epoch;
-    std::uint64_t version = 0;
-    TimePoint heard;
-    std::vector<PromiseRow> promises;  // by node
-    bool has_promises = false;         // some of them are not zero
-    const Promise* promise(NodeId node) const;
-    std::size_t chunks = 0;  // heard since
-    TimePoint chunks_since;
+  struct Counts {
+    std::array<std::uint64_t, kRouteReasons> by_reason{};
+    std::uint64_t requests = 0, expired = 0;  // bookings
   };
 
-  RouteCandidate candidate(TimePoint now, const RouteNode& node, const KnownRate& fleet) const;
-  KnownRate rate_of(const Traffic* traffic, const KnownRate& fleet) const;
-  KnownRate fleet_rate() const;
   Lots lots() const;
   RouteChoice choose(TimePoint now, const RouteQuery& query, const Routed& seen, Lots lots) const;
   std::optional<BookingId> book(TimePoint now, const Routed& routed);
   void refresh(TimePoint now, NodeId node);
   void refresh(TimePoint now, const Booking& booking);
+  void refresh_all(TimePoint now, std::span<const NodeId> nodes);
   void refresh_promised(TimePoint now);
   std::vector<RouteCandidate> without_request(const Routed& seen, std::size_t at) const;
   std::optional<std::size_t> sooner_at(const Routed& seen, NodeId here, Role role,
                                        std::span<const NodeId> visited) const;
   void note_move(TimePoint now, const RouteQuery& query, const Routed& seen, NodeId here,
                  std::size_t to);
-  void refresh_changed(TimePoint now, std::span<const PromiseRow> before,
-                       std::span<const PromiseRow> after);
-  void drop_promises_of(TimePoint now, NodeId router);
-  void note_chunks(TimePoint now, OtherRouter& router, std::span<const BookedChunks> chunks);
   void book_chunks(TimePoint now, BookingId id, const Routed& routed);
   void tell_chunks(TimePoint now, BookingId id);
   void repeat_chunks(TimePoint now);
@@ -206,20 +179,16 @@ class Router {
   std::uint32_t page_size_;
   TimePoint started_;
   bool warm_up_over_ = false;
-  std::map<NodeId, Traffic> traffic_;
-  RateMeter fleet_;
+  FleetTraffic traffic_;
   Bookings bookings_;
-  std::map<NodeId, OtherRouter> others_;
+  OtherRouters others_;
   Speculation speculation_;
   std::uint64_t salt_;
   CommonBeginning common_;  // for prefix_first
   ChunkNews chunk_news_;
   TimePoint next_repeat_ = kNever;
-  Mean prompt_tokens_, tokens_to_compute_;  // of a prompt
-  Mean held_s_;                             // from a booking to its end
   Moves moves_;
-  std::array<std::uint64_t, kRouteReasons> routed_{};
-  std::uint64_t requests_ = 0, expired_ = 0;
+  Counts counts_;
 };
 
 }  // namespace radixmesh

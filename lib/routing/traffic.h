@@ -91,12 +91,12 @@ class Traffic {
     const auto beyond = [](double reported, double promised) {
       return std::max(0.0, reported - promised);
     };
-    other_waiting_ = beyond(load.waiting, promised_.prefills);
-    other_queued_ = load.queued_tokens ? beyond(static_cast<double>(*load.queued_tokens),
-                                                static_cast<double>(promised_.prefill_tokens))
-                                       : other_waiting_ * mean_prompt.to_compute;
-    other_requests_ = beyond(double{1.0} * load.running + load.waiting, promised_.requests);
-    other_decode_ = other_requests_ * mean_prompt.tokens;
+    others_.waiting = beyond(load.waiting, promised_.prefills);
+    others_.queued = load.queued_tokens ? beyond(static_cast<double>(*load.queued_tokens),
+                                                 static_cast<double>(promised_.prefill_tokens))
+                                        : others_.waiting * mean_prompt.to_compute;
+    others_.requests = beyond(double{1.0} * load.running + load.waiting, promised_.requests);
+    others_.decode = others_.requests * mean_prompt.tokens;
   }
   // Prompts are computed one after the other: what is left of them shrinks at `rate`, and when one
   // is done, the next one begins.
@@ -128,17 +128,17 @@ class Traffic {
   const Promise& promised() const { return promised_; }
 
   double requests(TimePoint now) const {
-    return std::max(0.0, promised_.requests + other_requests_ + moved(now).prompts);
+    return std::max(0.0, promised_.requests + others_.requests + moved(now).prompts);
   }
   double prefills(TimePoint now) const {
-    return std::max(0.0, promised_.prefills + other_waiting_ + moved(now).prompts);
+    return std::max(0.0, promised_.prefills + others_.waiting + moved(now).prompts);
   }
   double decode_tokens() const {
-    return static_cast<double>(promised_.decode_tokens) + other_decode_;
+    return static_cast<double>(promised_.decode_tokens) + others_.decode;
   }
   // What was reported beyond the promises is worked off beside them.
   double queued_tokens(TimePoint now, double rate) const {
-    const double others = other_queued_ - worked(reported_at_, now, rate) * share();
+    const double others = others_.queued - worked(reported_at_, now, rate) * share();
     return std::max(0.0, left(now, rate) + std::max(0.0, others) + moved(now).tokens);
   }
 
@@ -157,6 +157,10 @@ class Traffic {
     TimePoint since{};
     double tokens = 0, prompts = 0;
   };
+  // What was reported beyond the promises.
+  struct Others {
+    double queued = 0, waiting = 0, requests = 0, decode = 0;
+  };
   static constexpr double kGivenFadesS = 60;
 
   Moved moved(TimePoint now) const { return moved_.since + kMovedLives > now ? moved_ : Moved{}; }
@@ -169,7 +173,9 @@ class Traffic {
     return static_cast<double>((now - since).count()) / 1e6 * rate;
   }
   // Of the node's rate, for what no router knows of.
-  double share() const { return other_queued_ > 0 ? other_queued_ / (other_queued_ + left_) : 0; }
+  double share() const {
+    return others_.queued > 0 ? others_.queued / (others_.queued + left_) : 0;
+  }
   double left(TimePoint now, double rate) const {
     return std::max(0.0, left_ - worked(left_at_, now, rate) * (1 - share()));
   }
@@ -179,7 +185,7 @@ class Traffic {
   double left_ = 0;  // of the promised prompts, at left_at_
   TimePoint left_at_{}, reported_at_{}, given_at_{};
   double given_s_ = 0;  // of work, faded, at given_at_
-  double other_queued_ = 0, other_waiting_ = 0, other_requests_ = 0, other_decode_ = 0;
+  Others others_;
   Moved moved_;
 };
 

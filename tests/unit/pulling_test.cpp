@@ -144,8 +144,8 @@ TEST_CASE("a booking names its source, and promises the links what goes over the
   REQUIRE(pull);
   CHECK(pull->source == 0);
   CHECK(pull->tokens == 9600);
-  CHECK(router.traffic(fleet.id(1))->promised() == Promise{1, 1, 400, 10'000, 9600, 0});
-  CHECK(router.traffic(fleet.id(0))->promised() == Promise{0, 0, 0, 0, 0, 9600});
+  CHECK(router.traffic().find(fleet.id(1))->promised() == Promise{1, 1, 400, 10'000, 9600, 0});
+  CHECK(router.traffic().find(fleet.id(0))->promised() == Promise{0, 0, 0, 0, 0, 9600});
   // The next one finds the links busy, for a while.
   const auto out = [&] {
     return router.look(router.now, {CacheNamespace{}, {}}, fleet.nodes)
@@ -163,10 +163,10 @@ TEST_CASE("a booking names its source, and promises the links what goes over the
   CHECK(other.traffic(fleet.id(0))->promised().pull_out_tokens == 9600);
   // Its rate says nothing of the engine's.
   CHECK(router.prefill_done(router.now, *routed.booking, 9600));
-  CHECK(router.traffic(fleet.id(1))->hits.predicted_tokens == 9600);
-  CHECK(router.rate(fleet.id(1)).source == RateSource::configured);
-  CHECK(router.traffic(fleet.id(0))->promised().is_zero());
-  CHECK(router.traffic(fleet.id(1))->promised() == Promise{1, 0, 0, 10'000, 0, 0});
+  CHECK(router.traffic().find(fleet.id(1))->hits.predicted_tokens == 9600);
+  CHECK(router.traffic().rate(fleet.id(1)).source == RateSource::configured);
+  CHECK(router.traffic().find(fleet.id(0))->promised().is_zero());
+  CHECK(router.traffic().find(fleet.id(1))->promised() == Promise{1, 0, 0, 10'000, 0, 0});
   router.tell(other, NodeId{7});
   CHECK(other.traffic(fleet.id(0))->promised().is_zero());
 }
@@ -178,10 +178,10 @@ TEST_CASE("what was to come from a node that dies is computed after all") {
   const NodeId reads = fleet.id(*routed.choice.prefill);
   REQUIRE(routed.pull(routed.choice.prefill));
   router.forget(router.now, fleet.id(0));
-  CHECK(router.traffic(reads)->promised() == Promise{1, 1, 10'000, 10'000, 0, 0});
+  CHECK(router.traffic().find(reads)->promised() == Promise{1, 1, 10'000, 10'000, 0, 0});
   CHECK(router.finish(router.now, *routed.booking));
-  CHECK(router.traffic(reads)->promised().is_zero());
-  CHECK(router.traffic(fleet.id(0)) == nullptr);
+  CHECK(router.traffic().find(reads)->promised().is_zero());
+  CHECK(router.traffic().find(fleet.id(0)) == nullptr);
   // And with the reader goes what the source was to give. (By now nobody has what was booked.)
   router.now += 11s;
   hot.be_busy();
@@ -190,7 +190,7 @@ TEST_CASE("what was to come from a node that dies is computed after all") {
   REQUIRE(source);
   const NodeId gives = again.candidates[source->source].id;
   router.forget(router.now, again.candidates[*again.choice.prefill].id);
-  CHECK(router.traffic(gives)->promised().is_zero());
+  CHECK(router.traffic().find(gives)->promised().is_zero());
 }
 
 TEST_CASE("who computes after all has as long as it takes") {
@@ -201,21 +201,21 @@ TEST_CASE("who computes after all has as long as it takes") {
   router.forget(router.now, fleet.id(0));
   router.now += 20s;
   router.expire(router.now);
-  CHECK(router.traffic(reads)->promised().prefill_tokens == 100'000);
+  CHECK(router.traffic().find(reads)->promised().prefill_tokens == 100'000);
   CHECK(router.prefill_done(router.now, *routed.booking, std::nullopt));
-  CHECK(router.traffic(reads)->promised().prefill_tokens == 0);
+  CHECK(router.traffic().find(reads)->promised().prefill_tokens == 0);
 }
 
 TEST_CASE("a booking that expires gives the links free, and tells nothing of a rate any more") {
   HotNode hot;
   auto& [router, fleet] = hot;
   const Routed routed = router.ask(fleet, tokens_from(0, 12'000), true);
-  CHECK(router.traffic(fleet.id(0))->promised().pull_out_tokens == 9600);
+  CHECK(router.traffic().find(fleet.id(0))->promised().pull_out_tokens == 9600);
   router.now += 20s;
   router.expire(router.now);
-  CHECK(router.traffic(fleet.id(0))->promised().is_zero());
+  CHECK(router.traffic().find(fleet.id(0))->promised().is_zero());
   CHECK(router.prefill_done(router.now, *routed.booking, std::nullopt));
-  CHECK(router.rate(fleet.id(1)).source == RateSource::configured);
+  CHECK(router.traffic().rate(fleet.id(1)).source == RateSource::configured);
 }
 
 TEST_CASE("what is still to come counts for the room of a node") {
@@ -290,7 +290,7 @@ TEST_CASE("a false promise does not keep a link busy for ever") {
   router.note_pull_rates(router.now, fleet.nodes);
   const std::vector<Router::PromiseRow> rows = {{fleet.id(0), {0, 0, 0, 0, 0, 1ull << 38}}};
   router.note_promises(router.now, NodeId{9}, Epoch{1}, 1, rows);
-  CHECK(router.traffic(fleet.id(0))->pull_out.left(router.now) <= 60 * 50'000);
+  CHECK(router.traffic().find(fleet.id(0))->pull_out.left(router.now) <= 60 * 50'000);
   // Nor one that was heard before the rate was known; and what went by meanwhile is worked off.
   TestRouter later;
   later.note_promises(later.now, NodeId{9}, Epoch{1}, 1, rows);

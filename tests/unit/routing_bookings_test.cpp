@@ -16,15 +16,15 @@ TEST_CASE("a booking counts until it is done, and then no more") {
   Fleet fleet{P, D};
   const Routed routed = router.ask(fleet, tokens_from(0, 96), true);
   REQUIRE(routed.booking);
-  CHECK(router.traffic(fleet.id(0))->promised() == Promise{1, 1, 96, 0});
-  CHECK(router.traffic(fleet.id(1))->promised() == Promise{1, 0, 0, 96});
+  CHECK(router.traffic().find(fleet.id(0))->promised() == Promise{1, 1, 96, 0});
+  CHECK(router.traffic().find(fleet.id(1))->promised() == Promise{1, 0, 0, 96});
   CHECK(router.prefill_done(router.now, *routed.booking, 32));
   CHECK(!router.prefill_done(router.now, *routed.booking, 32));
-  CHECK(router.traffic(fleet.id(0))->promised().is_zero());
-  CHECK(router.traffic(fleet.id(0))->hits.actual_tokens == 32);
+  CHECK(router.traffic().find(fleet.id(0))->promised().is_zero());
+  CHECK(router.traffic().find(fleet.id(0))->hits.actual_tokens == 32);
   CHECK(router.finish(router.now, *routed.booking));
   CHECK(!router.finish(router.now, *routed.booking));
-  CHECK(router.traffic(fleet.id(1))->promised().is_zero());
+  CHECK(router.traffic().find(fleet.id(1))->promised().is_zero());
 }
 
 TEST_CASE("a booking that nobody ends expires, its prompt before the rest") {
@@ -33,10 +33,10 @@ TEST_CASE("a booking that nobody ends expires, its prompt before the rest") {
   router.ask(fleet, tokens_from(0, 96), true);
   router.now += 20s;
   router.expire(router.now);
-  CHECK(router.traffic(fleet.id(0))->promised() == Promise{1, 0, 0, 96});
+  CHECK(router.traffic().find(fleet.id(0))->promised() == Promise{1, 0, 0, 96});
   router.now += 5min;
   router.expire(router.now);
-  CHECK(router.traffic(fleet.id(0))->promised().is_zero());
+  CHECK(router.traffic().find(fleet.id(0))->promised().is_zero());
   CHECK(router.bookings_expired() == 2);
   CHECK(router.bookings() == 0);
 }
@@ -162,14 +162,14 @@ TEST_CASE("promises are absolute: told twice, late or not at all they count once
   const NodeId node = fleet.id(*routed.choice.prefill), id{7};
   there.tell(here, id);
   there.tell(here, id);
-  CHECK(here.traffic(node)->promised() == Promise{1, 1, 96, 96});
+  CHECK(here.traffic().find(node)->promised() == Promise{1, 1, 96, 96});
   const auto late = there.told;
   const std::vector<Router::PromiseRow> old(there.promises().begin(), there.promises().end());
   there.finish(there.now, *routed.booking);
   there.tell(here, id);
-  CHECK(here.traffic(node)->promised().is_zero());
+  CHECK(here.traffic().find(node)->promised().is_zero());
   CHECK(!here.note_promises(here.now, id, Epoch{1}, late, old));
-  CHECK(here.traffic(node)->promised().is_zero());
+  CHECK(here.traffic().find(node)->promised().is_zero());
   // A router's death drops its bookings, and so does its silence.
   there.ask(fleet, tokens_from(0, 96), true);
   there.tell(here, id);
@@ -179,7 +179,7 @@ TEST_CASE("promises are absolute: told twice, late or not at all they count once
   here.now += 11s;
   here.expire(here.now);
   for (const RouteNode& each : fleet.nodes) {
-    const Traffic* traffic = here.traffic(each.id);
+    const Traffic* traffic = here.traffic().find(each.id);
     CHECK((traffic == nullptr || traffic->promised().is_zero()));
   }
 }
@@ -189,9 +189,9 @@ TEST_CASE("a node that dies takes its bookings with it") {
   Fleet fleet{P, D};
   const Routed routed = router.ask(fleet, tokens_from(0, 96), true);
   router.forget(router.now, fleet.id(0));
-  CHECK(router.traffic(fleet.id(0)) == nullptr);
+  CHECK(router.traffic().find(fleet.id(0)) == nullptr);
   CHECK(router.bookings() == 0);
-  CHECK(router.traffic(fleet.id(1))->promised().is_zero());
+  CHECK(router.traffic().find(fleet.id(1))->promised().is_zero());
   CHECK(!router.finish(router.now, *routed.booking));
 }
 
@@ -202,11 +202,11 @@ TEST_CASE("a node's death ends what it had to do, and not what others go on with
   router.prefill_done(router.now, *decoding.booking, std::nullopt);
   const Routed waiting = router.ask(fleet, tokens_from(500, 96), true);
   router.forget(router.now, fleet.id(0));
-  CHECK(router.traffic(fleet.id(1))->promised() == Promise{1, 0, 0, 96});
+  CHECK(router.traffic().find(fleet.id(1))->promised() == Promise{1, 0, 0, 96});
   CHECK(!router.finish(router.now, *waiting.booking));
   CHECK(router.finish(router.now, *decoding.booking));
   // What ends does not bring back who is forgotten.
-  CHECK(router.traffic(fleet.id(0)) == nullptr);
+  CHECK(router.traffic().find(fleet.id(0)) == nullptr);
 }
 
 TEST_CASE("numbers of bookings of another life are unknown") {
@@ -241,7 +241,7 @@ TEST_CASE("a prompt whose time was up is told of all the same, once") {
   router.now += 20s;
   router.expire(router.now);
   CHECK(router.prefill_done(router.now, *routed.booking, 1'000'000));
-  CHECK(router.traffic(fleet.id(0))->hits.actual_tokens == 96);
+  CHECK(router.traffic().find(fleet.id(0))->hits.actual_tokens == 96);
   CHECK(!router.prefill_done(router.now, *routed.booking, 0));
 }
 

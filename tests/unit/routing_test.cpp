@@ -185,7 +185,8 @@ TEST_CASE("nobody is there, or only one role") {
   const Routed decode = router.ask(Fleet{D, D}, tokens_from(0, 96), true);
   CHECK(!decode.choice.prefill);
   REQUIRE(decode.choice.decode);
-  CHECK(router.traffic(Fleet{D, D}.id(*decode.choice.decode))->promised().prefill_tokens == 96);
+  CHECK(router.traffic().find(Fleet{D, D}.id(*decode.choice.decode))->promised().prefill_tokens ==
+        96);
 }
 
 TEST_CASE(
@@ -266,7 +267,7 @@ TEST_CASE("what prompts have in common is what half of the last ones have") {
 TEST_CASE("a rate is what the engine reports, else what was seen, else the fleet's") {
   TestRouter router;
   Fleet fleet{U, U, U};
-  CHECK(router.rate(fleet.id(0)).source == RateSource::configured);
+  CHECK(router.traffic().rate(fleet.id(0)).source == RateSource::configured);
   for (std::uint32_t i = 0; i < 3; ++i) {
     Fleet only{U};
     only.nodes[0] = fleet.nodes[0];
@@ -275,14 +276,14 @@ TEST_CASE("a rate is what the engine reports, else what was seen, else the fleet
     router.prefill_done(router.now, *routed.booking, std::nullopt);
     router.finish(router.now, *routed.booking);
   }
-  CHECK(router.rate(fleet.id(0)).tokens_per_second == doctest::Approx(4096));
-  CHECK(router.rate(fleet.id(1)).tokens_per_second == doctest::Approx(4096));
-  CHECK(router.rate(fleet.id(1)).source == RateSource::fleet);
+  CHECK(router.traffic().rate(fleet.id(0)).tokens_per_second == doctest::Approx(4096));
+  CHECK(router.traffic().rate(fleet.id(1)).tokens_per_second == doctest::Approx(4096));
+  CHECK(router.traffic().rate(fleet.id(1)).source == RateSource::fleet);
   Load load = load_of(0, 0);
   load.prefill_rate = 20'000;
   router.report_load(router.now, fleet.id(2), load);
-  CHECK(router.rate(fleet.id(2)).tokens_per_second == doctest::Approx(20'000));
-  CHECK(router.rate(fleet.id(2)).source == RateSource::reported);
+  CHECK(router.traffic().rate(fleet.id(2)).tokens_per_second == doctest::Approx(20'000));
+  CHECK(router.traffic().rate(fleet.id(2)).source == RateSource::reported);
 }
 
 TEST_CASE("redirect: to a node of the role where it is done sooner, never back, not for ever") {
