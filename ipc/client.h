@@ -20,9 +20,9 @@
 #include <string>
 #include <vector>
 
-#include "ipc/packer.h"
 #include "lib/base/cache_namespace.h"
 #include "lib/base/ids.h"
+#include "lib/base/packer.h"
 #include "lib/base/refusal.h"
 #include "lib/tree/slot_runs.h"
 

@@ -45,27 +45,6 @@ void pack_slots(Packer& packer, const SlotRuns& slots) {
   }
 }
 
-void pack_namespace(Packer& packer, const CacheNamespace& name) {
-  if (name.is_default()) {
-    packer.pack_nil();
-    return;
-  }
-  packer.pack_array(4);
-  for (const NamespacePart& part : name.parts) {
-    switch (part.kind) {
-      case NamespacePart::Kind::nil:
-        packer.pack_nil();
-        break;
-      case NamespacePart::Kind::text:
-        pack_text(packer, part.value);
-        break;
-      case NamespacePart::Kind::bytes:
-        pack_binary(packer, part.value);
-        break;
-    }
-  }
-}
-
 void pack_match(Packer& packer, const MatchView& match) {
   packer.pack_map(5);
   pair(packer, "length", std::uint64_t{match.length});

@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "ipc/packer.h"
 #include "lib/base/cache_namespace.h"
 #include "lib/base/ids.h"
+#include "lib/base/packer.h"
 #include "lib/gc/gc_view.h"
 #include "lib/replica_view.h"
 #include "lib/routing/route_view.h"
@@ -21,7 +21,6 @@ inline void pack_tokens(Packer& packer, std::span<const TokenId> tokens) {
   pack_binary(packer, {reinterpret_cast<const char*>(tokens.data()), tokens.size_bytes()});
 }
 void pack_slots(Packer& packer, const SlotRuns& slots);
-void pack_namespace(Packer& packer, const CacheNamespace& name);
 void pack_match(Packer& packer, const MatchView& match);
 void pack_segments(Packer& packer, const std::vector<SegmentView>& segments);
 void pack_route(Packer& packer, const RouteView& route);

@@ -5,9 +5,6 @@
 namespace radixmesh {
 namespace {
 
-using ipc::pack_text;
-using ipc::Packer;
-
 constexpr std::uint32_t kIpcProtocol = 1;
 
 tl::unexpected<Refusal> refuse(RefusalCode code, std::string message) {
@@ -445,7 +442,7 @@ EngineService::Outcome EngineService::drain(Call& call) {
 void EngineService::tell(const OpApplied& event) {
   if (!server_->wanted(ipc::EventKind::op)) return;
   std::string params;
-  ipc::Buffer buffer{params};
+  Buffer buffer{params};
   Packer packer(buffer);
   packer.pack_map(5);
   pack_event(packer, "origin", event.origin);
@@ -459,7 +456,7 @@ void EngineService::tell(const OpApplied& event) {
 void EngineService::tell(const MembershipChanged& event) {
   if (!server_->wanted(ipc::EventKind::membership)) return;
   std::string params;
-  ipc::Buffer buffer{params};
+  Buffer buffer{params};
   Packer packer(buffer);
   packer.pack_map(5);
   pack_event(packer, "addr", event.addr);

@@ -24,7 +24,7 @@ class EngineService final : public ipc::Service {
   std::function<std::vector<std::pair<std::string_view, std::uint64_t>>()> more_numbers;
 
   tl::expected<void, Refusal> call(ipc::ClientId client, std::string_view method,
-                                   ipc::Params& params, ipc::Packer& result,
+                                   ipc::Params& params, Packer& result,
                                    bool& answer_later) override;
   bool may_go_on(ipc::ClientId client) override;
   void closed(ipc::ClientId client) override;
@@ -44,7 +44,7 @@ class EngineService final : public ipc::Service {
   struct Call {
     ipc::ClientId client;
     ipc::Params& params;
-    ipc::Packer& result;
+    Packer& result;
     bool& answer_later;
   };
   using Method = Outcome (EngineService::*)(Call&);

@@ -4,8 +4,6 @@
 
 namespace radixmesh {
 
-using ipc::pack_text;
-
 EngineService::Outcome EngineService::gc(Call& call) {
   const bool run = call.params.optional_boolean("run").value_or(false);
   if (auto refusal = call.params.finish()) return tl::unexpected(*refusal);
@@ -26,8 +24,8 @@ EngineService::Outcome EngineService::gc_ack(Call& call) {
 void EngineService::tell(const GcFree& event, std::optional<ipc::ClientId> only) {
   const auto kind = event.advice ? ipc::EventKind::gc_advice : ipc::EventKind::gc_free;
   std::string params;
-  ipc::Buffer buffer{params};
-  ipc::Packer packer(buffer);
+  Buffer buffer{params};
+  Packer packer(buffer);
   packer.pack_map(4);
   pack_text(packer, "number");
   packer.pack_uint64(event.number);

@@ -6,18 +6,12 @@
 #include <string_view>
 
 #include "lib/base/msgpack_document.h"
+#include "lib/base/packer.h"
 #include "lib/oplog/message.h"
 
 namespace radixmesh::wire {
 
 using Object = msgpack::object;
-
-// Lets msgpack append to a string.
-struct Buffer {
-  Bytes& out;
-  void write(const char* data, std::size_t size) { out.append(data, size); }
-};
-using Packer = msgpack::packer<Buffer>;
 
 // Reads the elements of an array one after the other; each call is false, and leaves its output as
 // it was, where the array ends or the element is of another kind. Elements left over are skipped.

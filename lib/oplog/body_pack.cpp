@@ -6,42 +6,10 @@
 namespace radixmesh::wire {
 namespace {
 
-void pack_binary(Packer& packer, std::string_view bytes) {
-  packer.pack_bin(static_cast<std::uint32_t>(bytes.size()));
-  packer.pack_bin_body(bytes.data(), static_cast<std::uint32_t>(bytes.size()));
-}
-
-void pack_text(Packer& packer, std::string_view text) {
-  packer.pack_str(static_cast<std::uint32_t>(text.size()));
-  packer.pack_str_body(text.data(), static_cast<std::uint32_t>(text.size()));
-}
-
 void pack_digest(Packer& packer, Digest digest) {
   char bytes[16];
   for (int i = 15; i >= 0; --i, digest >>= 8) bytes[i] = static_cast<char>(digest);
   pack_binary(packer, {bytes, sizeof bytes});
-}
-
-// The default namespace is nil: a byte instead of five.
-void pack_namespace(Packer& packer, const CacheNamespace& name) {
-  if (name.is_default()) {
-    packer.pack_nil();
-    return;
-  }
-  packer.pack_array(4);
-  for (const NamespacePart& part : name.parts) {
-    switch (part.kind) {
-      case NamespacePart::Kind::nil:
-        packer.pack_nil();
-        break;
-      case NamespacePart::Kind::text:
-        pack_text(packer, part.value);
-        break;
-      case NamespacePart::Kind::bytes:
-        pack_binary(packer, part.value);
-        break;
-    }
-  }
 }
 
 void pack_pages(Packer& packer, const InsertOp& body) {

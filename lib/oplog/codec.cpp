@@ -125,8 +125,8 @@ std::string_view sentence(WireError error) {
 void encode(const Message& message, Bytes& out) {
   const std::size_t begin = out.size();
   out.append(kLengthBytes, '\0');
-  wire::Buffer buffer{out};
-  wire::Packer packer(buffer);
+  Buffer buffer{out};
+  Packer packer(buffer);
   packer.pack_array(7);
   packer.pack_uint8(message.envelope.type);
   packer.pack_uint64(message.envelope.origin.value);

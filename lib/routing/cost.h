@@ -54,10 +54,10 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "lib/routing/candidate.h"
+#include "lib/routing/cost_terms.h"
 #include "lib/routing/lots.h"
 #include "lib/routing/pulling.h"
 
@@ -69,17 +69,6 @@ struct CostWeights {
   double affinity = 1;              // see `delay`
   double duplicate = 3;             // see `duplicate`: where a copy stays for good
   std::uint32_t decode_only_tokens = 0;
-};
-
-// Seconds. Those of the other role are 0.
-struct CostTerms {
-  double wait = 0, pull = 0, compute = 0, delay = 0, room = 0, transfer = 0, step = 0,
-         duplicate = 0;
-  std::optional<Pull> reads;  // from another node, instead of computing it
-
-  double as_prefill() const { return wait + pull + compute + delay + room + duplicate; }
-  double as_decode() const { return transfer + step + room + duplicate; }
-  double as_both() const { return as_prefill() + step; }
 };
 
 // One for each candidate. O(candidates).

@@ -12,16 +12,10 @@
 #include <vector>
 
 #include "lib/routing/candidate.h"
+#include "lib/routing/cost_terms.h"
 #include "lib/routing/lots.h"
 
 namespace radixmesh {
-
-struct Pull {
-  std::size_t source = 0;    // index into the candidates
-  std::uint32_t tokens = 0;  // the source's, from the reader's depth on
-  double link_s = 0;         // of the links' time
-  double there_s = 0;        // from now until they have come
-};
 
 // Who may be read from for a prompt of so many tokens. Sources are those that have some of it by
 // the index: what is promised is not there yet.

@@ -13,8 +13,8 @@
 #include "lib/base/promise.h"
 #include "lib/base/role.h"
 #include "lib/oplog/message.h"
-#include "lib/routing/cost.h"
-#include "lib/routing/traffic.h"
+#include "lib/routing/cost_terms.h"
+#include "lib/routing/hit_record.h"
 
 namespace radixmesh {
 

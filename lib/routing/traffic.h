@@ -9,6 +9,7 @@
 #include "lib/base/promise.h"
 #include "lib/base/time.h"
 #include "lib/oplog/message.h"
+#include "lib/routing/hit_record.h"
 
 namespace radixmesh {
 
@@ -70,11 +71,6 @@ class LinkWork {
   std::uint64_t sum_ = 0;
   double rate_ = 0, left_ = 0;
   TimePoint left_at_{};
-};
-
-// Hit tokens that routes counted on, and those that engines then reported.
-struct HitRecord {
-  std::uint64_t reports = 0, predicted_tokens = 0, actual_tokens = 0;
 };
 
 class Traffic {

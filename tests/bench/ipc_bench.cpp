@@ -114,7 +114,7 @@ class Bench {
                 expect_equal("address", result.field("addr").text(), sidecars_.addr(0));
               }};
     make_request(
-        1, "status", 0, [](ipc::Packer&) {}, out[5].request);
+        1, "status", 0, [](Packer&) {}, out[5].request);
     return out;
   }
 

@@ -131,10 +131,10 @@ Flood MeshLoad::flood(std::uint64_t inserts) {
 void MeshLoad::subscribe() {
   make_request(
       1, "subscribe", 1,
-      [](ipc::Packer& packer) {
-        ipc::pack_text(packer, "events");
+      [](Packer& packer) {
+        pack_text(packer, "events");
         packer.pack_array(1);
-        ipc::pack_text(packer, "op");
+        pack_text(packer, "op");
       },
       request_);
   for (std::size_t i = 1; i < sidecars_.size(); ++i) {

@@ -34,12 +34,12 @@ template <class Fill>
 void make_request(std::uint32_t id, std::string_view method, std::uint32_t params, Fill&& fill,
                   std::string& out) {
   out.assign(ipc::kLengthBytes, '\0');
-  ipc::Buffer buffer{out};
-  ipc::Packer packer(buffer);
+  Buffer buffer{out};
+  Packer packer(buffer);
   packer.pack_array(4);
   packer.pack_uint8(0);
   packer.pack_uint32(id);
-  ipc::pack_text(packer, method);
+  pack_text(packer, method);
   packer.pack_map(params);
   fill(packer);
   out.replace(0, ipc::kLengthBytes, ipc::length_bytes(out.size() - ipc::kLengthBytes));
@@ -49,8 +49,8 @@ inline void make_query(std::uint32_t id, std::string_view method, std::span<cons
                        std::string& out) {
   make_request(
       id, method, 1,
-      [&](ipc::Packer& packer) {
-        ipc::pack_text(packer, "tokens");
+      [&](Packer& packer) {
+        pack_text(packer, "tokens");
         ipc::pack_tokens(packer, tokens);
       },
       out);
@@ -60,10 +60,10 @@ inline void make_insert(std::uint32_t id, std::span<const TokenId> tokens, const
                         std::string& out) {
   make_request(
       id, "insert", 2,
-      [&](ipc::Packer& packer) {
-        ipc::pack_text(packer, "tokens");
+      [&](Packer& packer) {
+        pack_text(packer, "tokens");
         ipc::pack_tokens(packer, tokens);
-        ipc::pack_text(packer, "slots");
+        pack_text(packer, "slots");
         ipc::pack_slots(packer, slots);
       },
       out);

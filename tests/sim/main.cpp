@@ -12,8 +12,8 @@ namespace {
 // As a client gets it.
 std::string shown(radixmesh::Replica& replica, radixmesh::TimePoint now) {
   std::string out;
-  radixmesh::ipc::Buffer buffer{out};
-  radixmesh::ipc::Packer packer(buffer);
+  radixmesh::Buffer buffer{out};
+  radixmesh::Packer packer(buffer);
   radixmesh::ipc::pack_status(packer, replica.status(), {});
   radixmesh::ipc::pack_nodes(packer, replica.nodes(now));
   radixmesh::ipc::pack_tree(packer, replica.tree(0, 100));

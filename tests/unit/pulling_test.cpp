@@ -160,7 +160,7 @@ TEST_CASE("a booking names its source, and promises the links what goes over the
   // Others are told.
   TestRouter other;
   router.tell(other, NodeId{7});
-  CHECK(other.traffic(fleet.id(0))->promised().pull_out_tokens == 9600);
+  CHECK(other.traffic().find(fleet.id(0))->promised().pull_out_tokens == 9600);
   // Its rate says nothing of the engine's.
   CHECK(router.prefill_done(router.now, *routed.booking, 9600));
   CHECK(router.traffic().find(fleet.id(1))->hits.predicted_tokens == 9600);
@@ -168,7 +168,7 @@ TEST_CASE("a booking names its source, and promises the links what goes over the
   CHECK(router.traffic().find(fleet.id(0))->promised().is_zero());
   CHECK(router.traffic().find(fleet.id(1))->promised() == Promise{1, 0, 0, 10'000, 0, 0});
   router.tell(other, NodeId{7});
-  CHECK(other.traffic(fleet.id(0))->promised().is_zero());
+  CHECK(other.traffic().find(fleet.id(0))->promised().is_zero());
 }
 
 TEST_CASE("what was to come from a node that dies is computed after all") {
@@ -279,8 +279,8 @@ TEST_CASE("links are worked off wherever that is known, by who never routes as w
     router.now += 1s;
     other.now = router.now;
   }
-  CHECK(other.traffic(fleet.id(0))->promised().pull_out_tokens >= 9600);
-  CHECK(other.traffic(fleet.id(0))->pull_out.left(other.now) == 0);
+  CHECK(other.traffic().find(fleet.id(0))->promised().pull_out_tokens >= 9600);
+  CHECK(other.traffic().find(fleet.id(0))->pull_out.left(other.now) == 0);
 }
 
 TEST_CASE("a false promise does not keep a link busy for ever") {
@@ -296,13 +296,13 @@ TEST_CASE("a false promise does not keep a link busy for ever") {
   later.note_promises(later.now, NodeId{9}, Epoch{1}, 1, rows);
   later.now += 1s;
   later.note_pull_rates(later.now, fleet.nodes);
-  CHECK(later.traffic(fleet.id(0))->pull_out.left(later.now) <= 60 * 50'000);
+  CHECK(later.traffic().find(fleet.id(0))->pull_out.left(later.now) <= 60 * 50'000);
   const std::vector<Router::PromiseRow> few = {{fleet.id(1), {0, 0, 0, 0, 0, 40'000}}};
   TestRouter third;
   third.note_promises(third.now, NodeId{9}, Epoch{1}, 1, few);
   third.now += 1s;
   third.note_pull_rates(third.now, fleet.nodes);
-  CHECK(third.traffic(fleet.id(1))->pull_out.left(third.now) == 0);
+  CHECK(third.traffic().find(fleet.id(1))->pull_out.left(third.now) == 0);
 }
 
 }  // namespace
