@@ -12,6 +12,11 @@ std::size_t or_default(std::size_t value, std::size_t standard) {
   return value > 0 ? value : standard;
 }
 
+ReplicaSettings checked(ReplicaSettings settings) {
+  CHECK_THAT(!check(settings));
+  return settings;
+}
+
 Role own_role(const ReplicaSettings& settings) {
   for (const MemberSettings& each : settings.members) {
     if (each.addr == settings.self) return each.role;
@@ -39,7 +44,7 @@ MeshParts::Settings mesh_settings(const ReplicaSettings& settings) {
 }  // namespace
 
 Replica::Replica(ReplicaSettings settings, TimePoint now)
-    : settings_(std::move(settings)),
+    : settings_(checked(std::move(settings))),
       last_step_(now),
       roster_(settings_.cluster, settings_.topology),
       post_(roster_, out_, settings_.seed),
@@ -58,8 +63,6 @@ Replica::Replica(ReplicaSettings settings, TimePoint now)
           now),
       mesh_(mesh_settings(settings_), settings_.timers,
             {roster_, picture_, own_, streams_, pace_, post_, out_}, now) {
-  const std::optional<std::string> broken = check(settings_);
-  CHECK_THAT(!broken);
   for (std::uint32_t i = 0; i < settings_.members.size(); ++i) {
     const MemberSettings& each = settings_.members[i];
     add_member(each.addr, NodeRank{i}, each.role, true);

@@ -3,11 +3,11 @@
 //   engine's verbs                              frames, links, time
 //         │                                             │
 //         ▼                                             ▼
-//   ┌─ tree/ ──────┐  ops  ┌─ oplog/ ──────────┐   ┌─ mesh/ ───────────────────────────────┐
-//   │ Picture      │◄─────►│ OwnStream, Donor  │◄─►│ Greetings, Heads, Ring, Liveness,     │
-//   └──────────────┘       │ Streams, Recovery │   │ Membership, Joining, Subscriptions, Readiness
-//   │
-//     ▲          ▲         └───────────────────┘   └───────────────────────────────────────┘
+//   ┌─ tree/ ──────┐  ops  ┌─ oplog/ ──────────┐   ┌─ mesh/ ────────────────────────┐
+//   │ Picture      │◄─────►│ OwnStream, Donor  │◄─►│ Greetings, Heads, Ring,        │
+//   └──────────────┘       │ Streams, Recovery │   │ Liveness, Membership, Joining, │
+//     ▲          ▲         └───────────────────┘   │ Subscriptions, Readiness       │
+//     │          │                                 └────────────────────────────────┘
 //   routing/   gc/                all look members up in the Roster of members/
 //   Placement  Collector          all write into one Outbox: take_effects(), in order
 //

@@ -145,7 +145,7 @@ void Replica::correct_numbers(TimePoint now, Member& member, const Introduction&
     streams_.believe_head(now, id, said.head);
   }
   // A marker named what never was: nobody waits for it.
-  if (wrong(before->needed, Position{member.epoch, said.head})) streams_.need_no_more(id);
+  if (wrong(before->needed, Progress{member.epoch, said.head})) streams_.need_no_more(id);
   const auto word = std::pair(before->nonce, before->stamp);
   const bool word_is_wrong = wrong(word, std::pair(said.nonce, said.stamp));
   // Whoever opened the registration that stands, it is over.
@@ -222,7 +222,7 @@ void Replica::on_welcome(TimePoint now, NodeId from, const Introduction& hello, 
 
 void Replica::on_news(TimePoint now, NodeId from, const std::vector<MemberNews>& news) {
   for (const MemberNews& each : news) {
-    if (roster_.id_of(each.addr) == roster_.self().id) {
+    if (each.addr == roster_.self().addr) {
       mesh_.liveness.on_standing(now, Standing{each.epoch, each.refute, each.state});
       pass_on(now);
     }

@@ -19,7 +19,8 @@ Collector::Collector(const GcSettings& settings, const Parts& parts, TimePoint n
       leases_(settings_, parts.picture.cache() != nullptr, now),
       engine_(settings_, parts.roster, parts.own, parts.out, parts.life.value),
       survey_(settings_, parts.roster, parts.streams, parts.picture),
-      readers_(settings_, parts.roster, parts.picture, parts.own, parts.post, parts.out, wakeup_),
+      readers_(settings_, parts.roster, parts.picture, parts.own, survey_, parts.post, parts.out,
+               wakeup_),
       retirement_(settings_, parts.roster, parts.picture, parts.own, parts.donor, parts.out,
                   readers_.sessions(), parts.tokens_max),
       rounds_(settings_,
@@ -49,7 +50,7 @@ void Collector::run(TimePoint now, Conditions conditions) {
     picture_.cache()->begin_period();
     advise(conditions);
   }
-  rounds_.run(now, obstacle(now, conditions));
+  if (rounds_.is_due(now)) rounds_.run(now, obstacle(now, conditions));
 }
 
 TimePoint Collector::due() const {
@@ -87,9 +88,7 @@ void Collector::on_register(TimePoint now, NodeId from, const RegisterMessage& s
                             Conditions conditions) {
   const bool lets_in =
       picture_.cache() != nullptr && settings_.mode != GcMode::off && !conditions.draining;
-  for (const Anchor& page : readers_.on_register(now, from, said, lets_in)) {
-    rounds_.by_page(now, page);
-  }
+  if (readers_.on_register(now, from, said, lets_in)) rounds_.look_early(now);
 }
 
 // ---- members -----------------------------------------------------------------------------------

@@ -6,7 +6,7 @@
 //   as a keeper      Keeper: copies that stay for others' rounds
 //   as a reader      References: to what others hold
 //
-// A router has no pages: only its references are none, and all else does nothing.
+// A router has no pages: there all of it does nothing.
 #pragma once
 
 #include <cstdint>
@@ -94,8 +94,7 @@ class Collector {
   tl::expected<GcView, Refusal> view(TimePoint now, bool run, Conditions conditions);
   GcCountsView counts(TimePoint now) const;
 
-  // ---- parts that others ask
-  // ---------------------------------------------------------------------
+  // ---- parts that others ask -------------------------------------------------------------------
 
   EngineSlots& engine() { return engine_; }
   const EngineSlots& engine() const { return engine_; }

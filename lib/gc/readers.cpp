@@ -7,13 +7,11 @@
 
 namespace radixmesh {
 
-std::vector<Anchor> Readers::on_register(TimePoint now, NodeId from, const RegisterMessage& said,
-                                         bool lets_in) {
+bool Readers::on_register(TimePoint now, NodeId from, const RegisterMessage& said, bool lets_in) {
   using Verdict = ReaderSessions::Verdict;
-  std::vector<Anchor> let_go;
   const auto ignored = [&](std::string_view as) {
     out_.count(as);
-    return let_go;
+    return false;
   };
   RegisteredMessage reply{said.nonce, said.stamp, own_.head(), settings_.mode, settings_.lease, {}};
   const Epoch life = roster_.self().epoch;
@@ -41,8 +39,9 @@ std::vector<Anchor> Readers::on_register(TimePoint now, NodeId from, const Regis
       reply.lease = Duration{0};
     }
     post_.answer(from, Channel::control, std::move(reply));
-    return let_go;
+    return false;
   }
+  bool let_go = false;
   if (verdict != Verdict::again) {
     session->expires = settings_.lapses_at_owner(now);
     session->applied = said.applied;
@@ -62,10 +61,9 @@ std::vector<Anchor> Readers::on_register(TimePoint now, NodeId from, const Regis
 }
 
 // The later version counts. While one is odd, its page is locked here.
-std::vector<Anchor> Readers::take_registers(ReaderSession& session,
-                                            const std::vector<ReaderRegister>& said) {
+bool Readers::take_registers(ReaderSession& session, const std::vector<ReaderRegister>& said) {
   LocalCache& cache = *picture_.cache();
-  std::vector<Anchor> let_go;
+  bool let_go = false;
   for (const ReaderRegister& each : said) {
     const auto found = session.registers.find(each.page);
     const bool known = found != session.registers.end();
@@ -74,7 +72,8 @@ std::vector<Anchor> Readers::take_registers(ReaderSession& session,
       if (!known) continue;
       cache.unlock(found->second.path);
       session.registers.erase(found);
-      let_go.push_back(each.page);
+      // As of its turn: the next one may lock it again.
+      if (survey_.is_duplicate(each.page)) let_go = true;
     } else if (known) {
       found->second.version = each.version;
     } else if (session.registers.size() < limits::reader_pages_max) {

@@ -8,6 +8,7 @@
 #include "lib/gc/gc_view.h"
 #include "lib/gc/leases.h"
 #include "lib/gc/reader_sessions.h"
+#include "lib/gc/survey.h"
 #include "lib/gc/wakeup.h"
 #include "lib/oplog/own_stream.h"
 #include "lib/oplog/post.h"
@@ -18,19 +19,19 @@ namespace radixmesh {
 class Readers {
  public:
   Readers(const GcSettings& settings, const Roster& roster, Picture& picture, const OwnStream& own,
-          Post& post, Outbox& out, Wakeup& wakeup)
+          Survey& survey, Post& post, Outbox& out, Wakeup& wakeup)
       : settings_(settings),
         roster_(roster),
         picture_(picture),
         own_(own),
+        survey_(survey),
         post_(post),
         out_(out),
         wakeup_(wakeup) {}
 
   const ReaderSessions& sessions() const { return sessions_; }
-  // `lets_in`: new ones. Answers, and returns the pages that the reader let go of.
-  std::vector<Anchor> on_register(TimePoint now, NodeId from, const RegisterMessage& said,
-                                  bool lets_in);
+  // `lets_in`: new ones. Answers. True where the reader let go of a page that is a duplicate.
+  bool on_register(TimePoint now, NodeId from, const RegisterMessage& said, bool lets_in);
   // Ends what stood, and forgets what it said.
   void forget(NodeId reader);
   void end_all();
@@ -51,8 +52,7 @@ class Readers {
   void add_to(TimePoint now, GcCountsView& view) const;
 
  private:
-  std::vector<Anchor> take_registers(ReaderSession& session,
-                                     const std::vector<ReaderRegister>& said);
+  bool take_registers(ReaderSession& session, const std::vector<ReaderRegister>& said);
   void end(NodeId reader);
   bool may_expire(NodeId reader, const ReaderSession& session) const;
 
@@ -60,6 +60,7 @@ class Readers {
   const Roster& roster_;
   Picture& picture_;
   const OwnStream& own_;
+  Survey& survey_;
   Post& post_;
   Outbox& out_;
   Wakeup& wakeup_;

@@ -4,7 +4,6 @@
 
 #include <optional>
 #include <string_view>
-#include <vector>
 
 #include "lib/gc/registrations.h"
 #include "lib/oplog/streams.h"

@@ -31,8 +31,7 @@ TimePoint Rounds::due() const {
   return due;
 }
 
-void Rounds::by_page(TimePoint now, Anchor page) {
-  if (!parts_.survey.is_duplicate(page)) return;
+void Rounds::look_early(TimePoint now) {
   const TimePoint earliest =
       last_look_ == TimePoint::min() ? now : last_look_ + settings_.early_period();
   by(std::max(now, earliest));
@@ -40,7 +39,6 @@ void Rounds::by_page(TimePoint now, Anchor page) {
 
 void Rounds::run(TimePoint now, std::string_view obstacle) {
   if (round_) return advance(now, obstacle);
-  if (now < next_) return;
   next_ = now + settings_.period;
   if (obstacle.empty()) begin(now);
 }
@@ -54,9 +52,7 @@ void Rounds::begin(TimePoint now) {
   if (found.is_complete || parts_.survey.passed_over(found.found.front().first)) {
     parts_.survey.end_passing_over();
   }
-  Round& round = round_.emplace();
-  round.number = ++last_;
-  round.began = now;
+  Round& round = round_.emplace(++last_, now);
   round.is_whole = found.is_complete;
   for (const Duplicate& each : found.found) {
     round.items.push_back({{each.first, Seq{}, each.tokens}, parts_.survey.copies_of(each)});

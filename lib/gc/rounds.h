@@ -49,12 +49,14 @@ class Rounds {
   // When run() has something to do.
   TimePoint due() const;
   void by(TimePoint due) { next_ = std::min(next_, due); }
-  // A reader has let go of this page. If nothing else keeps it, it need not wait for the period.
-  void by_page(TimePoint now, Anchor page);
+  // A reader has let go of a page that nothing else keeps: it need not wait for the period.
+  void look_early(TimePoint now);
 
-  // Goes on with the round, or begins one that is due. `obstacle`: why none may; empty: one may.
+  // One is running, or is to begin.
+  bool is_due(TimePoint now) const { return round_ || now >= next_; }
+  // Goes on with the round, or begins one. `obstacle`: why none may; empty: one may.
   void run(TimePoint now, std::string_view obstacle);
-  // One begins now, if there is something to collect. Needs that none is running, or may not.
+  // One begins now, if there is something to collect. Needs that none is running and one may.
   void begin(TimePoint now);
   void on_held(TimePoint now, NodeId from, const HeldMessage& held, std::string_view obstacle);
   // What did not go stays; those that kept their copies need not any more.
@@ -80,7 +82,8 @@ class Rounds {
     TimePoint ask_again;
   };
   struct Round {
-    std::uint64_t number = 0;
+    Round(std::uint64_t round_number, TimePoint now) : number(round_number), began(now) {}
+    std::uint64_t number;
     TimePoint began;
     std::vector<Item> items;
     std::map<NodeId, Hold> holds;

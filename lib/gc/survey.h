@@ -1,12 +1,11 @@
-// Which of this node's pages are duplicates: enough nodes of its role and of a lower rank have
-// them.
+// Which of this node's pages are duplicates: enough nodes of its role with a lower rank have them.
 #pragma once
 
 #include <optional>
 #include <set>
-#include <span>
 #include <vector>
 
+#include "lib/base/limits.h"
 #include "lib/gc/gc_view.h"
 #include "lib/gc/settings.h"
 #include "lib/oplog/streams.h"

@@ -2,8 +2,9 @@
 // view, those that are alive or suspect. All other parts look members up here, and keep what else
 // they know of them in tables of their own.
 //
-// Membership and liveness alone change it. Whoever changes a row says so by changed(), after which
-// the view is out of date until refresh_view(); ranks are changed by set_rank() only.
+// The parts of mesh/ alone change it, and the replica what a member says of itself. Who changes
+// what the view shows (life, state, refute) says so by changed(), after which that is out of date
+// until refresh_view(); ranks are changed by set_rank() only.
 //
 // What holds between any two calls
 //  R1  by_rank() has each member once, ordered by (rank, id)

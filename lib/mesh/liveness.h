@@ -57,7 +57,7 @@ class Liveness {
   // A later life of it began.
   void begin_life(TimePoint now, Member& member, Epoch epoch);
   void forget(NodeId id);
-  // What is heard from here on is well.
+  // A heartbeat was answered: this node does well.
   void note_answer() { health_.better(); }
 
   // ---- silence ---------------------------------------------------------------------------------

@@ -54,7 +54,6 @@ class Membership {
 
   // ---- ranks -----------------------------------------------------------------------------------
 
-  NodeRank given() const { return given_; }
   // The rank of one that joined may change: it is what its owner says.
   void adopt_rank(TimePoint now, Member& member, NodeRank rank);
 

@@ -148,16 +148,15 @@ std::string Readiness::trouble_with(TimePoint now, const Member& member) const {
 
 void Readiness::tell_of_absent(TimePoint now) {
   if (!parts_.roster.joined()) {
-    TimePoint& tell_next = parts_.joining.seeds().tell_next;
     const TimePoint since = parts_.joining.since();
-    tell_next = std::max(tell_next, since + kAbsentGrace);
-    if (now >= tell_next) {
-      tell_next = now + kAbsentRepeat;
+    alone_tell_next_ = std::max(alone_tell_next_, since + kAbsentGrace);
+    if (now >= alone_tell_next_) {
+      alone_tell_next_ = now + kAbsentRepeat;
       parts_.out.log(
           LogLine::Level::warning, "not_in_a_mesh",
           "for_seconds=" + seconds_text(now - since) + " reason=\"" + why_not(now) + "\"");
     }
-    parts_.look.by(tell_next);
+    parts_.look.by(alone_tell_next_);
   }
   for (const auto& [id, member] : parts_.roster.all()) {
     if (!parts_.roster.is_self(member)) tell_of(now, member);

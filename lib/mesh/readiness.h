@@ -30,7 +30,7 @@ class Readiness {
     const Roster& roster;
     const Streams& streams;
     const Greetings& greetings;
-    Joining& joining;
+    const Joining& joining;
     const Subscriptions& subscriptions;
     const Ring& ring;
     NextLook& look;
@@ -79,6 +79,7 @@ class Readiness {
   Parts parts_;
   std::map<NodeId, Seen> members_;
   bool caught_up_ = false, ready_ = false;
+  TimePoint alone_tell_next_ = TimePoint::min();  // that it is in no mesh
 };
 
 }  // namespace radixmesh

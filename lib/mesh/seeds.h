@@ -71,8 +71,6 @@ class Seeds {
   // A name that stands for nothing; empty where each stands for something.
   std::string unresolved() const;
 
-  TimePoint tell_next = TimePoint::min();  // of that, in the log
-
  private:
   Seed* note(TimePoint now, NodeId seed, NodeId by);
   bool answers(TimePoint now, const Seed& seed) const { return now - patience_ < seed.answered; }

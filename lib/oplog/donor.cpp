@@ -32,9 +32,7 @@ void Donor::on_snapshot_request(TimePoint now, NodeId from, const SnapshotReques
   none.epoch = state ? state->epoch : Epoch{};
   none.session = request.session;
   none.status = SnapshotStatus::cannot;
-  if (out_.may_answer()) {
-    out_.owe(Answer{from, Channel::bulk, post_.frame(std::move(none))});
-  }
+  post_.answer(from, Channel::bulk, std::move(none));
 }
 
 // One part of an answer for every peer that waits, and so on, as far as the turn's bound goes.

@@ -22,7 +22,7 @@ namespace radixmesh {
 
 class Donor {
  public:
-  Donor(const Roster& roster, const Post& post, Outbox& out, OpLog log)
+  Donor(const Roster& roster, Post& post, Outbox& out, OpLog log)
       : roster_(roster), post_(post), out_(out), log_(std::move(log)) {}
 
   // ---- what there is to give -------------------------------------------------------------------
@@ -69,7 +69,7 @@ class Donor {
   bool serve_replay(NodeId to, Replay& replay, const StateOf& state_of, std::size_t& bytes);
 
   const Roster& roster_;
-  const Post& post_;
+  Post& post_;
   Outbox& out_;
   OpLog log_;
   SnapshotDonor snapshots_;

@@ -19,7 +19,7 @@
 namespace radixmesh {
 
 // How far one is in a node's ops: in which of its lives, and up to which.
-using Position = std::pair<Epoch, Seq>;
+using Progress = std::pair<Epoch, Seq>;
 
 // What is kept of an origin's life that ended, hidden: the next one may go on with it.
 struct FormerLife {
@@ -67,11 +67,11 @@ struct Origin {
   std::optional<FormerLife> former;
   std::uint64_t digest_mismatches = 0;
   // What must be applied before this node has caught up.
-  std::optional<Position> needed;
+  std::optional<Progress> needed;
   // The members that said to have more of it than is here, and how far they are.
-  std::map<NodeId, Position> further;
+  std::map<NodeId, Progress> further;
 
-  Position position() const { return {stream.epoch(), stream.applied()}; }
+  Progress progress() const { return {stream.epoch(), stream.applied()}; }
   LagView lag(TimePoint now) const {
     LagView lag;
     const Seq applied = stream.applied();

@@ -75,7 +75,7 @@ void Repair::ask(TimePoint now, Origin& origin) {
   ++missing.asked_in_a_row;
   missing.last_asked = now;
   const NodeId donor = donors[attempt % donors.size()];
-  const auto [epoch, applied] = origin.position();
+  const auto [epoch, applied] = origin.progress();
   if (!missing.wants_snapshot &&
       (applied.value > 0 || origin.head.value <= kReplayFromStartOpsMax)) {
     // Up to what is held already, or to the end.
@@ -97,7 +97,7 @@ void Repair::ask(TimePoint now, Origin& origin) {
 // that keep slots come before routers, which have none to give.
 std::vector<NodeId> Repair::donors_for(const Origin& origin) const {
   std::vector<NodeId> donors;
-  const Position have = origin.position();
+  const Progress have = origin.progress();
   for (NodeId peer : roster_.by_rank()) {
     const Member& member = roster_.at(peer);
     if (roster_.is_self(member) || member.state >= MemberState::dead || !member.introduced) {

@@ -121,8 +121,8 @@ void Streams::on_unreadable(TimePoint now, const Envelope& envelope) {
   const auto found = origins_.find(envelope.origin);
   if (found == origins_.end()) return;
   Origin& origin = found->second;
-  const Position next{origin.stream.epoch(), Seq{origin.stream.applied().value + 1}};
-  if (Position{envelope.epoch, envelope.seq} != next) return;
+  const Progress next{origin.stream.epoch(), Seq{origin.stream.applied().value + 1}};
+  if (Progress{envelope.epoch, envelope.seq} != next) return;
   note_head(now, origin.id, envelope.seq);
   if (++origin.missing.failures < 2) return;
   repair_.want_snapshot(now, origin, "unreadable_op", true);
@@ -186,9 +186,9 @@ void Streams::believe_head(TimePoint now, NodeId id, Seq head) {
 
 bool Streams::note_position(NodeId member, const VectorEntry& entry) {
   Origin& origin = origins_.at(entry.origin);
-  const Position said{entry.epoch, entry.applied};
+  const Progress said{entry.epoch, entry.applied};
   // What is here already makes nobody a donor, unless a wrong state is to be replaced.
-  if (said > origin.position() || origin.missing.wants_snapshot) {
+  if (said > origin.progress() || origin.missing.wants_snapshot) {
     origin.further[member] = said;
     return true;
   }
@@ -197,14 +197,14 @@ bool Streams::note_position(NodeId member, const VectorEntry& entry) {
 }
 
 void Streams::need(const VectorEntry& entry) {
-  std::optional<Position>& needed = origins_.at(entry.origin).needed;
-  needed = std::max(needed.value_or(Position{}), Position{entry.epoch, entry.applied});
+  std::optional<Progress>& needed = origins_.at(entry.origin).needed;
+  needed = std::max(needed.value_or(Progress{}), Progress{entry.epoch, entry.applied});
 }
 
 bool Streams::has_all_needed() const {
   return std::ranges::all_of(origins_, [](const auto& each) {
     const Origin& origin = each.second;
-    return !origin.needed || origin.forgotten || origin.position() >= *origin.needed;
+    return !origin.needed || origin.forgotten || origin.progress() >= *origin.needed;
   });
 }
 
@@ -215,7 +215,7 @@ void Streams::compare_digest(TimePoint now, const VectorEntry& at, Digest digest
   Origin& origin = found->second;
   Missing& missing = origin.missing;
   if (origin.forgotten || missing.staging) return;
-  if (origin.position() != Position{at.epoch, at.applied}) return;
+  if (origin.progress() != Progress{at.epoch, at.applied}) return;
   const Digest here = picture_.relation().digest(origin.holder);
   if (here == digest) {
     // By the origin's own word nothing is wrong here, whoever said so.

@@ -58,7 +58,7 @@ class Streams {
   // ---- ops -------------------------------------------------------------------------------------
 
   // What an op that came is. Nothing where that ends it: it is known, of an earlier life, or there
-  // is no room; that is counted. `live`: as published, not as a replay.
+  // is no room for what all hold; that is counted. `live`: as published, not as a replay.
   std::optional<OriginStream::Verdict> offer(const Envelope& envelope, std::string_view frame,
                                              bool live);
   // Carries out what offer() said: `next` is applied, and what was held behind it.

@@ -40,7 +40,7 @@ std::optional<HolderIndex> Streams::on_chunk(TimePoint now, NodeId from,
 // It replaces nothing that is as new.
 bool Streams::drop_if_outdated(TimePoint now, Origin& origin, const SnapshotChunk& chunk) {
   Missing& missing = origin.missing;
-  const Position have = origin.position(), got{chunk.epoch, chunk.as_of};
+  const Progress have = origin.progress(), got{chunk.epoch, chunk.as_of};
   if (got > have || (got == have && missing.wants_snapshot)) return false;
   out_.count("snapshots_outdated");
   abandon_staging(origin);

@@ -28,9 +28,14 @@ void add_changed(const Rows& before, const Rows& after, std::vector<NodeId>& cha
 }  // namespace
 
 bool OtherRouters::note(TimePoint now, NodeId router, Epoch epoch, std::uint64_t version,
-                        std::span<const PromiseRow> promises, std::vector<NodeId>& changed) {
+                        Duration period, std::span<const PromiseRow> promises,
+                        std::vector<NodeId>& changed) {
   Other& other = others_[router];
   if (std::tuple(epoch, version) <= std::tuple(other.epoch, other.version)) return false;
+  if (now >= other.chunks_since + period) {
+    other.chunks_since = now;
+    other.chunks = 0;
+  }
   other.heard = now;
   other.epoch = epoch;
   other.version = version;
@@ -88,12 +93,8 @@ TimePoint OtherRouters::next_expiry() const {
   return due;
 }
 
-bool OtherRouters::takes_chunks(TimePoint now, NodeId router, std::size_t chunks, Duration period) {
+bool OtherRouters::takes_chunks(NodeId router, std::size_t chunks) {
   Other& other = others_[router];
-  if (now >= other.chunks_since + period) {
-    other.chunks_since = now;
-    other.chunks = 0;
-  }
   other.chunks += chunks;
   return other.chunks <= limits::booked_chunks_heard_max;
 }

@@ -20,7 +20,8 @@ class OtherRouters {
 
   // All promises of a router: what is not among them is none. Adds the nodes of which they changed.
   // False, and nothing happens, where they are not newer than what is known.
-  bool note(TimePoint now, NodeId router, Epoch epoch, std::uint64_t version,
+  // Chunks are counted anew after each `period`.
+  bool note(TimePoint now, NodeId router, Epoch epoch, std::uint64_t version, Duration period,
             std::span<const PromiseRow> promises, std::vector<NodeId>& changed);
   // The version of what that router said last.
   std::uint64_t heard(NodeId router) const;
@@ -32,8 +33,8 @@ class OtherRouters {
   std::vector<NodeId> silent(TimePoint now) const;
   TimePoint next_expiry() const;
 
-  // Whether so many chunks more of that router are taken: in each `period` so many are.
-  bool takes_chunks(TimePoint now, NodeId router, std::size_t chunks, Duration period);
+  // Whether so many chunks more of that router are taken.
+  bool takes_chunks(NodeId router, std::size_t chunks);
 
   Promise sum_for(NodeId node) const;
   // How many have promised anything.

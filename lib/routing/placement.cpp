@@ -56,11 +56,11 @@ std::uint64_t Placement::pull_rate_of(NodeId member) const {
   return said != nullptr ? said->pull_rate : 0;
 }
 
-std::string_view Placement::unfit(const Member& member, const Self& self) const {
+std::string_view Placement::unfit(const Member& member, const Said* said, const Self& self) const {
   if (member.role == Role::router) return "router";
   if (roster_.is_self(member)) return self.unfit;
   if (member.state != MemberState::alive) return member.shown_state();
-  return is_ready(member.id) ? "" : "not_ready";
+  return said != nullptr && said->ready ? "" : "not_ready";
 }
 
 std::vector<RouteNode> Placement::nodes_for(TimePoint now, const RouteQuery& query,
@@ -72,13 +72,14 @@ std::vector<RouteNode> Placement::nodes_for(TimePoint now, const RouteQuery& que
   std::vector<RouteNode> nodes;
   for (NodeId id : roster_.by_rank()) {
     const Member& member = roster_.at(id);
-    if (!unfit(member, self).empty()) continue;
-    const auto depth = depths.find(id);
     const Said* said = said_by(id);
+    if (!unfit(member, said, self).empty()) continue;
+    const auto depth = depths.find(id);
     const bool is_self = roster_.is_self(member);
+    const std::uint64_t told_rate = said != nullptr ? said->pull_rate : 0;
     nodes.push_back({id, member.rank, member.role, depth == depths.end() ? 0 : depth->second,
                      is_self ? self.keeps_duplicates : said != nullptr && said->keeps_duplicates,
-                     static_cast<double>(pull_rate_of(id))});
+                     static_cast<double>(is_self ? settings_.pull_rate : told_rate)});
   }
   router_.note_pull_rates(now, nodes);
   return nodes;
@@ -246,7 +247,7 @@ CandidateView Placement::row_of(const Member& member, const Routed& routed,
   row.addr = member.addr;
   row.rank = member.rank;
   row.role = member.role;
-  row.excluded = unfit(member, self);
+  row.excluded = unfit(member, said_by(member.id), self);
   row.load = load_of(member.id);
   row.work = work_of(member.id);
   const auto at = std::ranges::find(routed.candidates, member.id, &RouteCandidate::id);

@@ -7,6 +7,7 @@
 //                            route, redirect, explain     BOOKINGS of this node
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -99,9 +100,10 @@ class Placement {
     bool keeps_duplicates = false;  // its engine frees no single slots
     std::uint64_t pull_rate = 0;    // tokens/s of KV to it from other nodes, and from it
   };
+  // Null where it said nothing, as this node itself does.
   const Said* said_by(NodeId member) const;
   std::uint64_t pull_rate_of(NodeId member) const;
-  std::string_view unfit(const Member& member, const Self& self) const;
+  std::string_view unfit(const Member& member, const Said* said, const Self& self) const;
   std::vector<RouteNode> nodes_for(TimePoint now, const RouteQuery& query, const Self& self);
   std::optional<TargetView> target(const Routed& routed, std::optional<std::size_t> at) const;
   std::optional<SourceView> source(const Routed& routed, std::optional<std::size_t> reader) const;

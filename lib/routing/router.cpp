@@ -42,10 +42,10 @@ bool Router::note_promises(TimePoint now, NodeId router, Epoch epoch, std::uint6
                            std::span<const PromiseRow> promises,
                            std::span<const BookedChunks> chunks) {
   std::vector<NodeId> changed;
-  if (!others_.note(now, router, epoch, version, promises, changed)) return false;
+  if (!others_.note(now, router, epoch, version, chunks_repeat(), promises, changed)) return false;
   refresh_all(now, changed);
   for (const auto& [node, each] : chunks) {
-    if (!others_.takes_chunks(now, router, each.size(), chunks_repeat())) break;
+    if (!others_.takes_chunks(router, each.size())) break;
     speculation_.note(now, node, each);
   }
   return true;
