@@ -32,10 +32,11 @@ from . import methods
 from .aio_link import Link
 from .aio_session import Session
 from .booking import AioBooking
-from .collecting import Freed
 from .endpoint import Endpoint, PathLike
+from .entered import AioEntered
 from .lease import AioLease as Lease
-from .lives import Lives, StateSource
+from .lives import StateSource
+from .mesh_state import MeshState
 from .methods import Call
 from .namespace import NamespaceLike
 from .results import (
@@ -73,7 +74,7 @@ async def connect(
     return mesh
 
 
-class Mesh:
+class Mesh(MeshState, AioEntered):
     """A connection to one sidecar. Usable with `async with`, which closes it."""
 
     def __init__(
@@ -84,9 +85,7 @@ class Mesh:
         state: StateSource,
         on_leases_lost: Optional[Callable[[Tuple[Lease, ...]], None]],
     ) -> None:
-        self._endpoint = endpoint
-        self._freed = Freed(endpoint, reconnect)
-        self._lives = Lives(engine_token, state, on_leases_lost, self._freed.begin_life)
+        super().__init__(endpoint, reconnect, engine_token, state, on_leases_lost)
         self._session: Session[SidecarInfo] = Session(
             endpoint,
             self._lives.greet,
@@ -99,11 +98,6 @@ class Mesh:
     @property
     def _link(self) -> Link:
         return self._session.link
-
-    @property
-    def info(self) -> SidecarInfo:
-        """Who is at the other end, its page size and its bounds, as of connecting last."""
-        return self._lives.info
 
     async def insert(
         self, tokens: Tokens, slots: Slots, namespace: NamespaceLike = None
@@ -224,15 +218,7 @@ class Mesh:
         ConnectionLost. Closing twice is no error."""
         await self._session.close()
 
-    async def __aenter__(self) -> Mesh:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    async def _leave(self) -> None:
         await self.close()
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import weakref
-from types import TracebackType
-from typing import Any, Callable, Dict, Iterable, Optional, Tuple, Type, TypeVar, Union
+from typing import Any, Callable, Dict, Iterable, Optional, Tuple, TypeVar, Union
 
 from . import methods
 from .booking import Booking
-from .collecting import Freed
 from .deadline import Deadline
 from .endpoint import Endpoint, PathLike
+from .entered import Entered
 from .lease import Lease
 from .link import Link, Request
-from .lives import Lives, StateSource
+from .lives import StateSource
+from .mesh_state import MeshState
 from .methods import Call
 from .namespace import NamespaceLike
 from .results import (
@@ -74,7 +74,7 @@ def connect(
     )
 
 
-class Mesh:
+class Mesh(MeshState, Entered):
     """A connection to one sidecar, and through it a view of the whole mesh.
 
     Arguments, for all methods:
@@ -123,10 +123,8 @@ class Mesh:
         state: StateSource,
         on_leases_lost: Optional[Callable[[Tuple[Lease, ...]], None]],
     ) -> None:
-        self._endpoint = endpoint
-        self._freed = Freed(endpoint, reconnect)
-        lives = Lives(engine_token, state, on_leases_lost, self._freed.begin_life)
-        self._lives = lives
+        super().__init__(endpoint, reconnect, engine_token, state, on_leases_lost)
+        lives = self._lives
         # Nothing that the session knows knows this object: who forgets it without closing it has
         # closed it.
         self._session: Session[SidecarInfo] = Session(
@@ -142,11 +140,6 @@ class Mesh:
     @property
     def _link(self) -> Link:
         return self._session.link
-
-    @property
-    def info(self) -> SidecarInfo:
-        """Who is at the other end, its page size and its bounds, as of connecting last."""
-        return self._lives.info
 
     def insert(
         self, tokens: Tokens, slots: Slots, namespace: NamespaceLike = None
@@ -351,15 +344,7 @@ class Mesh:
         raises ConnectionLost. Closing twice is no error."""
         self._session.close()
 
-    def __enter__(self) -> Mesh:
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def _leave(self) -> None:
         self.close()
 
     def _call(self, call: Call[T]) -> T:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from types import TracebackType
-from typing import Any, Optional, Tuple, Type, Union
+from typing import Any, Tuple, Union
 
 from . import methods
 from .aio_link import Link as AioLink
 from .aio_session import Session as AioSession
 from .deadline import Deadline
+from .entered import AioEntered, Entered
 from .errors import ConnectionLost, RadixMeshError, Timeout
 from .link import Link, Request
 from .results import Acquired, Match, Segment
@@ -44,7 +44,7 @@ class _Held:
         self._held_by.leases.pop(self.id, None)
 
 
-class Lease(_Held):
+class Lease(_Held, Entered):
     """A lock on the local part of a match, and with `remote` a reference to what another node has.
     Belongs to its connection, and ends with it.
 
@@ -98,19 +98,11 @@ class Lease(_Held):
     def _deadline(self) -> Deadline:
         return Deadline(self._session.endpoint.timeout_s)
 
-    def __enter__(self) -> Lease:
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def _leave(self) -> None:
         self.release()
 
 
-class AioLease(_Held):
+class AioLease(_Held, AioEntered):
     """As `radixmesh.Lease`. Belongs to its connection, and ends with it."""
 
     def __init__(self, session: AioSession[Any], link: AioLink, acquired: Acquired) -> None:
@@ -142,13 +134,5 @@ class AioLease(_Held):
         except (ConnectionLost, Timeout):
             self._end(lost=True)  # either closes the link
 
-    async def __aenter__(self) -> AioLease:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    async def _leave(self) -> None:
         await self.release()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from types import TracebackType
-from typing import Iterator, Optional, Tuple, Type, Union
+from typing import Iterator, Tuple, Union
 
 from . import methods
 from .aio_session import Session as AioSession
 from .collecting import AioGcFreeEvent, Freed, GcFreeEvent
 from .endpoint import Endpoint
+from .entered import AioEntered, Entered
 from .errors import ConnectionLost, RadixMeshError, ReportBug
 from .protocol import Notification
 from .results import FreedSlots, MembershipEvent, OpEvent
@@ -18,7 +18,7 @@ from .session import Session
 __all__ = ["AioSubscription", "Subscription"]
 
 
-class Subscription:
+class Subscription(Entered):
     """An iterator of events. `next()` waits without limit; for one thread at a time.
 
     Ends when it is closed, here or from another thread. Raises ConnectionLost when the sidecar
@@ -95,19 +95,11 @@ class Subscription:
         self._session.close()
         self._link.close()
 
-    def __enter__(self) -> Subscription:
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def _leave(self) -> None:
         self.close()
 
 
-class AioSubscription:
+class AioSubscription(AioEntered):
     """An asynchronous iterator of events, each step waiting without limit; for one task at a time.
 
     A step that is cancelled loses no event, so `asyncio.wait_for` around it is safe. Ends when it
@@ -166,16 +158,10 @@ class AioSubscription:
         self._closed = True
         await self._session.close()
 
-    async def __aenter__(self) -> AioSubscription:
+    async def _begin(self) -> None:
         await self._start()
-        return self
 
-    async def __aexit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    async def _leave(self) -> None:
         await self.close()
 
     async def _start(self) -> None:
