@@ -27,8 +27,6 @@ class OriginStream {
 
   Epoch epoch() const { return epoch_; }
   Seq applied() const { return applied_; }
-  // The highest op that is held, or what was applied last.
-  Seq held_to() const { return held_.empty() ? applied_ : held_.rbegin()->first; }
 
   Verdict offer(Epoch epoch, Seq seq, std::string_view frame) {
     if (epoch < epoch_) return Verdict::stale_epoch;

@@ -31,7 +31,7 @@ def classes(text: str) -> Iterator[ClassMembers]:
         head = text[: match.start()]
         if re.search(r"\benum\s*$", head):
             continue
-        body = text[match.end() : _closing(text, match.end() - 1) - 1]
+        body = text[match.end() : after_closing(text, match.end() - 1) - 1]
         line = text.count("\n", 0, match.start()) + 1
         yield _count(match[2] or "a struct", line, body, match[1] == "class")
 
@@ -62,7 +62,7 @@ def _statements(body: str) -> Iterator[str]:
         depth += {"(": 1, ")": -1}.get(sign, 0)
         if sign == "{" and depth == 0:
             head = re.sub(_ACCESS, "", body[start:at])
-            end = _closing(body, at)
+            end = after_closing(body, at)
             if _TYPE.match(head):
                 yield "".join(re.findall(_ACCESS, body[start:at]))
                 rest = body[end : body.find(";", end)].strip()
@@ -98,7 +98,8 @@ def _without(text: str, opening: str, closing: str) -> str:
     return "".join(kept)
 
 
-def _closing(text: str, opening: int) -> int:
+def after_closing(text: str, opening: int) -> int:
+    """The position after the brace that closes the one at `opening`; the end if none does."""
     depth = 0
     for mark in re.compile(r"[{}]").finditer(text, opening):
         depth += 1 if mark[0] == "{" else -1

@@ -22,7 +22,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from class_members import classes
+from class_members import after_closing, classes
 
 # ---- what is allowed -----------------------------------------------------------------------------
 
@@ -365,10 +365,10 @@ def cpp_functions(file: File) -> Iterator[Tuple[str, int, int]]:
         head = text[head_begin : mark.start()]
         opens = _what_opens(head) if mark[0] == "{" else "scope"
         if opens == "value":  # `= {...}`, or `a_{...}` in a constructor's list: the head goes on
-            at = _after_closing(text, mark.start())
+            at = after_closing(text, mark.start())
             continue
         if opens == "function":
-            at = _after_closing(text, mark.start())
+            at = after_closing(text, mark.start())
             start = head_begin + len(head) - len(_declaration(head))
             name = re.search(r"([~\w:]+(?:<[^()\s]*>::[~\w]+)?)\s*\(", _declaration(head))
             first, last = (text.count("\n", 0, place) + 1 for place in (start, at - 1))
@@ -398,16 +398,6 @@ def _what_opens(head: str) -> str:
     if re.search(r"(?:=|\breturn|,|\()\s*$", words) or re.search(in_list, words, re.DOTALL):
         return "value"
     return "function" if "(" in words else "value"
-
-
-def _after_closing(text: str, opening: int) -> int:
-    """The position after the brace that closes the one at `opening`; the end if none does."""
-    depth = 0
-    for mark in re.compile(r"[{}]").finditer(text, opening):
-        depth += 1 if mark[0] == "{" else -1
-        if depth == 0:
-            return mark.end()
-    return len(text)
 
 
 @rule("class-size")

@@ -33,6 +33,15 @@ class GcFixture : public PartFixture {
     said.blocks = std::move(blocks);
     gc.on_register(now, id(reader), said, {true, false});
   }
+  // Of p0's copy, which may be collected.
+  void hold_a_duplicate() {
+    roster.self().role = Role::prefill;
+    meet("p0");
+    gc.set_engine_frees(now, true, false);
+    op("p0", 1, insert_of("ab", 90));
+    insert_own("ab", 10);
+    out.take();
+  }
   Anchor page_of(std::string_view letters) {
     return picture.cache()->local_anchor(picture.match({}, tokens_of(letters)));
   }
@@ -168,12 +177,7 @@ TEST_CASE("copies are kept for a round of another, and no longer than it lasts")
 
 TEST_CASE("a duplicate goes once its better holder keeps its own") {
   GcFixture parts;
-  parts.roster.self().role = Role::prefill;
-  parts.meet("p0");
-  parts.gc.set_engine_frees(parts.now, true, false);
-  parts.op("p0", 1, PartFixture::insert_of("ab", 90));
-  parts.insert_own("ab", 10);
-  parts.out.take();
+  parts.hold_a_duplicate();
   const auto view = parts.gc.view(parts.now, true, {true, false});
   REQUIRE(view.has_value());
   CHECK(view->duplicate_tokens == 2);
@@ -188,12 +192,7 @@ TEST_CASE("a duplicate goes once its better holder keeps its own") {
 
 TEST_CASE("what the better holder refuses stays, and comes last in the next round") {
   GcFixture parts;
-  parts.roster.self().role = Role::prefill;
-  parts.meet("p0");
-  parts.gc.set_engine_frees(parts.now, true, false);
-  parts.op("p0", 1, PartFixture::insert_of("ab", 90));
-  parts.insert_own("ab", 10);
-  parts.out.take();
+  parts.hold_a_duplicate();
   REQUIRE(parts.gc.view(parts.now, true, {true, false}).has_value());
   const auto asked = parts.asked<HoldMessage>();
   REQUIRE(asked.size() == 1);

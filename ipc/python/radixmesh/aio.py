@@ -77,17 +77,9 @@ async def connect(
 class Mesh(MeshState, AioEntered):
     """A connection to one sidecar. Usable with `async with`, which closes it."""
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        reconnect: bool,
-        engine_token: Union[bytes, str, None],
-        state: StateSource,
-        on_leases_lost: Optional[Callable[[Tuple[Lease, ...]], None]],
-    ) -> None:
-        super().__init__(endpoint, reconnect, engine_token, state, on_leases_lost)
+    def _open(self, reconnect: bool) -> None:
         self._session: Session[SidecarInfo] = Session(
-            endpoint,
+            self._endpoint,
             self._lives.greet,
             "connecting",
             reconnect=reconnect,

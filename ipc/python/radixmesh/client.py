@@ -115,20 +115,12 @@ class Mesh(MeshState, Entered):
     Usable as a context manager, which closes it.
     """
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        reconnect: bool,
-        engine_token: Union[bytes, str, None],
-        state: StateSource,
-        on_leases_lost: Optional[Callable[[Tuple[Lease, ...]], None]],
-    ) -> None:
-        super().__init__(endpoint, reconnect, engine_token, state, on_leases_lost)
+    def _open(self, reconnect: bool) -> None:
         lives = self._lives
         # Nothing that the session knows knows this object: who forgets it without closing it has
         # closed it.
         self._session: Session[SidecarInfo] = Session(
-            endpoint,
+            self._endpoint,
             lives.greet,
             reconnect=reconnect,
             greeted=lives.greeted,

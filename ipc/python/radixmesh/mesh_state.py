@@ -26,6 +26,11 @@ class MeshState:
         self._endpoint = endpoint
         self._freed = Freed(endpoint, reconnect)
         self._lives = Lives(engine_token, state, on_leases_lost, self._freed.begin_life)
+        self._open(reconnect)
+
+    def _open(self, reconnect: bool) -> None:
+        """Makes the session over which it speaks."""
+        raise NotImplementedError
 
     @property
     def info(self) -> SidecarInfo:
